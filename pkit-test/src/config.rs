@@ -1,0 +1,138 @@
+//! The settings that come from outside, read once.
+//!
+//! | variable | values | meaning |
+//! |---|---|---|
+//! | `PKIT_TIMEOUT_SCALE` | a positive number, default 1 | multiplies every timeout of ours: start, stop, crash, waiting for output |
+//! | `PKIT_OUTPUT` | `failed` (default), `always`, `never` | when the output of processes is shown |
+//! | `PKIT_KEEP` | unset (default), `failed`, `always` | leaves everything up after the test and says how to end it |
+//! | `PKIT_DIR` | a directory, default `pkit` in the target directory of the test binary | logs and reports |
+//! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Config {
+    pub(crate) timeout_scale: f64,
+    pub(crate) output: Show,
+    pub(crate) keep: Show,
+    pub(crate) directory: PathBuf,
+    pub(crate) logs: bool,
+    /// What was set and could not be understood.
+    pub(crate) mistakes: Vec<String>,
+}
+
+/// When something is shown or kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    Failed,
+    Always,
+    Never,
+}
+
+impl Show {
+    /// Whether it applies to a test that ended so.
+    pub(crate) fn applies(self, has_failed: bool) -> bool {
+        self == Show::Always || (self == Show::Failed && has_failed)
+    }
+}
+
+/// The settings of this process.
+pub(crate) fn config() -> &'static Config {
+    static CONFIG: OnceLock<Config> = OnceLock::new();
+    CONFIG.get_or_init(|| read(&|name| env::var(name).ok().filter(|value| !value.is_empty())))
+}
+
+/// A timeout, scaled as the settings say.
+pub(crate) fn scaled(timeout: Duration) -> Duration {
+    let scaled = timeout.as_secs_f64() * config().timeout_scale;
+    Duration::try_from_secs_f64(scaled).unwrap_or(Duration::MAX)
+}
+
+/// The moment that lies so far ahead; a timeout without end lies a century ahead.
+pub(crate) fn deadline_in(timeout: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    Instant::now() + timeout.min(CENTURY)
+}
+
+/// Says what we do, where `PKIT_LOG` asks for it.
+pub(crate) fn log(text: impl FnOnce() -> String) {
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    if config().logs {
+        let ms = BEGAN.get_or_init(Instant::now).elapsed().as_secs_f64() * 1000.0;
+        eprintln!("[pkit {ms:9.3} ms] {}", text());
+    }
+}
+
+fn read(get: &dyn Fn(&str) -> Option<String>) -> Config {
+    let mut mistakes = Vec::new();
+    let mut one_of = |name: &str, default: Show, allowed: &[(&str, Show)]| {
+        let Some(value) = get(name) else { return default };
+        let found = allowed.iter().find(|(word, _)| *word == value).map(|(_, show)| *show);
+        found.unwrap_or_else(|| {
+            let words: Vec<&str> = allowed.iter().map(|(word, _)| *word).collect();
+            mistakes.push(format!("{name}={value}: not one of {}", words.join(", ")));
+            default
+        })
+    };
+    let when = [("failed", Show::Failed), ("always", Show::Always), ("never", Show::Never)];
+    let output = one_of("PKIT_OUTPUT", Show::Failed, &when);
+    let keep = one_of("PKIT_KEEP", Show::Never, &when);
+    let timeout_scale = scale(get("PKIT_TIMEOUT_SCALE"), &mut mistakes);
+    let directory = get("PKIT_DIR").map_or_else(default_directory, PathBuf::from);
+    let directory = std::path::absolute(&directory).unwrap_or(directory);
+    let logs = get("PKIT_LOG").is_some_and(|value| value != "0");
+    Config { timeout_scale, output, keep, directory, logs, mistakes }
+}
+
+fn scale(value: Option<String>, mistakes: &mut Vec<String>) -> f64 {
+    let Some(value) = value else { return 1.0 };
+    match value.parse::<f64>() {
+        Ok(scale) if scale.is_finite() && scale > 0.0 => scale,
+        _ => {
+            mistakes.push(format!("PKIT_TIMEOUT_SCALE={value}: not a positive number"));
+            1.0
+        }
+    }
+}
+
+fn default_directory() -> PathBuf {
+    let binary = env::current_exe().unwrap_or_default();
+    target_directory(&binary).unwrap_or_else(env::temp_dir).join("pkit")
+}
+
+/// The target directory that a test binary lies in: cargo marks it with a tag for backup programs.
+fn target_directory(binary: &Path) -> Option<PathBuf> {
+    let is_target = |directory: &&Path| directory.join("CACHEDIR.TAG").exists();
+    binary.ancestors().skip(1).find(is_target).map(Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(set: &[(&str, &str)]) -> Config {
+        read(&|name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn defaults_hold_where_nothing_is_set() {
+        let config = config(&[]);
+        assert_eq!((config.timeout_scale, config.output, config.keep), (1.0, Show::Failed, Show::Never));
+        assert!(config.mistakes.is_empty() && !config.logs);
+        assert!(config.directory.ends_with("pkit"));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_remembered() {
+        let config = config(&[("PKIT_OUTPUT", "sometimes"), ("PKIT_TIMEOUT_SCALE", "-1"), ("PKIT_KEEP", "always")]);
+        assert_eq!((config.output, config.keep, config.timeout_scale), (Show::Failed, Show::Always, 1.0));
+        assert_eq!(
+            config.mistakes,
+            ["PKIT_OUTPUT=sometimes: not one of failed, always, never", "PKIT_TIMEOUT_SCALE=-1: not a positive number",],
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! The one error: what happened in a line, then the facts.
+
+use std::error;
+use std::fmt;
+use std::io;
+
+use crate::exit::Exit;
+
+/// What a fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something did not work.
+///
+/// The text is made for people: one line that says what happened, then the facts, aligned. `Debug` prints the same, so
+/// that `unwrap()` and `fn main() -> pkit_test::Result<()>` show it whole. Where a caller may act on the reason, there
+/// is a question to ask ([`is_timeout`](Error::is_timeout) and the others); the texts may change.
+///
+/// ```
+/// let error = pkit_test::simple("redis-servr").start().unwrap_err();
+/// assert!(error.is_not_found());
+/// assert!(error.to_string().starts_with("`redis-servr` was not started: program `redis-servr` is in no directory of PATH"));
+/// ```
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    kind: Kind,
+    title: String,
+    facts: Vec<Fact>,
+    exit: Option<Exit>,
+    also: Vec<Error>,
+    source: Option<io::Error>,
+}
+
+struct Fact {
+    label: &'static str,
+    text: String,
+}
+
+/// The ways to go wrong. Two that read alike are still two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A spec that cannot mean anything: command, hole, regex, URL, timeout.
+    Spec,
+    NotFound,
+    NotExecutable,
+    Cwd,
+    User,
+    Cycle,
+    UnknownDependency,
+    ExitedEarly,
+    Timeout,
+    PortTaken,
+    NoPort,
+    ForeignListener,
+    Died,
+    Unexpected,
+    HadToKill,
+    StillAlive,
+    Callback,
+    /// A method that does not fit the state of the process.
+    State,
+    Cancelled,
+    GuardianLost,
+    Unsupported,
+    System,
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind, title: impl Into<String>) -> Error {
+        let title = title.into();
+        Error { inner: Box::new(Inner { kind, title, facts: Vec::new(), exit: None, also: Vec::new(), source: None }) }
+    }
+
+    /// A refusal of the operating system, while we were doing something.
+    pub(crate) fn system(doing: impl fmt::Display, error: io::Error) -> Error {
+        let mut made = Error::new(Kind::System, format!("{doing}: {error}"));
+        made.inner.source = Some(error);
+        made
+    }
+
+    /// Adds a line. A fact without text is left out.
+    #[must_use]
+    pub(crate) fn fact(mut self, label: &'static str, text: impl Into<String>) -> Error {
+        let text = text.into();
+        if !text.is_empty() {
+            self.inner.facts.push(Fact { label, text });
+        }
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_exit(mut self, exit: Exit) -> Error {
+        self.inner.exit = Some(exit);
+        self.fact("exit", exit.to_string())
+    }
+
+    /// Adds what went wrong besides.
+    #[must_use]
+    pub(crate) fn and(mut self, also: impl IntoIterator<Item = Error>) -> Error {
+        self.inner.also.extend(also);
+        self
+    }
+
+    /// One error out of several, or none.
+    pub(crate) fn all(errors: impl IntoIterator<Item = Error>) -> Option<Error> {
+        let mut errors = errors.into_iter();
+        let first = errors.next()?;
+        Some(first.and(errors))
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.inner.kind
+    }
+
+    /// The program does not exist: no such file, nothing of that name in `PATH`, a binary that was not built.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.inner.kind == Kind::NotFound
+    }
+
+    /// A deadline passed: of a start, of a stop, of a wait for output.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.inner.kind, Kind::Timeout | Kind::StillAlive)
+    }
+
+    /// The process ended where it should not have: before it was ready, or during the test.
+    #[must_use]
+    pub fn is_exit(&self) -> bool {
+        matches!(self.inner.kind, Kind::ExitedEarly | Kind::Died | Kind::Unexpected)
+    }
+
+    /// A port is in use: by a program that listens on it, or by another test.
+    #[must_use]
+    pub fn is_port_taken(&self) -> bool {
+        matches!(self.inner.kind, Kind::PortTaken | Kind::ForeignListener)
+    }
+
+    /// The spec itself is wrong: it cannot be started on any machine.
+    #[must_use]
+    pub fn is_spec(&self) -> bool {
+        matches!(self.inner.kind, Kind::Spec | Kind::Cycle | Kind::UnknownDependency)
+    }
+
+    /// The method does not fit the state of the process: a start while it runs, a signal after it ended.
+    #[must_use]
+    pub fn is_state(&self) -> bool {
+        self.inner.kind == Kind::State
+    }
+
+    /// The guardian that owned the process was killed, and the process with it.
+    #[must_use]
+    pub fn is_guardian_lost(&self) -> bool {
+        self.inner.kind == Kind::GuardianLost
+    }
+
+    /// How the process ended that this error is about, where it did.
+    #[must_use]
+    pub fn exit(&self) -> Option<Exit> {
+        self.inner.exit
+    }
+}
+
+/// Labels are padded to this, so that the facts form a column.
+const LABEL_WIDTH: usize = 8;
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.title)?;
+        for fact in &self.inner.facts {
+            let mut lines = fact.text.lines();
+            let first = lines.next().unwrap_or_default();
+            write!(f, "\n  {:<LABEL_WIDTH$}{first}", format!("{}:", fact.label))?;
+            for line in lines {
+                write!(f, "\n  {:LABEL_WIDTH$}{line}", "")?;
+            }
+        }
+        for also in &self.inner.also {
+            write!(f, "\n{also}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.inner.source.as_ref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_form_a_column() {
+        let error = Error::new(Kind::Timeout, "`api` was not ready in time")
+            .fact("spec", "tcp(\"api\", 0)")
+            .fact("empty", "")
+            .fact("stderr", "one\ntwo");
+        assert_eq!(
+            format!("{error:?}"),
+            "`api` was not ready in time\n  spec:   tcp(\"api\", 0)\n  stderr: one\n          two",
+        );
+    }
+}

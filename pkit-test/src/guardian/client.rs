@@ -1,0 +1,255 @@
+//! The test's side: starts the guardian when the first process is started, and reads what it says.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::thread;
+
+use nix::sys::signal::SigSet;
+
+use super::protocol::{Event, Hello, Keep, Launch, Order};
+use super::report;
+use super::run::Run;
+use super::wire::{self, Frame, Got, Inbox};
+use crate::config::{self, Show, config, scaled};
+use crate::error::{Error, Kind, Result};
+use crate::limits::{CRASH_TIMEOUT, GOODBYE_LIMIT};
+use crate::sync::lock;
+use crate::sys::{child, fd, platform, takeover};
+
+/// The connection of this process to its guardian.
+pub(crate) struct Guardian {
+    socket: UnixStream,
+    /// Frames of several threads must not mix.
+    writing: Mutex<()>,
+    child: Mutex<Child>,
+    owner: i32,
+    pid: i32,
+    directory: PathBuf,
+    runs: Mutex<HashMap<u32, Weak<Run>>>,
+    next_id: AtomicU32,
+    is_dead: AtomicBool,
+}
+
+/// The guardian of this process; one after the other if they are killed.
+static CURRENT: Mutex<Option<Arc<Guardian>>> = Mutex::new(None);
+
+/// Something failed in this process, so that `PKIT_KEEP=failed` applies at its end.
+static HAS_FAILED: AtomicBool = AtomicBool::new(false);
+
+/// The guardian of this process, started if there is none yet.
+pub(crate) fn current() -> Result<Arc<Guardian>> {
+    let mut current = lock(&CURRENT);
+    if let Some(guardian) = current.as_ref().filter(|guardian| guardian.is_ours() && !guardian.is_dead()) {
+        return Ok(Arc::clone(guardian));
+    }
+    let guardian = Guardian::start()?;
+    *current = Some(Arc::clone(&guardian));
+    Ok(guardian)
+}
+
+/// Notes that something failed in this process.
+pub(crate) fn note_failure() {
+    HAS_FAILED.store(true, Ordering::Relaxed);
+}
+
+impl Guardian {
+    fn start() -> Result<Arc<Guardian>> {
+        let trouble = |error| Error::system("the guardian was not started", error);
+        check_system()?;
+        let (ours, theirs) = UnixStream::pair().map_err(trouble)?;
+        let owner = platform::pidfd_of_self().map_err(trouble)?;
+        let stderr = io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);
+        let child = takeover::spawn_guardian(theirs.into(), owner, stderr).map_err(trouble)?;
+        let guardian = Arc::new(Guardian {
+            pid: child.id() as i32,
+            child: Mutex::new(child),
+            writing: Mutex::new(()),
+            owner: child::own_pid(),
+            directory: private_directory(),
+            runs: Mutex::new(HashMap::new()),
+            next_id: AtomicU32::new(1),
+            is_dead: AtomicBool::new(false),
+            socket: ours,
+        });
+        guardian.send(&guardian.hello().to_frame(0), None).map_err(trouble)?;
+        listen(&guardian).map_err(trouble)?;
+        takeover::at_exit(goodbye);
+        config::log(|| format!("guardian {} for process {}", guardian.pid, guardian.owner));
+        Ok(guardian)
+    }
+
+    fn hello(&self) -> Order {
+        Order::Hello(Hello {
+            directory: self.directory.clone(),
+            crash_ms: u64::try_from(scaled(CRASH_TIMEOUT).as_millis()).unwrap_or(u64::MAX),
+            reports: config().output != Show::Never,
+            keep: match config().keep {
+                Show::Never => Keep::Never,
+                Show::Failed => Keep::Failed,
+                Show::Always => Keep::Always,
+            },
+        })
+    }
+
+    /// Orders a service. What becomes of it is heard in the run.
+    pub(crate) fn launch(
+        self: &Arc<Guardian>,
+        launch: Launch,
+        on_end: Box<dyn FnOnce(&super::run::State) + Send>,
+    ) -> Result<Arc<Run>> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let run = Arc::new(Run::new(id, Arc::clone(self), launch.log.clone(), on_end));
+        lock(&self.runs).insert(id, Arc::downgrade(&run));
+        if self.is_dead() || self.send(&Order::Spawn(Box::new(launch)).to_frame(id), None).is_err() {
+            lock(&self.runs).remove(&id);
+            return Err(Error::new(Kind::GuardianLost, "the guardian was killed while a process was started"));
+        }
+        Ok(run)
+    }
+
+    /// Gives the guardian a descriptor that holds a port, to outlive this process if need be.
+    pub(crate) fn hold(&self, port: u16, hold: OwnedFd) -> Result<()> {
+        let sent = self.send(&Order::Hold(port).to_frame(0), Some(hold));
+        sent.map_err(|_| Error::new(Kind::GuardianLost, "the guardian was killed while a port was reserved"))
+    }
+
+    /// Lets a port go.
+    pub(crate) fn release(&self, port: u16) {
+        // Without the guardian nothing is held.
+        let _ = self.send(&Order::Release(port).to_frame(0), None);
+    }
+
+    /// Whether this process, and not a parent that forked it, started the guardian.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.owner == child::own_pid()
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.is_dead.load(Ordering::Relaxed)
+    }
+
+    /// The directory that ends with the guardian. It is made by whoever needs it first.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(super) fn send(&self, frame: &Frame, attached: Option<OwnedFd>) -> io::Result<()> {
+        if !self.is_ours() {
+            // A fork of the test: what it says would be taken for the test's own words.
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let _writing = lock(&self.writing);
+        wire::send(&self.socket, frame, attached)
+    }
+
+    fn hear(&self, frame: &Frame) {
+        let Some(event) = Event::from_frame(frame) else { return };
+        let run = lock(&self.runs).get(&frame.id).and_then(Weak::upgrade);
+        let Some(run) = run else { return };
+        run.hear(event);
+        if run.phase().is_over() {
+            lock(&self.runs).remove(&frame.id);
+        }
+    }
+
+    fn died(&self) {
+        self.is_dead.store(true, Ordering::Relaxed);
+        let runs: Vec<Weak<Run>> = lock(&self.runs).drain().map(|(_, run)| run).collect();
+        for run in runs.iter().filter_map(Weak::upgrade) {
+            run.lose();
+        }
+        // So that it is no zombie; if it is still about to die, the goodbye reaps it.
+        let _ = lock(&self.child).try_wait();
+    }
+}
+
+fn check_system() -> Result<()> {
+    if !platform::SUPPORTED {
+        return Err(Error::new(Kind::Unsupported, "processes cannot be started on this system yet: it needs Linux"));
+    }
+    if !takeover::did_run() {
+        return Err(Error::new(Kind::Unsupported, "the constructor of pkit-test did not run in this binary")
+            .fact("why", "without it the guardian, which is this binary again, would run the tests a second time")
+            .fact("hint", "a linker script or `-nostartfiles` drops `.init_array`; keep it"));
+    }
+    Ok(())
+}
+
+/// Starts the thread that reads. It takes no signal that a handler of the test waits for.
+fn listen(guardian: &Arc<Guardian>) -> io::Result<()> {
+    let socket = guardian.socket.try_clone()?;
+    let guardian = Arc::downgrade(guardian);
+    let before = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK)?;
+    let spawned = thread::Builder::new().name("pkit-events".to_owned()).spawn(move || read_all(&socket, &guardian));
+    before.thread_set_mask()?;
+    spawned.map(drop)
+}
+
+fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>) {
+    let mut inbox = Inbox::default();
+    while matches!(inbox.fill(socket), Ok(Got::Some | Got::Nothing)) {
+        let Some(guardian) = guardian.upgrade() else { return };
+        while let Ok(Some(frame)) = inbox.take() {
+            guardian.hear(&frame);
+        }
+    }
+    if let Some(guardian) = guardian.upgrade() {
+        guardian.died();
+    }
+}
+
+/// A directory of our own, short enough for the path of a unix socket in it, that nobody can guess and take before.
+fn private_directory() -> PathBuf {
+    const LONGEST: usize = 40;
+    static BASE: OnceLock<PathBuf> = OnceLock::new();
+    let base = BASE.get_or_init(|| {
+        let wanted = std::env::temp_dir();
+        if wanted.as_os_str().len() <= LONGEST { wanted } else { PathBuf::from("/tmp") }
+    });
+    base.join(format!("pkit-{}-{:06x}", child::own_pid(), random() & 0xff_ffff))
+}
+
+/// A number that another process does not have, from the keys of the standard library's hash maps.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
+/// At the normal exit of the process: tells the guardian and waits for it, so that nothing runs after the end and no
+/// zombie is left where nobody reaps.
+fn goodbye() {
+    let Some(guardian) = lock(&CURRENT).take().filter(|guardian| guardian.is_ours()) else { return };
+    let has_failed = HAS_FAILED.load(Ordering::Relaxed);
+    if !guardian.is_dead() {
+        let is_kept = config().keep.applies(has_failed) && guardian.has_runs();
+        let _ = guardian.send(&Order::Goodbye { failed: has_failed }.to_frame(0), None);
+        if is_kept {
+            return eprint!("{}", report::kept(guardian.pid));
+        }
+        if !fd::is_closed_within(&guardian.socket, GOODBYE_LIMIT) {
+            // It is stopped or stuck. Its shims see its end and stop their services.
+            let _ = lock(&guardian.child).kill();
+        }
+    }
+    let _ = lock(&guardian.child).wait();
+    // Where the guardian was killed nobody else does it.
+    let _ = std::fs::remove_dir_all(&guardian.directory);
+}
+
+impl Guardian {
+    fn has_runs(&self) -> bool {
+        lock(&self.runs).values().filter_map(Weak::upgrade).any(|run| !run.phase().is_over())
+    }
+}
+
+impl std::fmt::Debug for Guardian {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guardian").field("pid", &self.pid).field("owner", &self.owner).finish_non_exhaustive()
+    }
+}

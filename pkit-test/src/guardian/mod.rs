@@ -1,0 +1,18 @@
+//! The guardian: the process that owns what we start and outlives the test.
+//!
+//! ```text
+//! test ── control socket ── guardian ── socket pair ── shim ── service and all that descends from it
+//! ```
+//!
+//! [`client`] is the test's side, [`server`] the guardian's, [`shim`] the parent of one service.
+
+pub(crate) mod client;
+pub(crate) mod protocol;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod server;
+pub(crate) mod shim;
+pub(crate) mod stopping;
+pub(crate) mod wire;
+
+crate::sys::takeover::before_main!(server::main);

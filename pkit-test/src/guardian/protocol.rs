@@ -1,0 +1,396 @@
+//! What test, guardian and shims say to each other.
+//!
+//! ```text
+//! test                          guardian                        shim
+//!  Hello, Hold, Release ───────►  keeps them
+//!  Spawn(id) ──────────────────►  forks the shim ──────────────►  forks the service
+//!  Signal Pause Resume Stop
+//!  Write Watch Sync (id) ──────►  passes on ──────────────────►  acts
+//!        ◄────────────────────── passes on ◄──────────────────  Started Refused Exited Output
+//!                                                               Answer Stuck Gone
+//!        ◄────────────────────── Lost: the shim itself died
+//!  Goodbye ────────────────────►  stops all, in reverse order, and ends
+//! ```
+
+use std::path::PathBuf;
+
+use super::wire::{Frame, Reader, Writer};
+use crate::exit::Exit;
+use crate::sys::child::{End, Step};
+use crate::sys::user::User;
+
+/// How a service is to be stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StopPlan {
+    /// The signal that asks it to end; SIGKILL means "at once".
+    pub(crate) signal: i32,
+    /// How long it then has.
+    pub(crate) grace_ms: u64,
+    /// Whether SIGKILL follows.
+    pub(crate) then_kill: bool,
+}
+
+/// Everything about a service to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Launch {
+    pub(crate) name: String,
+    pub(crate) program: PathBuf,
+    /// With the name of the program, as written, first.
+    pub(crate) arguments: Vec<Vec<u8>>,
+    /// `NAME=value` each.
+    pub(crate) environment: Vec<Vec<u8>>,
+    pub(crate) cwd: PathBuf,
+    pub(crate) user: Option<User>,
+    pub(crate) stop: StopPlan,
+    /// Where its output goes and how much of it is kept.
+    pub(crate) log: PathBuf,
+    pub(crate) log_bytes: u64,
+    /// What it reads first.
+    pub(crate) input: Vec<u8>,
+    /// Whether its standard input ends after that.
+    pub(crate) input_ends: bool,
+}
+
+/// What the test says of itself, first thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hello {
+    /// The directory that ends with the guardian.
+    pub(crate) directory: PathBuf,
+    pub(crate) crash_ms: u64,
+    /// Whether the last lines of each service are reported when the test died.
+    pub(crate) reports: bool,
+    /// Whether everything stays up after the test: never, after a failure, always.
+    pub(crate) keep: Keep,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Never,
+    Failed,
+    Always,
+}
+
+/// To the guardian, or through it to a shim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Order {
+    Hello(Hello),
+    /// A descriptor comes with it that holds this port.
+    Hold(u16),
+    Release(u16),
+    /// The test ends; `failed` where it knows that something went wrong.
+    Goodbye {
+        failed: bool,
+    },
+    Spawn(Box<Launch>),
+    Signal {
+        token: u64,
+        number: i32,
+    },
+    Pause {
+        token: u64,
+    },
+    Resume {
+        token: u64,
+    },
+    Stop(StopPlan),
+    Write {
+        token: u64,
+        bytes: Vec<u8>,
+    },
+    CloseInput {
+        token: u64,
+    },
+    /// Say when more than this has been written.
+    Watch {
+        seen: u64,
+    },
+    /// Say what there is, after taking everything out of the pipes.
+    Sync {
+        token: u64,
+    },
+}
+
+/// From a shim, or from the guardian about one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    Started {
+        pid: i32,
+        shim: i32,
+    },
+    Refused {
+        step: Step,
+        errno: i32,
+    },
+    /// The leader ended; its descendants may live.
+    Exited(Exit),
+    Output {
+        end: u64,
+    },
+    /// To a request: 0 or an error number, and the id of the process that stands for the service now, or 0.
+    Answer {
+        token: u64,
+        errno: i32,
+        pid: i32,
+    },
+    /// SIGKILL did not help in time; these are left.
+    Stuck(Vec<i32>),
+    /// Nothing is left. Whether it took SIGKILL.
+    Gone {
+        exit: Exit,
+        killed: bool,
+    },
+    /// The shim itself died; the guardian has killed what was left.
+    Lost,
+}
+
+impl Order {
+    pub(crate) fn to_frame(&self, id: u32) -> Frame {
+        let fields = Writer::default();
+        let (kind, fields) = match self {
+            Order::Hello(hello) => (1, write_hello(fields, hello)),
+            Order::Hold(port) => (2, fields.number((*port).into())),
+            Order::Release(port) => (3, fields.number((*port).into())),
+            Order::Goodbye { failed } => (4, fields.number((*failed).into())),
+            Order::Spawn(launch) => (5, write_launch(fields, launch)),
+            Order::Signal { token, number } => (6, fields.number(*token).number(signed(*number))),
+            Order::Pause { token } => (7, fields.number(*token)),
+            Order::Resume { token } => (8, fields.number(*token)),
+            Order::Stop(plan) => (9, write_plan(fields, *plan)),
+            Order::Write { token, bytes } => (10, fields.number(*token).text(bytes)),
+            Order::CloseInput { token } => (11, fields.number(*token)),
+            Order::Watch { seen } => (12, fields.number(*seen)),
+            Order::Sync { token } => (13, fields.number(*token)),
+        };
+        Frame { id, kind, payload: fields.done() }
+    }
+
+    pub(crate) fn from_frame(frame: &Frame) -> Option<Order> {
+        let mut fields = Reader::new(&frame.payload);
+        let fields = &mut fields;
+        Some(match frame.kind {
+            1 => Order::Hello(read_hello(fields)?),
+            2 => Order::Hold(u16::try_from(fields.number()?).ok()?),
+            3 => Order::Release(u16::try_from(fields.number()?).ok()?),
+            4 => Order::Goodbye { failed: fields.number()? != 0 },
+            5 => Order::Spawn(Box::new(read_launch(fields)?)),
+            6 => Order::Signal { token: fields.number()?, number: read_signed(fields)? },
+            7 => Order::Pause { token: fields.number()? },
+            8 => Order::Resume { token: fields.number()? },
+            9 => Order::Stop(read_plan(fields)?),
+            10 => Order::Write { token: fields.number()?, bytes: fields.text()?.to_vec() },
+            11 => Order::CloseInput { token: fields.number()? },
+            12 => Order::Watch { seen: fields.number()? },
+            13 => Order::Sync { token: fields.number()? },
+            _ => return None,
+        })
+    }
+}
+
+impl Event {
+    pub(crate) fn to_frame(&self, id: u32) -> Frame {
+        let fields = Writer::default();
+        let (kind, fields) = match self {
+            Event::Started { pid, shim } => (1, fields.number(signed(*pid)).number(signed(*shim))),
+            Event::Refused { step, errno } => (2, fields.number(*step as u64).number(signed(*errno))),
+            Event::Exited(exit) => (3, write_exit(fields, *exit)),
+            Event::Output { end } => (4, fields.number(*end)),
+            Event::Answer { token, errno, pid } => {
+                (5, fields.number(*token).number(signed(*errno)).number(signed(*pid)))
+            }
+            Event::Stuck(pids) => (6, pids.iter().fold(fields, |fields, pid| fields.number(signed(*pid)))),
+            Event::Gone { exit, killed } => (7, write_exit(fields, *exit).number((*killed).into())),
+            Event::Lost => (8, fields),
+        };
+        Frame { id, kind, payload: fields.done() }
+    }
+
+    pub(crate) fn from_frame(frame: &Frame) -> Option<Event> {
+        let mut fields = Reader::new(&frame.payload);
+        let fields = &mut fields;
+        Some(match frame.kind {
+            1 => Event::Started { pid: read_signed(fields)?, shim: read_signed(fields)? },
+            2 => Event::Refused { step: Step::from_number(fields.number()? as u8), errno: read_signed(fields)? },
+            3 => Event::Exited(read_exit(fields)?),
+            4 => Event::Output { end: fields.number()? },
+            5 => Event::Answer { token: fields.number()?, errno: read_signed(fields)?, pid: read_signed(fields)? },
+            6 => Event::Stuck(std::iter::from_fn(|| read_signed(fields)).collect()),
+            7 => Event::Gone { exit: read_exit(fields)?, killed: fields.number()? != 0 },
+            8 => Event::Lost,
+            _ => return None,
+        })
+    }
+}
+
+fn signed(value: i32) -> u64 {
+    i64::from(value) as u64
+}
+
+fn read_signed(fields: &mut Reader<'_>) -> Option<i32> {
+    i32::try_from(fields.number()? as i64).ok()
+}
+
+fn write_plan(fields: Writer, plan: StopPlan) -> Writer {
+    fields.number(signed(plan.signal)).number(plan.grace_ms).number(plan.then_kill.into())
+}
+
+fn read_plan(fields: &mut Reader<'_>) -> Option<StopPlan> {
+    Some(StopPlan { signal: read_signed(fields)?, grace_ms: fields.number()?, then_kill: fields.number()? != 0 })
+}
+
+fn write_exit(fields: Writer, exit: Exit) -> Writer {
+    let code = exit.code().map_or(u64::MAX, signed);
+    fields.number(code).number(signed(exit.signal().unwrap_or(0))).number(exit.core_dumped().into())
+}
+
+fn read_exit(fields: &mut Reader<'_>) -> Option<Exit> {
+    let code = fields.number()?;
+    let number = read_signed(fields)?;
+    let core_dumped = fields.number()? != 0;
+    let end = match i32::try_from(code) {
+        Ok(code) => End::Code(code),
+        Err(_) => End::Signal { number, core_dumped },
+    };
+    Some(end.into())
+}
+
+fn write_hello(fields: Writer, hello: &Hello) -> Writer {
+    let keep = match hello.keep {
+        Keep::Never => 0,
+        Keep::Failed => 1,
+        Keep::Always => 2,
+    };
+    write_path(fields, &hello.directory).number(hello.crash_ms).number(hello.reports.into()).number(keep)
+}
+
+fn read_hello(fields: &mut Reader<'_>) -> Option<Hello> {
+    Some(Hello {
+        directory: read_path(fields)?,
+        crash_ms: fields.number()?,
+        reports: fields.number()? != 0,
+        keep: match fields.number()? {
+            1 => Keep::Failed,
+            2 => Keep::Always,
+            _ => Keep::Never,
+        },
+    })
+}
+
+fn write_launch(fields: Writer, launch: &Launch) -> Writer {
+    let fields = fields.text(launch.name.as_bytes());
+    let fields = write_path(fields, &launch.program).list(&launch.arguments).list(&launch.environment);
+    let fields = write_path(fields, &launch.cwd);
+    let fields = write_user(fields, launch.user.as_ref());
+    let fields = write_path(write_plan(fields, launch.stop), &launch.log).number(launch.log_bytes);
+    fields.text(&launch.input).number(launch.input_ends.into())
+}
+
+fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
+    Some(Launch {
+        name: read_string(fields)?,
+        program: read_path(fields)?,
+        arguments: fields.list()?,
+        environment: fields.list()?,
+        cwd: read_path(fields)?,
+        user: read_user(fields)?,
+        stop: read_plan(fields)?,
+        log: read_path(fields)?,
+        log_bytes: fields.number()?,
+        input: fields.text()?.to_vec(),
+        input_ends: fields.number()? != 0,
+    })
+}
+
+fn write_user(fields: Writer, user: Option<&User>) -> Writer {
+    let Some(user) = user else { return fields.number(0) };
+    let groups: Vec<[u8; 4]> = user.groups.iter().map(|group| group.to_ne_bytes()).collect();
+    let fields = fields.number(1).text(user.name.as_bytes()).number(user.uid.into()).number(user.gid.into());
+    write_path(fields.list(&groups), &user.home)
+}
+
+fn read_user(fields: &mut Reader<'_>) -> Option<Option<User>> {
+    if fields.number()? == 0 {
+        return Some(None);
+    }
+    let name = read_string(fields)?;
+    let uid = u32::try_from(fields.number()?).ok()?;
+    let gid = u32::try_from(fields.number()?).ok()?;
+    let groups =
+        fields.list()?.iter().filter_map(|group| Some(u32::from_ne_bytes(group[..].try_into().ok()?))).collect();
+    Some(Some(User { name, uid, gid, groups, home: read_path(fields)? }))
+}
+
+fn read_string(fields: &mut Reader<'_>) -> Option<String> {
+    String::from_utf8(fields.text()?.to_vec()).ok()
+}
+
+fn write_path(fields: Writer, path: &std::path::Path) -> Writer {
+    use std::os::unix::ffi::OsStrExt;
+    fields.text(path.as_os_str().as_bytes())
+}
+
+fn read_path(fields: &mut Reader<'_>) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    Some(std::ffi::OsString::from_vec(fields.text()?.to_vec()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_order_comes_back() {
+        let plan = StopPlan { signal: 15, grace_ms: 5, then_kill: true };
+        let user = User { name: "u".into(), uid: 1, gid: 2, groups: vec![3, 4], home: "/h".into() };
+        let launch = Launch {
+            name: "a".into(),
+            program: "/bin/true".into(),
+            arguments: vec![b"true".to_vec(), Vec::new()],
+            environment: vec![b"A=1".to_vec()],
+            cwd: "/".into(),
+            user: Some(user),
+            stop: plan,
+            log: "/l".into(),
+            log_bytes: 9,
+            input: b"in".to_vec(),
+            input_ends: true,
+        };
+        let hello = Hello { directory: "/d".into(), crash_ms: 1, reports: true, keep: Keep::Failed };
+        let orders = [
+            Order::Hello(hello),
+            Order::Hold(1),
+            Order::Release(2),
+            Order::Goodbye { failed: true },
+            Order::Spawn(Box::new(launch)),
+            Order::Signal { token: 1, number: -1 },
+            Order::Pause { token: 1 },
+            Order::Resume { token: 1 },
+            Order::Stop(plan),
+            Order::Write { token: 1, bytes: vec![1] },
+            Order::CloseInput { token: 1 },
+            Order::Watch { seen: 1 },
+            Order::Sync { token: 1 },
+        ];
+        for order in orders {
+            assert_eq!(Order::from_frame(&order.to_frame(7)), Some(order));
+        }
+    }
+
+    #[test]
+    fn every_event_comes_back() {
+        let code: Exit = End::Code(3).into();
+        let signal: Exit = End::Signal { number: 9, core_dumped: true }.into();
+        let events = [
+            Event::Started { pid: 5, shim: 4 },
+            Event::Refused { step: Step::Cwd, errno: 2 },
+            Event::Exited(code),
+            Event::Output { end: 1 << 40 },
+            Event::Answer { token: 3, errno: 0, pid: 7 },
+            Event::Stuck(vec![1, 2]),
+            Event::Gone { exit: signal, killed: true },
+            Event::Lost,
+        ];
+        for event in events {
+            assert_eq!(Event::from_frame(&event.to_frame(7)), Some(event));
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! One run of a service, as the test sees it: what its shim has said so far.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::client::Guardian;
+use super::protocol::{Event, Order, StopPlan};
+use crate::exit::Exit;
+use crate::limits::REPLY_LIMIT;
+use crate::sync::Monitor;
+use crate::sys::child::Step;
+
+/// From the order to start it until nothing of it is left.
+pub(crate) struct Run {
+    id: u32,
+    guardian: Arc<Guardian>,
+    log: PathBuf,
+    born: Instant,
+    state: Monitor<State>,
+}
+
+/// What is known of a run.
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    pub(crate) pid: Option<i32>,
+    /// Everything below this process is the service.
+    pub(crate) shim: Option<i32>,
+    /// How much it has written, as far as we were told.
+    pub(crate) output_end: u64,
+    /// Somebody wants it to end: its exit is no surprise.
+    pub(crate) is_asked_to_end: bool,
+    /// It took SIGKILL after its grace.
+    pub(crate) was_killed: bool,
+    /// The processes that SIGKILL did not end in time.
+    pub(crate) stuck: Vec<i32>,
+    answers: HashMap<u64, (i32, i32)>,
+    on_end: Option<OnEnd>,
+}
+
+type OnEnd = Box<dyn FnOnce(&State) + Send>;
+
+/// ```text
+///               Started      Refused     Exited          Gone      Lost
+/// Starting      Running      Refused     LeaderEnded     Gone      Lost
+/// Running       (never)      (never)     LeaderEnded     Gone      Lost
+/// LeaderEnded   (ignored)    (never)     (never)         Gone      Lost
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Starting,
+    Refused {
+        step: Step,
+        errno: i32,
+    },
+    Running,
+    /// The process itself ended, descendants of it live.
+    LeaderEnded(Exit),
+    Gone(Exit, Instant),
+    /// Its shim or the guardian was killed, and it was killed with them.
+    Lost {
+        with_guardian: bool,
+    },
+}
+
+impl Phase {
+    /// Whether nothing of it is left.
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self, Phase::Refused { .. } | Phase::Gone(..) | Phase::Lost { .. })
+    }
+
+    /// Whether it runs as it should: itself, or what it left in the background when it ended with code 0.
+    pub(crate) fn is_alive(self) -> bool {
+        match self {
+            Phase::Starting | Phase::Running => true,
+            Phase::LeaderEnded(exit) => exit.success(),
+            Phase::Refused { .. } | Phase::Gone(..) | Phase::Lost { .. } => false,
+        }
+    }
+
+    /// How the process itself ended.
+    pub(crate) fn exit(self) -> Option<Exit> {
+        match self {
+            Phase::LeaderEnded(exit) | Phase::Gone(exit, _) => Some(exit),
+            _ => None,
+        }
+    }
+}
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(crate) enum NoAnswer {
+    /// Nothing of it is left.
+    Over(Phase),
+    /// The operating system refused.
+    Refused(io::Error),
+    /// The shim did not answer: somebody has stopped it.
+    Silent,
+}
+
+impl Run {
+    pub(crate) fn new(id: u32, guardian: Arc<Guardian>, log: PathBuf, on_end: OnEnd) -> Run {
+        let state = State {
+            phase: Phase::Starting,
+            pid: None,
+            shim: None,
+            output_end: 0,
+            is_asked_to_end: false,
+            was_killed: false,
+            stuck: Vec::new(),
+            answers: HashMap::new(),
+            on_end: Some(on_end),
+        };
+        Run { id, guardian, log, born: Instant::now(), state: Monitor::new(state) }
+    }
+
+    /// Where its output is.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// How long ago it was ordered.
+    pub(crate) fn age(&self) -> Duration {
+        self.born.elapsed()
+    }
+
+    pub(crate) fn guardian(&self) -> &Arc<Guardian> {
+        &self.guardian
+    }
+
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+        self.state.with(look)
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.look(|state| state.phase)
+    }
+
+    /// Waits until `look` has an answer, or the deadline.
+    pub(crate) fn wait_until<R>(
+        &self,
+        deadline: Option<Instant>,
+        look: impl FnMut(&mut State) -> Option<R>,
+    ) -> Option<R> {
+        self.state.wait_until(deadline, look)
+    }
+
+    /// Waits until nothing of it is left.
+    pub(crate) fn wait_over(&self, deadline: Option<Instant>) -> Option<Phase> {
+        self.wait_until(deadline, |state| state.phase.is_over().then_some(state.phase))
+    }
+
+    /// Wakes whoever waits for this run, to look at something else.
+    pub(crate) fn wake(&self) {
+        self.state.wake();
+    }
+
+    /// Asks for its end. The exit that follows is one that was asked for.
+    pub(crate) fn stop(&self, plan: StopPlan) {
+        self.expect_end();
+        self.send(&Order::Stop(plan));
+    }
+
+    /// Notes that somebody has asked for its end, unless it ended before.
+    pub(crate) fn expect_end(&self) {
+        self.look(|state| state.is_asked_to_end |= state.phase.is_alive());
+    }
+
+    /// Asks to be told when more than `seen` bytes were written.
+    pub(crate) fn watch(&self, seen: u64) {
+        self.send(&Order::Watch { seen });
+    }
+
+    /// Lets the shim do something and waits for its answer: the id of the process that stands for the service now.
+    pub(crate) fn request(&self, order: impl FnOnce(u64) -> Order) -> Result<Option<i32>, NoAnswer> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let token = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.send(&order(token));
+        let deadline = Some(Instant::now() + REPLY_LIMIT);
+        let answer = self.wait_until(deadline, |state| {
+            let answer = state.answers.remove(&token).map(Ok);
+            answer.or_else(|| state.phase.is_over().then_some(Err(NoAnswer::Over(state.phase))))
+        });
+        match answer {
+            None => Err(NoAnswer::Silent),
+            Some(Err(over)) => Err(over),
+            Some(Ok((0, pid))) => Ok((pid > 0).then_some(pid)),
+            Some(Ok((errno, _))) => Err(NoAnswer::Refused(io::Error::from_raw_os_error(errno))),
+        }
+    }
+
+    /// Takes what the shim said. Called by the one thread that reads.
+    pub(super) fn hear(&self, event: Event) {
+        self.update(|state| state.hear(event));
+    }
+
+    /// The guardian is gone, and everything of it.
+    pub(super) fn lose(&self) {
+        self.update(|state| {
+            if !state.phase.is_over() {
+                state.phase = Phase::Lost { with_guardian: true };
+            }
+        });
+    }
+
+    fn update(&self, change: impl FnOnce(&mut State)) {
+        self.state.change(|state| {
+            change(state);
+            if let Some(on_end) = state.on_end.take_if(|_| state.phase.is_over()) {
+                on_end(state);
+            }
+        });
+    }
+
+    fn send(&self, order: &Order) {
+        // A guardian that is gone is heard of as the end of the run.
+        let _ = self.guardian.send(&order.to_frame(self.id), None);
+    }
+}
+
+impl State {
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Started { pid, shim } => {
+                self.pid = Some(pid);
+                self.shim = Some(shim);
+                if self.phase == Phase::Starting {
+                    self.phase = Phase::Running;
+                }
+            }
+            Event::Refused { step, errno } => self.phase = Phase::Refused { step, errno },
+            Event::Exited(exit) => self.phase = Phase::LeaderEnded(exit),
+            Event::Output { end } => self.output_end = self.output_end.max(end),
+            Event::Answer { token, errno, pid } => drop(self.answers.insert(token, (errno, pid))),
+            Event::Stuck(pids) => self.stuck = pids,
+            Event::Gone { exit, killed } => {
+                self.was_killed = killed;
+                self.phase = Phase::Gone(exit, Instant::now());
+            }
+            Event::Lost => self.phase = Phase::Lost { with_guardian: false },
+        }
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("id", &self.id).field("phase", &self.phase()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,444 @@
+//! The guardian's side: keeps shims and ports, passes messages on, and stops everything in reverse order of start.
+//!
+//! ```text
+//!             frame        owner dead      goodbye       asked by signal   a shim ended
+//! Serving     serve it     -> Ending       -> Ending     -> Ending         forget it, sweep if it did not say so
+//! Kept        (ignored)    (ignored)       (ignored)     -> Ending         forget it
+//! Ending      (ignored)    hurry           (ignored)     hurry             the next one, or over
+//! ```
+//!
+//! It has one thread, waits without a timeout while it serves, and keeps nothing of the test open but the duplicate of
+//! its stderr for one last report.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use super::protocol::{Event, Hello, Keep, Launch, Order, StopPlan};
+use super::report::{Account, report};
+use super::shim::{self, Birth};
+use super::wire::{Frame, Got, Inbox, Outbox};
+use crate::limits::{KILL_LIMIT, SHIM_MARGIN};
+use crate::sys::child::{self, FileLimit, Reaped, Side};
+use crate::sys::wait::{self, For};
+use crate::sys::{fd, platform};
+
+mod ending;
+
+use ending::Ending;
+
+/// How long between two looks for orphans of a shim that was killed.
+const SWEEP_PAUSE: Duration = Duration::from_millis(1);
+
+/// More unsent orders than this and a shim is stuck: it reads whatever comes.
+const STUCK_BYTES: usize = 4 * 1024 * 1024;
+
+/// Runs the guardian in the process that the constructor recognised. Never returns to the test binary's `main`.
+pub(crate) fn main() -> ! {
+    child::leave_session();
+    if let Ok(mut guardian) = Guardian::begin() {
+        guardian.run();
+    }
+    child::exit_now(0)
+}
+
+struct Guardian {
+    owner: Option<UnixStream>,
+    owner_pidfd: Option<OwnedFd>,
+    stderr: Option<File>,
+    inbox: Inbox,
+    outbox: Outbox,
+    hello: Option<Hello>,
+    shims: BTreeMap<u32, Shim>,
+    ports: HashMap<u16, OwnedFd>,
+    file_limit: Option<FileLimit>,
+    phase: Phase,
+    /// Set while orphans of a killed shim may be around.
+    is_sweeping: bool,
+}
+
+enum Phase {
+    Serving,
+    Kept,
+    Ending(Ending),
+}
+
+/// What a wait brought.
+struct Seen {
+    owner_is_dead: bool,
+    owner_speaks: bool,
+    shims_speak: Vec<u32>,
+}
+
+/// One shim, as its parent sees it.
+struct Shim {
+    pid: i32,
+    socket: UnixStream,
+    inbox: Inbox,
+    outbox: Outbox,
+    account: Account,
+    stop: StopPlan,
+    /// It said that nothing is left, or that nothing was started.
+    has_said_all: bool,
+    is_reaped: bool,
+    is_closed: bool,
+}
+
+impl Guardian {
+    fn begin() -> io::Result<Guardian> {
+        let [control, owner, stderr] = fd::take_standard_fds()?;
+        wait::forget_inherited_signals();
+        wait::prepare_signals()?;
+        platform::set_process_name(c"pkit-guardian");
+        platform::become_subreaper()?;
+        let file_limit = child::raise_file_limit();
+        let socket = UnixStream::from(control);
+        socket.set_nonblocking(true)?;
+        Ok(Guardian {
+            owner: Some(socket),
+            owner_pidfd: Some(owner),
+            stderr: Some(stderr.into()),
+            inbox: Inbox::default(),
+            outbox: Outbox::default(),
+            hello: None,
+            shims: BTreeMap::new(),
+            ports: HashMap::new(),
+            file_limit,
+            phase: Phase::Serving,
+            is_sweeping: false,
+        })
+    }
+
+    fn run(&mut self) {
+        loop {
+            self.reap();
+            if self.is_sweeping {
+                self.sweep();
+            }
+            self.go_on_ending();
+            if self.is_over() {
+                return self.clear();
+            }
+            if self.wait().is_err() {
+                return;
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.shims.is_empty() && !self.is_sweeping && !matches!(self.phase, Phase::Serving)
+    }
+
+    fn clear(&mut self) {
+        self.ports.clear();
+        if let Some(hello) = &self.hello {
+            // Missing already, or not ours to remove: there is nobody left to be told.
+            let _ = std::fs::remove_dir_all(&hello.directory);
+        }
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        let seen = self.poll()?;
+        if seen.owner_speaks || seen.owner_is_dead {
+            self.read_owner();
+        }
+        if seen.owner_is_dead {
+            self.owner_died();
+        }
+        for id in seen.shims_speak {
+            self.read_shim(id);
+        }
+        self.flush();
+        if wait::is_asked_to_end() {
+            self.end(true);
+        }
+        Ok(())
+    }
+
+    fn poll(&self) -> io::Result<Seen> {
+        let mut fds: Vec<(BorrowedFd<'_>, For)> = Vec::with_capacity(self.shims.len() + 2);
+        fds.extend(self.owner_pidfd.as_ref().map(|pidfd| (pidfd.as_fd(), For::Reading)));
+        fds.extend(self.owner.as_ref().map(|socket| (socket.as_fd(), direction(&self.outbox))));
+        let open = self.shims.iter().filter(|(_, shim)| !shim.is_closed);
+        fds.extend(open.clone().map(|(_, shim)| (shim.socket.as_fd(), direction(&shim.outbox))));
+        let mut ready = wait::wait(&fds, self.deadline())?.into_iter();
+        Ok(Seen {
+            owner_is_dead: self.owner_pidfd.is_some() && ready.next() == Some(true),
+            owner_speaks: self.owner.is_some() && ready.next() == Some(true),
+            shims_speak: open.zip(ready).filter(|(_, is_ready)| *is_ready).map(|((id, _), _)| *id).collect(),
+        })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let sweep = self.is_sweeping.then(|| Instant::now() + SWEEP_PAUSE);
+        let ending = match &self.phase {
+            Phase::Ending(ending) => ending.deadline(),
+            Phase::Serving | Phase::Kept => None,
+        };
+        sweep.into_iter().chain(ending).min()
+    }
+
+    // The owner.
+
+    fn read_owner(&mut self) {
+        while let Some(socket) = &self.owner {
+            match self.inbox.fill(socket) {
+                Ok(Got::Some) => {}
+                Ok(Got::Nothing) => break,
+                Ok(Got::End) | Err(_) => {
+                    self.obey_all();
+                    self.owner = None;
+                    return self.owner_died();
+                }
+            }
+        }
+        self.obey_all();
+    }
+
+    fn obey_all(&mut self) {
+        loop {
+            match self.inbox.take() {
+                Ok(Some(frame)) if matches!(self.phase, Phase::Serving) => self.obey(frame),
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                // Somebody scribbled on the socket: what follows means nothing any more.
+                Err(_) => {
+                    self.owner = None;
+                    return self.owner_died();
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, frame: Frame) {
+        if frame.id != 0 && frame.kind != SPAWN {
+            return self.pass_on(frame);
+        }
+        match Order::from_frame(&frame) {
+            Some(Order::Hello(hello)) => self.hello = Some(hello),
+            Some(Order::Hold(port)) => {
+                if let Some(hold) = self.inbox.fds.pop() {
+                    self.ports.insert(port, hold);
+                }
+            }
+            Some(Order::Release(port)) => drop(self.ports.remove(&port)),
+            Some(Order::Spawn(launch)) => self.spawn(frame.id, *launch),
+            Some(Order::Goodbye { failed }) => self.goodbye(failed),
+            _ => {}
+        }
+    }
+
+    fn pass_on(&mut self, frame: Frame) {
+        match self.shims.get_mut(&frame.id) {
+            Some(shim) if !shim.is_closed => shim.outbox.push(&frame),
+            // It ended in the meantime, and has said so.
+            _ => {}
+        }
+    }
+
+    fn goodbye(&mut self, failed: bool) {
+        self.stderr = None;
+        let keep = self.hello.as_ref().map_or(Keep::Never, |hello| hello.keep);
+        if keep == Keep::Always || (keep == Keep::Failed && failed) {
+            self.keep();
+        } else {
+            self.end(false);
+        }
+    }
+
+    fn keep(&mut self) {
+        self.phase = Phase::Kept;
+        self.owner = None;
+        self.owner_pidfd = None;
+    }
+
+    fn owner_died(&mut self) {
+        self.owner_pidfd = None;
+        if matches!(self.phase, Phase::Kept) {
+            return;
+        }
+        let stderr = self.stderr.take();
+        let is_kept = self.hello.as_ref().is_some_and(|hello| hello.keep != Keep::Never);
+        let reports = self.hello.as_ref().is_some_and(|hello| hello.reports);
+        if let (Phase::Serving, Some(stderr)) = (&self.phase, stderr.filter(|_| reports)) {
+            report(stderr, self.shims.values().map(|shim| &shim.account), is_kept);
+        }
+        self.owner = None;
+        if is_kept { self.keep() } else { self.end(true) }
+    }
+
+    // Shims.
+
+    fn spawn(&mut self, id: u32, launch: Launch) {
+        let account = Account { name: launch.name.clone(), log: launch.log.clone() };
+        let stop = launch.stop;
+        match self.fork_shim(id, launch) {
+            Ok((pid, socket)) => {
+                let shim = Shim {
+                    pid,
+                    socket,
+                    inbox: Inbox::default(),
+                    outbox: Outbox::default(),
+                    account,
+                    stop,
+                    has_said_all: false,
+                    is_reaped: false,
+                    is_closed: false,
+                };
+                self.shims.insert(id, shim);
+            }
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(0);
+                self.outbox.push(&Event::Refused { step: child::Step::Fork, errno }.to_frame(id));
+            }
+        }
+    }
+
+    fn fork_shim(&self, id: u32, launch: Launch) -> io::Result<(i32, UnixStream)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        theirs.set_nonblocking(true)?;
+        match child::fork()? {
+            Side::Parent { child } => Ok((child, ours)),
+            Side::Child => become_shim(Birth {
+                id,
+                launch,
+                socket: theirs,
+                file_limit: self.file_limit,
+                crash_ms: self.hello.as_ref().map_or(0, |hello| hello.crash_ms),
+            }),
+        }
+    }
+
+    fn read_shim(&mut self, id: u32) {
+        let Some(shim) = self.shims.get_mut(&id) else { return };
+        loop {
+            match shim.inbox.fill(&shim.socket) {
+                Ok(Got::Some) => {}
+                Ok(Got::Nothing) => break,
+                Ok(Got::End) | Err(_) => {
+                    shim.is_closed = true;
+                    break;
+                }
+            }
+        }
+        while let Ok(Some(frame)) = shim.inbox.take() {
+            shim.has_said_all |= matches!(Event::from_frame(&frame), Some(Event::Gone { .. } | Event::Refused { .. }));
+            if self.owner.is_some() {
+                self.outbox.push(&frame);
+            }
+        }
+        if shim.is_closed {
+            self.forget_if_over(id);
+        }
+    }
+
+    fn reap(&mut self) {
+        while let Reaped::Ended(pid, _) = child::reap() {
+            let found = self.shims.iter_mut().find(|(_, shim)| shim.pid == pid);
+            if let Some((id, shim)) = found {
+                shim.is_reaped = true;
+                let id = *id;
+                self.forget_if_over(id);
+            }
+        }
+    }
+
+    /// A shim is over when it is reaped and all that it said was read.
+    fn forget_if_over(&mut self, id: u32) {
+        let is_over = self.shims.get(&id).is_some_and(|shim| shim.is_reaped && shim.is_closed);
+        if !is_over {
+            return;
+        }
+        let shim = self.shims.remove(&id);
+        if shim.is_some_and(|shim| !shim.has_said_all) {
+            self.is_sweeping = true;
+            self.sweep();
+            self.outbox.push(&Event::Lost.to_frame(id));
+        }
+    }
+
+    /// Kills what a shim left that was itself killed: it came to us, the next subreaper.
+    fn sweep(&mut self) {
+        let shims: Vec<i32> = self.shims.values().map(|shim| shim.pid).collect();
+        let orphans = child::own_children().into_iter().filter(|pid| !shims.contains(pid));
+        let mut any = false;
+        for orphan in orphans {
+            any = true;
+            child::kill_child(orphan);
+        }
+        self.is_sweeping = any;
+    }
+
+    fn flush(&mut self) {
+        let is_broken = self.owner.as_ref().is_some_and(|socket| self.outbox.flush(socket).is_err());
+        if is_broken {
+            self.read_owner();
+            self.owner_died();
+        }
+        for shim in self.shims.values_mut().filter(|shim| !shim.is_closed && !shim.outbox.is_empty()) {
+            // A shim whose socket is broken has ended, and its end is read there. One that does not read for
+            // megabytes is stopped by somebody: without it the service ends, and what is left comes to us.
+            if shim.outbox.flush(&shim.socket).is_ok() && shim.outbox.len() > STUCK_BYTES {
+                child::kill_child(shim.pid);
+            }
+        }
+    }
+
+    // The end.
+
+    /// Begins to stop everything; `in_a_hurry` after a crash, where one limit holds for all together.
+    fn end(&mut self, in_a_hurry: bool) {
+        let crash = Duration::from_millis(self.hello.as_ref().map_or(0, |hello| hello.crash_ms));
+        let limit = in_a_hurry.then(|| Instant::now() + crash);
+        match &mut self.phase {
+            Phase::Ending(ending) => ending.hurry(limit),
+            Phase::Serving | Phase::Kept => self.phase = Phase::Ending(Ending::new(limit)),
+        }
+    }
+
+    fn go_on_ending(&mut self) {
+        let Phase::Ending(ending) = &mut self.phase else { return };
+        let now = Instant::now();
+        // Ids grow with every start, so the last one is the newest: reverse order of start.
+        let Some((id, shim)) = self.shims.iter_mut().next_back() else { return };
+        if let Some(plan) = ending.order_for(*id, shim.stop, now) {
+            shim.outbox.push(&Order::Stop(plan).to_frame(*id));
+            // What cannot be sent is noticed at the socket's end or at the deadline.
+            let _ = shim.outbox.flush(&shim.socket);
+        }
+        if ending.is_overdue(now) && !shim.is_reaped {
+            // It is stopped or stuck. Without it the service gets SIGKILL, and what is left comes to us.
+            child::kill_child(shim.pid);
+            ending.has_killed();
+        }
+    }
+}
+
+const SPAWN: u8 = 5;
+
+fn direction(outbox: &Outbox) -> For {
+    if outbox.is_empty() { For::Reading } else { For::Both }
+}
+
+/// Leaves everything of the guardian behind: above all the ends of other shims' sockets, whose closing is a message.
+fn become_shim(birth: Birth) -> ! {
+    child::leave_session();
+    platform::set_process_name(c"pkit-shim");
+    let socket = match fd::keep_only(birth.socket.into()) {
+        Ok(socket) => UnixStream::from(socket),
+        Err(_) => child::exit_now(1),
+    };
+    if wait::prepare_signals().is_err() {
+        child::exit_now(1);
+    }
+    shim::main(Birth { socket, ..birth })
+}
+
+/// How long a shim may take to stop a service by a plan.
+fn patience(plan: StopPlan) -> Duration {
+    Duration::from_millis(plan.grace_ms) + KILL_LIMIT + SHIM_MARGIN
+}

@@ -1,0 +1,67 @@
+//! Stopping everything, one service after the other.
+
+use std::time::{Duration, Instant};
+
+use super::patience;
+use crate::guardian::protocol::StopPlan;
+
+/// Where the guardian is on its way to the end.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// When SIGKILL is due for all that is left, after a crash.
+    limit: Option<Instant>,
+    current: Option<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    id: u32,
+    overdue: Instant,
+}
+
+impl Ending {
+    pub(super) fn new(limit: Option<Instant>) -> Ending {
+        Ending { limit, current: None }
+    }
+
+    /// Nobody waits for us any more: from now on the limit of a crash holds.
+    pub(super) fn hurry(&mut self, limit: Option<Instant>) {
+        if self.limit.is_none() {
+            self.limit = limit;
+            // The one that is being stopped is told again, with less time.
+            self.current = None;
+        }
+    }
+
+    /// What the shim at hand is to be told, if it was not told yet.
+    pub(super) fn order_for(&mut self, id: u32, plan: StopPlan, now: Instant) -> Option<StopPlan> {
+        if self.current.as_ref().is_some_and(|current| current.id == id) {
+            return None;
+        }
+        let left = self.limit.map(|limit| limit.saturating_duration_since(now));
+        let grace_ms = left.map_or(plan.grace_ms, |left| plan.grace_ms.min(millis(left)));
+        let plan = StopPlan { grace_ms, then_kill: true, ..plan };
+        self.current = Some(Current { id, overdue: now + patience(plan) });
+        Some(plan)
+    }
+
+    /// Whether the shim at hand has had its time.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        self.current.as_ref().is_some_and(|current| current.overdue <= now)
+    }
+
+    /// The shim at hand was killed; what it leaves needs no more waiting.
+    pub(super) fn has_killed(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.overdue += Duration::from_secs(3600);
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.current.as_ref().map(|current| current.overdue)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

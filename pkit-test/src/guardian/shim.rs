@@ -1,0 +1,374 @@
+//! The parent of one service: starts it, records its output, and stays until nothing of it is left.
+//!
+//! A shim is a fork of the guardian. It is a subreaper, so that whatever leaves the service's session or loses its
+//! parent comes back to it, and `ECHILD` is the proof that nothing is left. It obeys the guardian, and the end of the
+//! guardian's socket is an order to stop. The death of the test is none of its business: the guardian stops its
+//! services in their order.
+//!
+//! ```text
+//!            program runs     leader ends 0      leader ends otherwise   no child left
+//! Starting   -> Running       -> Running         -> Running              refused, or gone
+//! Running    (impossible)     a daemonizer: on   stop the rest           -> gone
+//! ```
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+use super::protocol::{Event, Launch, Order, StopPlan};
+use super::stopping::Stopping;
+use super::wire::{Got, Inbox, Outbox};
+use crate::exit::Exit;
+use crate::output::record::Recorder;
+use crate::sys::child::{self, Reaped, Side, Step};
+use crate::sys::wait::{self, For};
+use crate::sys::{fd, pipe, platform};
+
+mod input;
+mod tree;
+
+use input::Input;
+
+/// How many portions of output are "all of it" while somebody goes on writing. After the end of the service it is
+/// more than its pipes can hold.
+const PORTIONS: usize = 64;
+
+/// What a shim is told at its fork.
+#[derive(Debug)]
+pub(crate) struct Birth {
+    pub(crate) id: u32,
+    pub(crate) launch: Launch,
+    pub(crate) socket: UnixStream,
+    pub(crate) file_limit: Option<child::FileLimit>,
+    pub(crate) crash_ms: u64,
+}
+
+/// The child's side of the guardian's fork. Never returns into the guardian's code.
+pub(crate) fn main(birth: Birth) -> ! {
+    let id = birth.id;
+    match Shim::begin(birth) {
+        Ok(mut shim) => shim.run(),
+        Err((socket, error)) => {
+            let errno = error.raw_os_error().unwrap_or(0);
+            let mut outbox = Outbox::default();
+            outbox.push(&Event::Refused { step: Step::Prepare, errno }.to_frame(id));
+            // Whoever does not get this sees the end of the socket.
+            let _ = outbox.flush(&socket);
+        }
+    }
+    child::exit_now(0)
+}
+
+struct Shim {
+    id: u32,
+    socket: UnixStream,
+    inbox: Inbox,
+    outbox: Outbox,
+    plan: StopPlan,
+    crash_ms: u64,
+    /// The service itself, until it is reaped, and how it ended.
+    leader: Option<i32>,
+    exit: Option<Exit>,
+    /// Until the program runs: the pipe on which the child says why it does not.
+    trouble: Option<(OwnedFd, Vec<u8>)>,
+    refused: Option<Event>,
+    recorder: Recorder,
+    input: Input,
+    watch: Option<u64>,
+    stopping: Stopping,
+    is_empty: bool,
+    is_alone: bool,
+}
+
+impl Shim {
+    fn begin(birth: Birth) -> Result<Shim, (UnixStream, io::Error)> {
+        let Birth { id, launch, socket, file_limit, crash_ms } = birth;
+        match start(&launch, file_limit) {
+            Ok(started) => Ok(Shim {
+                id,
+                socket,
+                inbox: Inbox::default(),
+                outbox: Outbox::default(),
+                plan: launch.stop,
+                crash_ms,
+                leader: Some(started.pid),
+                exit: None,
+                trouble: Some((started.trouble, Vec::new())),
+                refused: None,
+                recorder: started.recorder,
+                input: started.input,
+                watch: None,
+                stopping: Stopping::new(),
+                is_empty: false,
+                is_alone: false,
+            }),
+            Err(error) => Err((socket, error)),
+        }
+    }
+
+    fn run(&mut self) {
+        loop {
+            self.reap();
+            let now = Instant::now();
+            if self.stopping.is_under_way() && !self.is_empty {
+                self.stop_more(now);
+            }
+            if self.is_empty && self.trouble.is_none() {
+                return self.finish();
+            }
+            let Ok(()) = self.wait(self.stopping.next_look(now)) else { return };
+        }
+    }
+
+    fn reap(&mut self) {
+        loop {
+            match child::reap() {
+                Reaped::NoneYet => return,
+                other => self.see(other),
+            }
+            if self.is_empty {
+                return;
+            }
+        }
+    }
+
+    fn see(&mut self, reaped: Reaped) {
+        match reaped {
+            Reaped::Ended(pid, end) => {
+                self.stopping.forget(pid);
+                if self.leader == Some(pid) {
+                    self.leader_ended(end.into());
+                }
+            }
+            Reaped::NoChildren => self.is_empty = true,
+            Reaped::NoneYet => {}
+        }
+    }
+
+    fn leader_ended(&mut self, exit: Exit) {
+        self.leader = None;
+        self.exit = Some(exit);
+        self.read_trouble();
+        if self.refused.is_none() {
+            self.recorder_catches_up();
+            self.say(&Event::Exited(exit));
+        }
+        // A leader that ends well and leaves descendants is a daemonizer; one that fails leaves a ruin.
+        if !exit.success() && !self.stopping.is_under_way() {
+            self.stopping.order(StopPlan { then_kill: true, ..self.plan }, Instant::now());
+        }
+    }
+
+    fn stop_more(&mut self, now: Instant) {
+        let mut ended = Vec::new();
+        let stuck = self.stopping.act(now, &mut |reaped| ended.push(reaped));
+        ended.into_iter().for_each(|reaped| self.see(reaped));
+        if let (Some(pids), false) = (stuck, self.is_empty) {
+            self.say(&Event::Stuck(pids));
+        }
+    }
+
+    /// The last words: all output, then the end.
+    fn finish(&mut self) {
+        self.recorder_catches_up();
+        let killed = self.stopping.had_to_kill();
+        let last = match (self.refused.take(), self.exit) {
+            (Some(refused), _) => refused,
+            (None, Some(exit)) => Event::Gone { exit, killed },
+            (None, None) => Event::Lost,
+        };
+        self.say(&last);
+        while !self.outbox.is_empty() && !self.is_alone {
+            if wait::wait(&[(self.socket.as_fd(), For::Writing)], None).is_err() || self.flush().is_err() {
+                return;
+            }
+        }
+    }
+
+    fn wait(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        let speak = if self.outbox.is_empty() { For::Reading } else { For::Both };
+        let mut fds = Vec::with_capacity(5);
+        if !self.is_alone {
+            fds.push((self.socket.as_fd(), speak));
+        }
+        if let Some((trouble, _)) = &self.trouble {
+            fds.push((trouble.as_fd(), For::Reading));
+        }
+        fds.extend(self.recorder.open_pipes().map(|pipe| (pipe, For::Reading)));
+        fds.extend(self.input.waiting().map(|pipe| (pipe, For::Writing)));
+        wait::wait(&fds, deadline)?;
+        self.read_trouble();
+        self.recorder_moves();
+        self.input.flush();
+        self.listen();
+        if wait::is_asked_to_end() {
+            self.stop_alone();
+        }
+        Ok(())
+    }
+
+    /// Reads why the program does not run, or learns from the end of the pipe that it does.
+    fn read_trouble(&mut self) {
+        let Some((trouble, bytes)) = &mut self.trouble else { return };
+        let mut buffer = [0; 16];
+        match nix::unistd::read(&*trouble, &mut buffer) {
+            Ok(0) => {
+                let refused = child::read_trouble(bytes).map(|(step, errno)| Event::Refused { step, errno });
+                self.trouble = None;
+                match (refused, self.leader.or(self.exit.map(|_| 0))) {
+                    (Some(refused), _) => self.refused = Some(refused),
+                    (None, pid) => self.say(&Event::Started { pid: pid.unwrap_or(0), shim: child::own_pid() }),
+                }
+            }
+            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+            // Nothing yet.
+            Err(_) => {}
+        }
+    }
+
+    fn recorder_moves(&mut self) {
+        if self.recorder.move_some() {
+            self.tell_watcher();
+        }
+    }
+
+    fn recorder_catches_up(&mut self) {
+        for _ in 0..PORTIONS {
+            if !self.recorder.move_some() {
+                break;
+            }
+        }
+        self.tell_watcher();
+    }
+
+    fn tell_watcher(&mut self) {
+        let end = self.recorder.end();
+        if self.watch.is_some_and(|seen| seen < end) {
+            self.watch = None;
+            self.say(&Event::Output { end });
+        }
+    }
+
+    fn say(&mut self, event: &Event) {
+        if self.is_alone {
+            return;
+        }
+        self.outbox.push(&event.to_frame(self.id));
+        if self.flush().is_err() {
+            self.stop_alone();
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.outbox.flush(&self.socket)
+    }
+
+    fn listen(&mut self) {
+        if self.is_alone {
+            return;
+        }
+        loop {
+            match self.inbox.fill(&self.socket) {
+                Ok(Got::Some) => {}
+                Ok(Got::Nothing) => break,
+                Ok(Got::End) | Err(_) => return self.stop_alone(),
+            }
+        }
+        while let Ok(Some(frame)) = self.inbox.take() {
+            if let Some(order) = Order::from_frame(&frame) {
+                self.obey(order);
+            }
+        }
+        if self.flush().is_err() {
+            self.stop_alone();
+        }
+    }
+
+    /// The guardian is gone, or somebody wants us gone: the service ends with us.
+    fn stop_alone(&mut self) {
+        if !self.is_alone {
+            self.is_alone = true;
+            let grace_ms = self.plan.grace_ms.min(self.crash_ms);
+            self.stopping.order(StopPlan { grace_ms, then_kill: true, ..self.plan }, Instant::now());
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Signal { token, number } => self.answer(token, tree::signal(self.leader, number)),
+            Order::Pause { token } => self.answer(token, tree::pause()),
+            Order::Resume { token } => self.answer(token, tree::resume()),
+            Order::Stop(plan) => self.stopping.order(plan, Instant::now()),
+            Order::Write { token, bytes } => {
+                let taken = self.input.take(&bytes);
+                self.answer(token, taken);
+            }
+            Order::CloseInput { token } => {
+                self.input.close();
+                self.answer(token, Ok(()));
+            }
+            Order::Watch { seen } => {
+                self.watch = Some(seen);
+                self.tell_watcher();
+            }
+            Order::Sync { token } => {
+                self.recorder_catches_up();
+                self.answer(token, Ok(()));
+            }
+            // For the guardian; a shim never sees them.
+            Order::Hello(_) | Order::Hold(_) | Order::Release(_) | Order::Goodbye { .. } | Order::Spawn(_) => {}
+        }
+    }
+
+    fn answer(&mut self, token: u64, result: io::Result<()>) {
+        let errno = result.err().map_or(0, |error| error.raw_os_error().unwrap_or(libc_eio()));
+        let pid = self.leader.or_else(|| child::own_children().first().copied()).unwrap_or(0);
+        self.say(&Event::Answer { token, errno, pid });
+    }
+}
+
+fn libc_eio() -> i32 {
+    nix::errno::Errno::EIO as i32
+}
+
+struct Started {
+    pid: i32,
+    trouble: OwnedFd,
+    recorder: Recorder,
+    input: Input,
+}
+
+fn start(launch: &Launch, file_limit: Option<child::FileLimit>) -> io::Result<Started> {
+    platform::become_subreaper()?;
+    let image = image(launch, file_limit)?;
+    let (recorder, output, error) = Recorder::create(&launch.log, launch.log_bytes)?;
+    let (input, input_end) = Input::create(&launch.input, launch.input_ends)?;
+    if let Some(user) = &launch.user {
+        // So that the service may open `/dev/stdout` again, which asks for the rights of the pipe.
+        for end in [&input_end, &output, &error] {
+            fd::give(end, user)?;
+        }
+    }
+    let (trouble, trouble_end) = pipe::pipe()?;
+    fd::set_nonblocking(trouble.as_fd())?;
+    let stdio = child::Stdio { input: input_end, output, error };
+    let parent = child::own_pid();
+    match child::fork()? {
+        Side::Child => child::become_program(&image, &stdio, &trouble_end, parent),
+        Side::Parent { child: pid } => Ok(Started { pid, trouble, recorder, input }),
+    }
+}
+
+fn image(launch: &Launch, file_limit: Option<child::FileLimit>) -> io::Result<child::Image> {
+    let strings = |list: &[Vec<u8>]| list.iter().map(|one| Ok(std::ffi::CString::new(one.as_slice())?)).collect();
+    let strings = |list: &[Vec<u8>]| -> io::Result<Vec<std::ffi::CString>> { strings(list) };
+    Ok(child::Image {
+        program: child::c_path(&launch.program)?,
+        arguments: strings(&launch.arguments)?,
+        environment: strings(&launch.environment)?,
+        cwd: child::c_path(&launch.cwd)?,
+        user: launch.user.clone(),
+        file_limit,
+    })
+}

@@ -1,0 +1,165 @@
+//! How a tree of processes is brought to its end, in stages, until the kernel says that nothing is left.
+//!
+//! ```text
+//!             Order            Deadline                        No child left
+//! Running     -> Asking (*)    (none)                          -> gone
+//! Asking      -> Asking (*)    -> Killing, or Running (**)     -> gone
+//! Killing     (ignored)        report once, go on              -> gone
+//!
+//! (*)  or Killing, where the signal of the order is SIGKILL
+//! (**) an order without SIGKILL: whoever gave it sees that it did not help
+//! ```
+//!
+//! Only direct children are signalled. A subreaper's orphans become its children, so every descendant gets its turn,
+//! and a child's id cannot be used again before we reap it. A list of ids that was read from somewhere else could.
+
+use std::time::{Duration, Instant};
+
+use super::protocol::StopPlan;
+use crate::limits::KILL_LIMIT;
+use crate::signal::Signal;
+use crate::sys::child::{self, Reaped};
+
+/// How often orphans are looked for while we wait: they arrive without a signal.
+const LOOK_WHILE_ASKING: Duration = Duration::from_millis(20);
+const LOOK_WHILE_KILLING: Duration = Duration::from_millis(1);
+const LOOK_WHEN_STUCK: Duration = Duration::from_millis(100);
+
+/// How many rounds of killing go without a pause. A process that forks and ends all the time has moved on by the time
+/// its id was read; it loses against rounds that are shorter than its own.
+const ROUNDS: usize = 200;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Running,
+    Asking { plan: StopPlan, deadline: Instant },
+    Killing { deadline: Instant, is_reported: bool },
+}
+
+/// The end of the children of this process.
+#[derive(Debug)]
+pub(crate) struct Stopping {
+    stage: Stage,
+    /// Children that got the signal already and were not reaped since.
+    asked: Vec<i32>,
+    had_to_kill: bool,
+}
+
+impl Stopping {
+    pub(crate) fn new() -> Stopping {
+        Stopping { stage: Stage::Running, asked: Vec::new(), had_to_kill: false }
+    }
+
+    /// Begins, or changes how. Killing is never taken back.
+    pub(crate) fn order(&mut self, plan: StopPlan, now: Instant) {
+        if matches!(self.stage, Stage::Killing { .. }) {
+            return;
+        }
+        self.asked.clear();
+        self.stage = if plan.signal == Signal::Kill.number() {
+            killing(now)
+        } else {
+            Stage::Asking { plan, deadline: now + Duration::from_millis(plan.grace_ms) }
+        };
+    }
+
+    /// Whether somebody wants the children to end.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.stage != Stage::Running
+    }
+
+    /// Whether asking did not help.
+    pub(crate) fn had_to_kill(&self) -> bool {
+        self.had_to_kill
+    }
+
+    /// To be called with the id of every child that was reaped.
+    pub(crate) fn forget(&mut self, pid: i32) {
+        self.asked.retain(|asked| *asked != pid);
+    }
+
+    /// Does what is due now. Returns the survivors when SIGKILL did not help in time, once.
+    pub(crate) fn act(&mut self, now: Instant, see: &mut dyn FnMut(Reaped)) -> Option<Vec<i32>> {
+        self.move_on(now);
+        match self.stage {
+            Stage::Running => None,
+            Stage::Asking { plan, .. } => {
+                self.ask(plan.signal);
+                None
+            }
+            Stage::Killing { .. } => {
+                self.kill_rounds(see);
+                self.survivors(now)
+            }
+        }
+    }
+
+    /// When [`act`](Stopping::act) is due again even if nothing happens.
+    pub(crate) fn next_look(&self, now: Instant) -> Option<Instant> {
+        match self.stage {
+            Stage::Running => None,
+            Stage::Asking { deadline, .. } => Some(deadline.min(now + LOOK_WHILE_ASKING)),
+            Stage::Killing { is_reported: false, .. } => Some(now + LOOK_WHILE_KILLING),
+            Stage::Killing { is_reported: true, .. } => Some(now + LOOK_WHEN_STUCK),
+        }
+    }
+
+    fn move_on(&mut self, now: Instant) {
+        let Stage::Asking { plan, deadline } = self.stage else { return };
+        if now < deadline {
+            return;
+        }
+        self.had_to_kill = plan.then_kill;
+        self.stage = if plan.then_kill { killing(now) } else { Stage::Running };
+    }
+
+    fn ask(&mut self, signal: i32) {
+        for pid in child::own_children() {
+            if self.asked.contains(&pid) {
+                continue;
+            }
+            // Somebody who may not be signalled is met again when the time for SIGKILL has come.
+            let _ = child::signal(pid, signal);
+            // The signal first: a stopped process must find it when it wakes.
+            child::wake(pid);
+            self.asked.push(pid);
+        }
+    }
+
+    fn kill_rounds(&mut self, see: &mut dyn FnMut(Reaped)) {
+        for _ in 0..ROUNDS {
+            let children = child::own_children();
+            if children.is_empty() {
+                return;
+            }
+            children.into_iter().for_each(child::kill_child);
+            let mut any = false;
+            loop {
+                match child::reap() {
+                    Reaped::NoneYet => break,
+                    Reaped::NoChildren => return see(Reaped::NoChildren),
+                    ended => {
+                        any = true;
+                        see(ended);
+                    }
+                }
+            }
+            if !any {
+                return;
+            }
+        }
+    }
+
+    fn survivors(&mut self, now: Instant) -> Option<Vec<i32>> {
+        let Stage::Killing { deadline, is_reported: false } = self.stage else { return None };
+        if now < deadline {
+            return None;
+        }
+        self.stage = Stage::Killing { deadline, is_reported: true };
+        Some(child::own_children())
+    }
+}
+
+fn killing(now: Instant) -> Stage {
+    Stage::Killing { deadline: now + KILL_LIMIT, is_reported: false }
+}

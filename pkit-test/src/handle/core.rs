@@ -1,0 +1,172 @@
+//! What all handles of one process share.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::Duration;
+
+use crate::callbacks::Pending;
+use crate::error::{Error, Kind, Result};
+use crate::exit::Exit;
+use crate::ground::Ground;
+use crate::guardian::protocol::StopPlan;
+use crate::guardian::run::{Phase, Run};
+use crate::place::Place;
+use crate::spec::Spec;
+use crate::sync::lock;
+
+/// One process from its first start to the drop of its handle, over all its runs.
+pub(crate) struct Core {
+    place: Arc<Place>,
+    pub(crate) ground: Ground,
+    directory: OnceLock<PathBuf>,
+    life: Mutex<Life>,
+    /// Held while a start is under way: two at once would be two runs.
+    pub(crate) starting: Mutex<()>,
+    pub(crate) callbacks: Arc<Pending>,
+    /// Those that need it and end before it.
+    dependents: Mutex<Vec<Weak<Core>>>,
+}
+
+/// What changes in the life of a process.
+pub(crate) struct Life {
+    pub(crate) spec: Spec,
+    pub(crate) run: Option<Arc<Run>>,
+    pub(crate) starts: u32,
+    /// The command line of the current run, for people.
+    pub(crate) ran: String,
+    pub(crate) ready_after: Option<Duration>,
+    /// How the runs before the current one ended.
+    pub(crate) last_exit: Option<Exit>,
+    /// What went wrong in runs that are over.
+    pub(crate) troubles: Vec<Error>,
+    /// The current run was looked at already.
+    pub(crate) is_settled: bool,
+    pub(crate) logs: Vec<PathBuf>,
+    pub(crate) was_dropped: bool,
+}
+
+impl Core {
+    pub(crate) fn new(place: Arc<Place>, ground: Ground, spec: Spec) -> Arc<Core> {
+        let life = Life {
+            spec,
+            run: None,
+            starts: 0,
+            ran: String::new(),
+            ready_after: None,
+            last_exit: None,
+            troubles: Vec::new(),
+            is_settled: true,
+            logs: Vec::new(),
+            was_dropped: false,
+        };
+        Arc::new(Core {
+            place,
+            ground,
+            directory: OnceLock::new(),
+            life: Mutex::new(life),
+            starting: Mutex::new(()),
+            callbacks: Arc::default(),
+            dependents: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
+    pub(crate) fn life<R>(&self, look: impl FnOnce(&mut Life) -> R) -> R {
+        look(&mut lock(&self.life))
+    }
+
+    pub(crate) fn spec(&self) -> Spec {
+        self.life(|life| life.spec.clone())
+    }
+
+    pub(crate) fn run(&self) -> Option<Arc<Run>> {
+        self.life(|life| life.run.clone())
+    }
+
+    pub(crate) fn run_or_error(&self, doing: &str) -> Result<Arc<Run>> {
+        let run = self.run().ok_or_else(|| {
+            Error::new(Kind::State, format!("cannot {doing}: `{}` was never started", self.place.name))
+        })?;
+        if run.guardian().is_ours() {
+            return Ok(run);
+        }
+        let title = format!("cannot {doing}: `{}` belongs to the process that started it", self.place.name);
+        Err(Error::new(Kind::State, title).fact("why", "this process is a fork of it"))
+    }
+
+    /// Why something cannot be done with a process that is over.
+    pub(crate) fn ended_error(&self, doing: &str, phase: Phase) -> Error {
+        let name = &self.place.name;
+        match phase {
+            Phase::Lost { with_guardian: true } => {
+                Error::new(Kind::GuardianLost, format!("cannot {doing}: the guardian was killed, and `{name}` with it"))
+            }
+            Phase::Lost { with_guardian: false } => Error::new(
+                Kind::GuardianLost,
+                format!("cannot {doing}: the shim of `{name}` was killed, and `{name}` with it"),
+            ),
+            phase => {
+                let error = Error::new(Kind::State, format!("cannot {doing}: `{name}` has ended"));
+                phase.exit().into_iter().fold(error, Error::with_exit)
+            }
+        }
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.get_or_init(|| match self.place.directory() {
+            Ok(path) => path,
+            Err(error) => panic!("{error}"),
+        })
+    }
+
+    /// How it ended the last time.
+    pub(crate) fn last_exit(&self) -> Option<Exit> {
+        self.life(|life| life.run.as_ref().and_then(|run| run.phase().exit()).or(life.last_exit))
+    }
+
+    /// Wakes whoever waits for it.
+    pub(crate) fn wake(&self) {
+        if let Some(run) = self.run() {
+            run.wake();
+        }
+    }
+
+    pub(crate) fn add_dependent(&self, dependent: &Arc<Core>) {
+        let mut dependents = lock(&self.dependents);
+        dependents.retain(|known| known.strong_count() > 0);
+        dependents.push(Arc::downgrade(dependent));
+    }
+
+    /// Those that need it, the newest first.
+    pub(crate) fn dependents(&self) -> Vec<Arc<Core>> {
+        let mut dependents: Vec<_> = lock(&self.dependents).iter().filter_map(Weak::upgrade).collect();
+        dependents.sort_by_key(|dependent| std::cmp::Reverse(dependent.place.number));
+        dependents
+    }
+
+    pub(crate) fn is_managed(&self) -> bool {
+        self.ground.scope().is_managed
+    }
+}
+
+impl Spec {
+    /// How it is stopped, with the timeout that the settings make of its own.
+    pub(crate) fn stop_plan(&self) -> StopPlan {
+        let grace = crate::config::scaled(self.stop_timeout);
+        StopPlan {
+            signal: self.stop_signal.number(),
+            grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
+            then_kill: true,
+        }
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("place", &self.place).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,264 @@
+//! How a process is brought to its end, and what is to be said about it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use crate::config::{Show, config, deadline_in, log, scaled};
+use crate::error::{Error, Kind, Result};
+use crate::guardian::client;
+use crate::guardian::protocol::StopPlan;
+use crate::guardian::run::{Phase, Run};
+use crate::limits::{CALLBACK_LIMIT, KILL_LIMIT, LAST_WORDS_LINES, SHIM_MARGIN, TAIL_BYTES, TAIL_LINES};
+use crate::output::tail::{last_words, tail};
+use crate::signal::Signal;
+use crate::spec::Expected;
+
+/// What became of a process in the scope that it was started in.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) failures: Vec<Error>,
+    /// Worth saying when the test has failed anyway.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Core {
+    pub(crate) fn stop(&self) -> Result<()> {
+        self.end(self.spec().stop_plan())
+    }
+
+    pub(crate) fn kill(&self) -> Result<()> {
+        self.end(StopPlan { signal: Signal::Kill.number(), grace_ms: 0, then_kill: true })
+    }
+
+    pub(crate) fn terminate(&self) -> Result<()> {
+        self.end(StopPlan { then_kill: false, ..self.spec().stop_plan() })
+    }
+
+    fn end(&self, plan: StopPlan) -> Result<()> {
+        let Some(run) = self.run() else { return Ok(()) };
+        self.run_or_error("stop it")?;
+        if !run.phase().is_over() {
+            log(|| format!("stop {} with signal {}", self.place().name, plan.signal));
+            run.stop(plan);
+            self.wait_end(&run, plan)?;
+        }
+        self.callbacks_done()?;
+        match run.phase() {
+            lost @ Phase::Lost { .. } => Err(self.ended_error("stop it", lost)),
+            _ => self.had_to_kill(&run, plan).map_or(Ok(()), Err),
+        }
+    }
+
+    fn wait_end(&self, run: &Run, plan: StopPlan) -> Result<()> {
+        let grace = Duration::from_millis(plan.grace_ms);
+        let limit = if plan.then_kill { grace + KILL_LIMIT + SHIM_MARGIN } else { grace };
+        let over = run.wait_until(Some(deadline_in(limit)), |state| {
+            (state.phase.is_over() || !state.stuck.is_empty()).then(|| state.stuck.clone())
+        });
+        match over {
+            Some(stuck) if stuck.is_empty() => Ok(()),
+            Some(stuck) => {
+                let pids: Vec<String> = stuck.iter().map(|pid| format!("{pid} {}", command_of(*pid))).collect();
+                Err(self.still_alive("survived SIGKILL").fact("left", pids.join("\n")))
+            }
+            None if plan.then_kill => Err(self.still_alive("was not stopped: its shim does not answer")),
+            None => Err(self.still_alive("is not gone after its stop signal").fact("waited", format!("{grace:?}"))),
+        }
+    }
+
+    fn still_alive(&self, what: &str) -> Error {
+        Error::new(Kind::StillAlive, format!("`{}` {what}", self.place().name)).fact("spec", self.spec().shown())
+    }
+
+    fn had_to_kill(&self, run: &Run, plan: StopPlan) -> Option<Error> {
+        let spec = self.spec();
+        let applies = spec.must_stop_gracefully && plan.then_kill && plan.signal != Signal::Kill.number();
+        (applies && run.look(|state| state.was_killed)).then(|| {
+            let signal = crate::signal::name(plan.signal);
+            Error::new(Kind::HadToKill, format!("`{}` had to be killed", self.place().name))
+                .fact("spec", spec.shown())
+                .fact(
+                    "why",
+                    format!(
+                        "it was still there {} after {signal}, and it must stop gracefully",
+                        seconds(plan.grace_ms)
+                    ),
+                )
+        })
+    }
+
+    fn callbacks_done(&self) -> Result<()> {
+        let done = self.callbacks.wait_until(deadline_in(scaled(CALLBACK_LIMIT)));
+        let name = &self.place().name;
+        let panics = self.callbacks.take_panics().into_iter();
+        let panicked =
+            panics.map(|text| Error::new(Kind::Callback, format!("a callback of `{name}` panicked: {text}")));
+        let late =
+            (!done).then(|| Error::new(Kind::Callback, format!("a callback of `{name}` does not come to its end")));
+        Error::all(panicked.chain(late)).map_or(Ok(()), Err)
+    }
+
+    /// The handle is gone: so is the process, and before it all that needs it.
+    pub(super) fn dropped(self: &Arc<Core>) {
+        let Some(run) = self.run() else { return };
+        if !run.guardian().is_ours() || self.life(|life| std::mem::replace(&mut life.was_dropped, true)) {
+            return;
+        }
+        let has_failed = std::thread::panicking();
+        if has_failed {
+            client::note_failure();
+        }
+        if config().keep.applies(has_failed) && !run.phase().is_over() {
+            return self.keep();
+        }
+        if self.is_managed() && config().keep == Show::Failed {
+            // Only the end of the scope knows whether the test has failed.
+            return;
+        }
+        if self.is_managed() && !has_failed {
+            self.await_expected_exit();
+        }
+        self.stop_with_dependents();
+        if !self.is_managed() {
+            self.show(has_failed);
+            self.remove_logs(has_failed);
+        }
+    }
+
+    /// Stops what needs it first, the newest first. What cannot be stopped is the business of whoever reports.
+    pub(crate) fn stop_with_dependents(self: &Arc<Core>) {
+        for dependent in self.dependents() {
+            dependent.stop_with_dependents();
+        }
+        let result = self.stop();
+        let report = |error: Error| self.life(|life| life.troubles.push(error));
+        result.err().into_iter().for_each(report);
+    }
+
+    pub(crate) fn keep(self: &Arc<Core>) {
+        self.place().keep();
+        let address = self.place().address("").map(|address| format!(" at {address}")).unwrap_or_default();
+        let pid = self.run().and_then(|run| run.look(|state| state.pid)).unwrap_or(0);
+        eprintln!("--- `{}` stays up{address}, pid {pid}, output in {}", self.place().name, self.log_path().display());
+    }
+
+    /// Shows the end of its output, in the words of the thread that asks: a test's own thread is captured.
+    pub(crate) fn show(&self, has_failed: bool) {
+        if !config().output.applies(has_failed) {
+            return;
+        }
+        let Some(run) = self.run() else { return };
+        let why = match run.phase().exit() {
+            Some(exit) if !run.look(|state| state.is_asked_to_end) => format!("{exit}, "),
+            _ => String::new(),
+        };
+        let tail = tail(run.log(), TAIL_LINES, TAIL_BYTES).unwrap_or_default();
+        eprint!("{}", crate::guardian::report::render(&self.place().name, &tail, &self.log_path(), &why));
+    }
+
+    /// Removes the logs of a test that passed.
+    pub(crate) fn remove_logs(&self, has_failed: bool) {
+        if has_failed || config().output == Show::Always {
+            return;
+        }
+        for log in self.life(|life| std::mem::take(&mut life.logs)) {
+            // A log that cannot be removed is only litter.
+            let _ = std::fs::remove_dir_all(log);
+        }
+    }
+
+    /// Looks at a run that is over, once: an exit that nobody asked for is trouble.
+    pub(crate) fn settle(&self) {
+        let Some(run) = self.run().filter(|run| run.phase().is_over()) else { return };
+        if self.life(|life| std::mem::replace(&mut life.is_settled, true)) {
+            return;
+        }
+        let trouble = self.surprise(&run);
+        self.life(|life| {
+            life.last_exit = run.phase().exit().or(life.last_exit);
+            life.troubles.extend(trouble);
+        });
+    }
+
+    fn surprise(&self, run: &Run) -> Option<Error> {
+        let (phase, was_asked) = run.look(|state| (state.phase, state.is_asked_to_end));
+        match (phase, self.spec().expects) {
+            (Phase::Refused { .. } | Phase::Lost { with_guardian: true }, _) => None,
+            (Phase::Lost { with_guardian: false }, _) => Some(self.died("was killed together with its shim", run)),
+            (_, Expected::MayExit) => None,
+            (_, Expected::Code(code)) if phase.exit().and_then(|exit| exit.code()) == Some(code) => None,
+            (_, Expected::Code(code)) => {
+                Some(self.died(&format!("did not end with the expected exit code {code}"), run))
+            }
+            _ if was_asked => None,
+            _ => Some(self.died("ended during the test, and nobody asked it to", run)),
+        }
+    }
+
+    fn died(&self, how: &str, run: &Run) -> Error {
+        let phase = run.phase();
+        let kind = if matches!(self.spec().expects, Expected::Code(_)) { Kind::Unexpected } else { Kind::Died };
+        let error = self.about(Error::new(kind, format!("`{}` {how}", self.place().name)));
+        let error = phase.exit().into_iter().fold(error, Error::with_exit);
+        let hint = matches!(self.spec().expects, Expected::Nothing)
+            .then_some("`.may_exit()` or `.expect_exit(code)` where that is right");
+        with_last_words(error.fact("hint", hint.unwrap_or_default()), run)
+    }
+
+    /// The facts that every error about a process has.
+    pub(crate) fn about(&self, error: Error) -> Error {
+        let (shown, ran) = self.life(|life| (life.spec.shown(), life.ran.clone()));
+        error.fact("spec", shown).fact("ran", ran)
+    }
+
+    /// At the end of a scope: what is to be said. Waits for an exit that is expected; everything else has ended.
+    pub(crate) fn outcome(&self) -> Outcome {
+        self.settle();
+        let mut outcome = Outcome::default();
+        outcome.failures.extend(self.callbacks_done().err());
+        outcome.failures.extend(self.life(|life| std::mem::take(&mut life.troubles)));
+        let was_killed = self.run().is_some_and(|run| run.look(|state| state.was_killed && state.is_asked_to_end));
+        if was_killed && !self.spec().must_stop_gracefully {
+            let plan = self.spec().stop_plan();
+            let signal = crate::signal::name(plan.signal);
+            outcome.notes.push(format!(
+                "`{}` had to be killed {} after {signal}",
+                self.place().name,
+                seconds(plan.grace_ms)
+            ));
+        }
+        outcome
+    }
+
+    /// Gives a process that is expected to end by itself the time of a stop for it.
+    pub(crate) fn await_expected_exit(&self) {
+        let spec = self.spec();
+        let (Expected::Code(code), Some(run)) = (spec.expects, self.run()) else { return };
+        let deadline = Instant::now() + Duration::from_millis(spec.stop_plan().grace_ms);
+        if run.wait_over(Some(deadline)).is_none() {
+            let title = format!("`{}` was expected to end with exit code {code} and still runs", self.place().name);
+            let error = with_last_words(self.about(Error::new(Kind::Unexpected, title)), &run);
+            self.life(|life| {
+                life.troubles.push(error);
+                life.is_settled = true;
+            });
+        }
+    }
+}
+
+/// Adds the last lines that a process wrote.
+pub(crate) fn with_last_words(error: Error, run: &Run) -> Error {
+    match last_words(run.log(), LAST_WORDS_LINES, TAIL_BYTES) {
+        Some((stream, tail)) => error.fact(stream.name(), tail.lines.join("\n")),
+        None => error.fact("output", "none"),
+    }
+}
+
+fn command_of(pid: i32) -> String {
+    crate::sys::procfs::command_line(pid).map(|line| format!("`{line}`")).unwrap_or_default()
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{:?}", Duration::from_millis(ms))
+}

@@ -1,0 +1,74 @@
+//! Every limit and every default duration, in one place.
+//!
+//! A limit is here so that nothing of ours can wait, grow or retry without a bound. Units are part of the name.
+
+use std::time::Duration;
+
+/// How long a start may take until it is an error, unless the spec says otherwise.
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a process has between its stop signal and SIGKILL, unless the spec says otherwise.
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long all processes together have to stop after their owner died, before SIGKILL.
+pub(crate) const CRASH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long SIGKILL may take to empty a process tree before the survivors are reported.
+///
+/// Only a process in an uninterruptible system call, or one that we may not signal, takes longer than milliseconds.
+pub(crate) const KILL_LIMIT: Duration = Duration::from_secs(10);
+
+/// How much longer than its plan a shim may take before the guardian stops to believe in it.
+pub(crate) const SHIM_MARGIN: Duration = Duration::from_secs(2);
+
+/// How long a request to a shim may stay unanswered before it is an error instead of a hang.
+pub(crate) const REPLY_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long the end of a test waits for callbacks that are still running.
+pub(crate) const CALLBACK_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long the exit of a test binary waits for its guardian on top of what the stop plans allow.
+pub(crate) const GOODBYE_LIMIT: Duration = Duration::from_secs(60);
+
+/// The shortest and the longest pause between two questions of a probe that has no event to wait for.
+///
+/// Between them the pause grows with the time already waited ([`POLL_SHARE`]): it trades lag for CPU.
+pub(crate) const POLL_MIN: Duration = Duration::from_micros(100);
+pub(crate) const POLL_MAX: Duration = Duration::from_millis(10);
+
+/// The pause between two questions is the time waited so far, divided by this.
+pub(crate) const POLL_SHARE: u32 = 32;
+
+/// How many starts of one stack are under way at a time.
+pub(crate) const PARALLEL_STARTS: usize = 64;
+
+/// How long one HTTP exchange may take before it counts as "no answer".
+pub(crate) const HTTP_TRY: Duration = Duration::from_secs(2);
+
+/// How often a fixed port that another test of ours holds is asked for again.
+pub(crate) const PORT_RETRY: Duration = Duration::from_millis(10);
+
+/// The largest frame on the control socket; an environment and its arguments are bounded by the kernel below it.
+pub(crate) const FRAME_BYTES: usize = 16 * 1024 * 1024;
+
+/// How much output of one run is kept on disk: two files of half of it, for both streams together.
+pub(crate) const OUTPUT_BYTES: u64 = 512 * 1024 * 1024;
+
+/// How much is moved from a pipe to the log at a time.
+pub(crate) const MOVE_BYTES: usize = 256 * 1024;
+
+/// How much unread standard input is kept for a process that does not read it.
+pub(crate) const STDIN_BYTES: usize = 1024 * 1024;
+
+/// A line longer than this is looked at in pieces.
+pub(crate) const LINE_BYTES: usize = 64 * 1024;
+
+/// How much of a log is read back for the report of a failed test, and how many lines of it are shown.
+pub(crate) const TAIL_BYTES: u64 = 16 * 1024;
+pub(crate) const TAIL_LINES: usize = 40;
+
+/// How many of the last words of a process are part of an error.
+pub(crate) const LAST_WORDS_LINES: usize = 10;
+
+/// How long the guardian waits for a reader of the dead test's stderr before it gives the report up.
+pub(crate) const LAST_REPORT_MS: u16 = 200;

@@ -1,0 +1,154 @@
+//! Starts the members of a stack: what is independent in parallel, the rest in order, nothing more after a failure.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+
+use super::entry::{Entry, Held};
+use super::plan;
+use crate::callbacks::text_of;
+use crate::error::{Error, Kind, Result};
+use crate::ground::{Ground, Scope};
+use crate::handle::Core;
+use crate::limits::PARALLEL_STARTS;
+use crate::sync::Monitor;
+
+/// A handle under its name, in the order of the members.
+pub(crate) type Handles = Vec<(String, Box<dyn Held>)>;
+
+/// Reserves everything that others may want to know, before anything runs.
+pub(super) fn place(members: &mut [Box<dyn Entry>], scope: &Arc<Scope>) -> Result<()> {
+    members.iter_mut().try_for_each(|member| {
+        let ground = Ground::member(member.name(), scope);
+        member.place(&ground)
+    })
+}
+
+/// Starts all of them. After a failure nothing is left.
+pub(super) fn start(members: Vec<Box<dyn Entry>>, scope: &Arc<Scope>) -> Result<Handles> {
+    let mut starts = Starts::new(members);
+    let progress = Monitor::new(Vec::new());
+    thread::scope(|threads| {
+        while let Some(next) = starts.next() {
+            match next {
+                // With nothing else to do there is no need for a thread.
+                Next::Alone(index, member) => starts.note(index, bring_up(member, scope), scope),
+                Next::Beside(index, member) => {
+                    let (scope, progress) = (&scope, &progress);
+                    threads.spawn(move || {
+                        let result = bring_up(member, scope);
+                        progress.change(|done| done.push((index, result)));
+                    });
+                }
+                Next::Wait => {
+                    let done = progress.wait_until(None, |done| (!done.is_empty()).then(|| std::mem::take(done)));
+                    for (index, result) in done.into_iter().flatten() {
+                        starts.note(index, result, scope);
+                    }
+                }
+            }
+        }
+    });
+    starts.finish(scope)
+}
+
+fn bring_up(member: Box<dyn Entry>, scope: &Arc<Scope>) -> Result<Box<dyn Held>> {
+    let name = member.name().to_owned();
+    let ground = Ground::member(&name, scope);
+    let result = catch_unwind(AssertUnwindSafe(|| member.start(&ground)));
+    result.unwrap_or_else(|panic| {
+        let text = text_of(panic.as_ref());
+        Err(Error::new(Kind::System, format!("the executor of `{name}` panicked while it started: {text}")))
+    })
+}
+
+enum Next {
+    Alone(usize, Box<dyn Entry>),
+    Beside(usize, Box<dyn Entry>),
+    Wait,
+}
+
+/// What is to be started, what is under way, and what has come of it.
+struct Starts {
+    names: Vec<String>,
+    waiting: Vec<Option<Box<dyn Entry>>>,
+    waits_for: Vec<Vec<usize>>,
+    under_way: usize,
+    handles: Vec<Option<Box<dyn Held>>>,
+    errors: Vec<Error>,
+}
+
+impl Starts {
+    fn new(members: Vec<Box<dyn Entry>>) -> Starts {
+        let count = members.len();
+        Starts {
+            names: members.iter().map(|member| member.name().to_owned()).collect(),
+            waits_for: plan::waits_for(&members),
+            waiting: members.into_iter().map(Some).collect(),
+            under_way: 0,
+            handles: std::iter::repeat_with(|| None).take(count).collect(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// What to do next; `None` when there is nothing left, or nothing is wanted any more and nothing under way.
+    fn next(&mut self) -> Option<Next> {
+        let can_start = if self.errors.is_empty() { self.startable() } else { Vec::new() };
+        let Some(index) = can_start.first().copied().filter(|_| self.under_way < PARALLEL_STARTS) else {
+            return (self.under_way > 0).then_some(Next::Wait);
+        };
+        let member = self.waiting[index].take()?;
+        self.under_way += 1;
+        if self.under_way == 1 && can_start.len() == 1 {
+            Some(Next::Alone(index, member))
+        } else {
+            Some(Next::Beside(index, member))
+        }
+    }
+
+    fn startable(&self) -> Vec<usize> {
+        let is_up = |index: &usize| self.handles[*index].is_some();
+        let can_start = |index: &usize| self.waiting[*index].is_some() && self.waits_for[*index].iter().all(is_up);
+        (0..self.waiting.len()).filter(can_start).collect()
+    }
+
+    fn note(&mut self, index: usize, result: Result<Box<dyn Held>>, scope: &Scope) {
+        self.under_way -= 1;
+        match result {
+            Ok(handle) => self.handles[index] = Some(handle),
+            Err(error) => {
+                scope.cancel();
+                self.errors.push(error);
+            }
+        }
+    }
+
+    fn finish(self, scope: &Scope) -> Result<Handles> {
+        let Starts { names, handles, errors, .. } = self;
+        // Those that were given up have nothing to say besides the one that failed.
+        let real = errors.into_iter().filter(|error| error.kind() != Kind::Cancelled);
+        match Error::all(real) {
+            None => Ok(names.into_iter().zip(handles).filter_map(|(name, handle)| Some((name, handle?))).collect()),
+            Some(error) => {
+                stop_all(scope);
+                drop(handles);
+                scope.cores().iter().for_each(|core| core.remove_logs(false));
+                scope.forget_cores();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Stops everything that was started in a scope, in reverse order of start; each after what needs it.
+pub(crate) fn stop_all(scope: &Scope) {
+    for core in newest_first(scope) {
+        core.stop_with_dependents();
+    }
+}
+
+pub(crate) fn newest_first(scope: &Scope) -> Vec<Arc<Core>> {
+    let mut cores = scope.cores();
+    cores.reverse();
+    cores
+}

@@ -1,0 +1,145 @@
+//! Several executors: what they need, who starts when, and the end of all of them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::ground::{Executor, Ground, Need, Scope};
+
+mod engine;
+mod entry;
+pub(crate) mod judge;
+mod plan;
+mod scope;
+mod stack;
+pub(crate) mod stage;
+
+use entry::{Entry, Member};
+pub use scope::orchestrated;
+pub use stack::Stack;
+
+/// Several executors under one name each: an executor like any other.
+///
+/// Who needs whom is read from the holes: `{db.addr}` in one command means that `db` is ready first. What is
+/// independent starts in parallel, and everything ends in reverse order. The first failure stops the rest at once.
+///
+/// ```
+/// use pkit_test::{orchestra, simple, tcp};
+/// # fn main() -> pkit_test::Result<()> {
+/// let stack = orchestra()
+///     .with("client", simple("sh -c 'echo {server.addr}; sleep 60'"))
+///     .with("server", tcp("python3 -m http.server --bind {host} {port}", 0))
+///     .start()?;
+/// let client = &stack["client"];
+/// client.wait_for_output(r"^127\.0\.0\.1:\d+$", std::time::Duration::from_secs(10))?;
+/// # Ok(()) }
+/// ```
+#[must_use = "an orchestra does nothing until it is started"]
+#[derive(Default)]
+pub struct Orchestra {
+    members: Vec<Box<dyn Entry>>,
+    /// Made when its place is reserved.
+    scope: Option<Arc<Scope>>,
+}
+
+/// An orchestra without members yet, for executors of different types.
+///
+/// ```
+/// assert!(pkit_test::orchestra().start().is_ok());
+/// ```
+pub fn orchestra() -> Orchestra {
+    Orchestra::default()
+}
+
+/// An orchestra of executors of one type.
+///
+/// ```
+/// use pkit_test::{orchestrate, simple};
+/// # fn main() -> pkit_test::Result<()> {
+/// let stack = orchestrate([("one", simple("sleep 60")), ("two", simple("sleep 60"))]).start()?;
+/// assert!(stack["one"].is_alive() && stack["two"].is_alive());
+/// # Ok(()) }
+/// ```
+pub fn orchestrate(members: impl Into<Orchestra>) -> Orchestra {
+    members.into()
+}
+
+impl<N: Into<String>, E: Executor + 'static, const COUNT: usize> From<[(N, E); COUNT]> for Orchestra {
+    fn from(members: [(N, E); COUNT]) -> Orchestra {
+        members.into_iter().collect()
+    }
+}
+
+impl<N: Into<String>, E: Executor + 'static> From<Vec<(N, E)>> for Orchestra {
+    fn from(members: Vec<(N, E)>) -> Orchestra {
+        members.into_iter().collect()
+    }
+}
+
+impl<N: Into<String>, E: Executor + 'static> FromIterator<(N, E)> for Orchestra {
+    fn from_iter<I: IntoIterator<Item = (N, E)>>(members: I) -> Orchestra {
+        members.into_iter().fold(orchestra(), |all, (name, member)| all.with(name, member))
+    }
+}
+
+impl Orchestra {
+    /// Adds a member.
+    pub fn with<E: Executor + 'static>(mut self, name: impl Into<String>, executor: E) -> Orchestra {
+        self.members.push(Box::new(Member::new(name.into(), executor)));
+        self
+    }
+
+    /// Starts all of them, and returns when all are ready.
+    ///
+    /// # Errors
+    ///
+    /// When a name is used twice or refused, when they need each other in a circle, when one needs a process that
+    /// nobody declared, or when one did not become ready. Nothing is left then.
+    pub fn start(mut self) -> Result<Stack> {
+        self.reserve(None)?;
+        self.bring_up(false)
+    }
+
+    fn reserve(&mut self, outer: Option<&Ground>) -> Result<()> {
+        let scope = Scope::managed(outer);
+        plan::check(&self.members, &scope)?;
+        engine::place(&mut self.members, &scope)?;
+        self.scope = Some(scope);
+        Ok(())
+    }
+
+    fn bring_up(self, is_inner: bool) -> Result<Stack> {
+        let scope = self.scope.expect("its places were reserved");
+        let handles = engine::start(self.members, &scope)?;
+        Ok(Stack::new(scope, handles, is_inner))
+    }
+}
+
+impl Executor for Orchestra {
+    type Handle = Stack;
+
+    /// What its members need and it does not have itself.
+    fn needs(&self) -> Vec<Need> {
+        let is_ours = |need: &Need| self.members.iter().any(|member| member.name() == need.name());
+        self.members.iter().flat_map(|member| member.needs()).filter(|need| !is_ours(need)).collect()
+    }
+
+    fn place(&mut self, ground: &Ground) -> Result<()> {
+        self.reserve(Some(ground))?;
+        self.scope.iter().for_each(|scope| ground.settle_inner(scope));
+        Ok(())
+    }
+
+    fn start_on(mut self, ground: &Ground) -> Result<Stack> {
+        if self.scope.is_none() {
+            Executor::place(&mut self, ground)?;
+        }
+        self.bring_up(true)
+    }
+}
+
+impl fmt::Debug for Orchestra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.members.iter().map(|member| member.name())).finish()
+    }
+}

@@ -1,0 +1,96 @@
+//! The end of a scope: everything stops, and what went wrong is said.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+
+use super::engine::{newest_first, stop_all};
+use super::{Orchestra, Stack};
+use crate::config::config;
+use crate::error::{Error, Result};
+use crate::ground::Scope;
+use crate::guardian::client;
+use crate::handle::Outcome;
+
+/// Starts an orchestra, runs a body with it, and stops all of it whatever becomes of the body.
+///
+/// A process that ended although nobody asked it to is an error at the end, as are an exit that was expected and did
+/// not come, and a callback that panicked. A panic of the body goes on after everything has stopped.
+///
+/// ```
+/// use pkit_test::{orchestrated, simple};
+/// # fn main() -> pkit_test::Result<()> {
+/// let answer = orchestrated([("sleeper", simple("sleep 60"))], |stack| {
+///     assert!(stack["sleeper"].is_alive());
+///     42
+/// })?;
+/// assert_eq!(answer, 42);
+///
+/// let error = orchestrated([("worker", simple("false"))], |stack| stack["worker"].wait().map(drop)).unwrap_err();
+/// assert!(error.to_string().starts_with("`worker` ended during the test, and nobody asked it to"));
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// When something did not start, and when something went wrong before the end. The result of the body is lost then.
+pub fn orchestrated<R>(members: impl Into<Orchestra>, body: impl FnOnce(&Stack) -> R) -> Result<R> {
+    let mut stack = members.into().start()?;
+    let result = catch_unwind(AssertUnwindSafe(|| body(&stack)));
+    let scope = Arc::clone(stack.scope());
+    let handles = stack.take_handles();
+    let verdict = end(&scope, result.is_err());
+    drop(handles);
+    clear(&scope, result.is_err() || verdict.is_some());
+    match (result, verdict) {
+        // What the body said is more important than what became of the processes.
+        (Err(panic), verdict) => {
+            verdict.iter().for_each(|error| eprintln!("{error}"));
+            resume_unwind(panic)
+        }
+        (Ok(_), Some(error)) => Err(error),
+        (Ok(value), None) => Ok(value),
+    }
+}
+
+/// Stops everything and says what went wrong.
+pub(super) fn end(scope: &Scope, has_failed: bool) -> Option<Error> {
+    if !has_failed {
+        scope.cores().iter().for_each(|core| core.await_expected_exit());
+    }
+    scope.cores().iter().for_each(|core| core.settle());
+    let is_kept = is_to_be_kept(scope, has_failed);
+    if !is_kept {
+        stop_all(scope);
+    }
+    let outcomes: Vec<Outcome> = scope.cores().iter().map(|core| core.outcome()).collect();
+    let (failures, notes): (Vec<_>, Vec<_>) =
+        outcomes.into_iter().map(|outcome| (outcome.failures, outcome.notes)).unzip();
+    let failure = Error::all(failures.into_iter().flatten());
+    if has_failed || failure.is_some() {
+        client::note_failure();
+        notes.iter().flatten().for_each(|note| eprintln!("--- {note}"));
+    }
+    failure
+}
+
+/// Leaves everything up where the settings want that, and says how to reach it.
+pub(super) fn is_to_be_kept(scope: &Scope, has_failed: bool) -> bool {
+    let is_kept = config().keep.applies(has_failed);
+    if is_kept {
+        scope
+            .cores()
+            .iter()
+            .filter(|core| core.run().is_some_and(|run| !run.phase().is_over()))
+            .for_each(|core| core.keep());
+    }
+    is_kept
+}
+
+/// Shows the output of a test that failed, and removes that of one that passed.
+pub(super) fn clear(scope: &Scope, has_failed: bool) {
+    for core in newest_first(scope).iter().rev() {
+        core.show(has_failed);
+        core.remove_logs(has_failed);
+    }
+    scope.forget_cores();
+}

@@ -1,0 +1,118 @@
+//! The handle of an orchestra.
+
+use std::fmt;
+use std::ops::Index;
+use std::sync::Arc;
+
+use super::engine::{Handles, newest_first, stop_all};
+use super::scope;
+use crate::error::{Error, Result};
+use crate::ground::Scope;
+use crate::handle::Process;
+
+/// The handles of an orchestra that is up. Dropping it stops all, in reverse order of start.
+///
+/// `stack["name"]` is the process of that name, and panics where there is none; [`get`](Stack::get) is the handle,
+/// whatever its type.
+///
+/// ```
+/// use pkit_test::{Process, orchestra, simple};
+/// # fn main() -> pkit_test::Result<()> {
+/// let stack = orchestra().with("sleeper", simple("sleep 60")).start()?;
+/// assert!(stack["sleeper"].is_alive());
+/// let same: &Process = stack.get("sleeper");
+/// assert_eq!(same.pid(), stack["sleeper"].pid());
+/// assert_eq!(stack.names().collect::<Vec<_>>(), ["sleeper"]);
+/// # Ok(()) }
+/// ```
+pub struct Stack {
+    scope: Arc<Scope>,
+    handles: Handles,
+    /// Part of a larger stack, which speaks for it at the end.
+    is_inner: bool,
+}
+
+impl Stack {
+    pub(super) fn new(scope: Arc<Scope>, handles: Handles, is_inner: bool) -> Stack {
+        Stack { scope, handles, is_inner }
+    }
+
+    /// The handle under a name.
+    ///
+    /// # Panics
+    ///
+    /// When there is none, or it is of another type.
+    #[must_use]
+    #[track_caller]
+    pub fn get<H: 'static>(&self, name: &str) -> &H {
+        let found = self.handles.iter().find(|(known, _)| known == name);
+        match found.map(|(_, handle)| handle.as_any().downcast_ref()) {
+            Some(Some(handle)) => handle,
+            Some(None) => panic!("the handle of `{name}` is not a `{}`", std::any::type_name::<H>()),
+            None => panic!("{}", self.nobody(name)),
+        }
+    }
+
+    /// The names, in the order in which they were given.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.handles.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Stops all of it, in reverse order of start.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::stop`]; every process is tried, and all that went wrong is said.
+    pub fn stop(&self) -> Result<()> {
+        let results = newest_first(&self.scope).into_iter().map(|core| core.stop());
+        Error::all(results.filter_map(Result::err)).map_or(Ok(()), Err)
+    }
+
+    fn nobody(&self, name: &str) -> String {
+        let names: Vec<String> = self.names().map(|name| format!("`{name}`")).collect();
+        format!("there is no `{name}` in the stack, but {}", names.join(", "))
+    }
+
+    pub(super) fn scope(&self) -> &Arc<Scope> {
+        &self.scope
+    }
+
+    pub(super) fn take_handles(&mut self) -> Handles {
+        std::mem::take(&mut self.handles)
+    }
+}
+
+impl Index<&str> for Stack {
+    type Output = Process;
+
+    #[track_caller]
+    fn index(&self, name: &str) -> &Process {
+        let found = self.handles.iter().find(|(known, _)| known == name);
+        match found.map(|(_, handle)| handle.process()) {
+            Some(Some(process)) => process,
+            Some(None) => panic!("`{name}` is not one process; `get` returns its handle"),
+            None => panic!("{}", self.nobody(name)),
+        }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        let has_failed = std::thread::panicking();
+        if !scope::is_to_be_kept(&self.scope, has_failed) {
+            stop_all(&self.scope);
+        }
+        self.handles.clear();
+        if self.is_inner {
+            self.scope.forget_cores();
+        } else {
+            scope::clear(&self.scope, has_failed);
+        }
+    }
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}

@@ -1,0 +1,54 @@
+//! The end of a log, for reports.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::LOG;
+use super::follow::Follower;
+use super::{OLD_LOG, Stream};
+
+/// The last lines of a log, both streams in order of arrival.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tail {
+    pub(crate) lines: Vec<String>,
+    /// Whether there is more before them.
+    pub(crate) is_cut: bool,
+}
+
+/// Reads at most `lines` lines from the last `bytes` bytes of the log in `dir`.
+pub(crate) fn tail(dir: &Path, lines: usize, bytes: u64) -> io::Result<Tail> {
+    let file = File::open(dir.join(LOG))?;
+    let length = file.metadata()?.len();
+    let start = length.saturating_sub(bytes);
+    let mut buffer = vec![0; usize::try_from(length - start).unwrap_or(0)];
+    let got = file.read_at(&mut buffer, start)?;
+    buffer.truncate(got);
+    let is_old = start > 0 || dir.join(OLD_LOG).exists();
+    Ok(last_lines(&String::from_utf8_lossy(&buffer), lines, is_old))
+}
+
+fn last_lines(text: &str, count: usize, mut is_cut: bool) -> Tail {
+    // The first line of a text that was cut is a piece of a line.
+    let text = if is_cut { text.split_once('\n').map_or(text, |(_, rest)| rest) } else { text };
+    let all: Vec<&str> = text.lines().collect();
+    let skipped = all.len().saturating_sub(count);
+    is_cut |= skipped > 0;
+    Tail { lines: all[skipped..].iter().map(|line| (*line).to_owned()).collect(), is_cut }
+}
+
+/// The last words of a process: the last lines of stderr, or of stdout where it wrote nothing to stderr.
+pub(crate) fn last_words(dir: &Path, count: usize, bytes: u64) -> Option<(Stream, Tail)> {
+    let end = std::fs::metadata(dir.join(LOG)).ok()?.len();
+    let mut follower = Follower::new(dir, 0);
+    if end > bytes {
+        follower = Follower::near_end(dir, bytes);
+    }
+    let mut streams = [Vec::new(), Vec::new()];
+    follower.each(|piece| streams[piece.stream as usize].extend_from_slice(&piece.bytes)).ok()?;
+    let [out, err] = streams;
+    let (stream, text) = if err.is_empty() { (Stream::Out, out) } else { (Stream::Err, err) };
+    let tail = last_lines(&String::from_utf8_lossy(&text), count, end > bytes);
+    (!tail.lines.is_empty()).then_some((stream, tail))
+}

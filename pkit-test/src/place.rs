@@ -1,0 +1,204 @@
+//! Where a process is: its ports, its address and its private directory, the same from start to start.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use crate::error::{Error, Kind, Result};
+use crate::guardian::client::{self, Guardian};
+use crate::limits::PORT_RETRY;
+use crate::port::{Port, PortTrouble};
+use crate::ready::Site;
+use crate::sync::lock;
+use crate::sys::user::{self, User};
+
+/// How much of a name is part of a path: the path of a unix socket has 107 bytes in all.
+const NAME_BYTES: usize = 20;
+
+/// The reserved place of one process.
+pub(crate) struct Place {
+    pub(crate) name: String,
+    /// Larger than that of every place made before it in this process.
+    pub(crate) number: u64,
+    pub(crate) host: IpAddr,
+    /// By name; the main port has none.
+    pub(crate) ports: Vec<(String, u16)>,
+    pub(crate) user: Option<User>,
+    guardian: Mutex<Arc<Guardian>>,
+    has_directory: Mutex<bool>,
+    is_kept: AtomicBool,
+}
+
+impl Place {
+    /// Reserves what is asked for. A fixed port that another test of ours holds is waited for.
+    pub(crate) fn reserve(
+        name: &str,
+        host: Option<&str>,
+        wanted: &[(String, u16)],
+        user: Option<&str>,
+        deadline: Instant,
+        is_over: &dyn Fn() -> bool,
+    ) -> Result<Place> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let guardian = client::current()?;
+        let host = parse_host(host)?;
+        let user = user.map(find_user).transpose()?;
+        let mut place = Place {
+            name: name.to_owned(),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            host,
+            ports: Vec::new(),
+            user,
+            guardian: Mutex::new(guardian),
+            has_directory: Mutex::new(false),
+            is_kept: AtomicBool::new(false),
+        };
+        for (name, number) in wanted {
+            let port = take_port(*number, deadline, is_over)?;
+            // First the entry, so that an error below releases it.
+            place.ports.push((name.clone(), port.number()));
+            lock(&place.guardian).hold(port.number(), port.into_hold())?;
+        }
+        Ok(place)
+    }
+
+    /// The guardian that owns what is started here. A place whose guardian was killed moves to the next one.
+    pub(crate) fn guardian(&self) -> Result<Arc<Guardian>> {
+        let mut guardian = lock(&self.guardian);
+        if guardian.is_dead() {
+            let next = client::current()?;
+            for (_, number) in &self.ports {
+                let port = Port::fixed(*number).map_err(|trouble| port_error(&trouble))?;
+                next.hold(*number, port.into_hold())?;
+            }
+            *lock(&self.has_directory) = false;
+            *guardian = next;
+        }
+        Ok(Arc::clone(&guardian))
+    }
+
+    pub(crate) fn port(&self, name: &str) -> Option<u16> {
+        self.ports.iter().find(|(known, _)| known == name).map(|(_, number)| *number)
+    }
+
+    pub(crate) fn address(&self, name: &str) -> Option<SocketAddr> {
+        self.port(name).map(|port| SocketAddr::new(self.host, port))
+    }
+
+    pub(crate) fn site(&self, any_owner: bool) -> Site {
+        Site { host: self.host, ports: self.ports.clone(), any_owner }
+    }
+
+    /// The private directory, made when somebody asks for it first.
+    pub(crate) fn directory(&self) -> Result<PathBuf> {
+        let guardian = self.guardian()?;
+        let short: String = self.name.chars().take(NAME_BYTES).collect();
+        let path = guardian.directory().join(format!("{short}-{}", self.number));
+        let mut has_directory = lock(&self.has_directory);
+        if !*has_directory {
+            let made = make_directory(guardian.directory(), &path, self.user.as_ref());
+            made.map_err(|error| {
+                Error::system(format_args!("`{}` got no directory {}", self.name, path.display()), error)
+            })?;
+            *has_directory = true;
+        }
+        Ok(path)
+    }
+
+    /// What a hole of this place means, before anything runs here: `port`, `port.peer`, `host`, `addr`, `url`, `dir`.
+    pub(crate) fn value(&self, key: &str) -> Option<Result<String>> {
+        let (key, port) = key.split_once('.').unwrap_or((key, ""));
+        match key {
+            "port" => self.port(port).map(|port| Ok(port.to_string())),
+            "addr" => self.address(port).map(|address| Ok(address.to_string())),
+            "url" => self.address(port).map(|address| Ok(format!("http://{address}"))),
+            "host" if port.is_empty() => Some(Ok(self.host.to_string())),
+            "dir" if port.is_empty() => Some(self.directory().map(|dir| dir.display().to_string())),
+            _ => None,
+        }
+    }
+
+    /// Leaves ports and directory as they are, for people who look at what was kept.
+    pub(crate) fn keep(&self) {
+        self.is_kept.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let guardian = lock(&self.guardian);
+        if self.is_kept.load(Ordering::Relaxed) || !guardian.is_ours() {
+            return;
+        }
+        for (_, number) in &self.ports {
+            guardian.release(*number);
+        }
+        if *lock(&self.has_directory) {
+            let short: String = self.name.chars().take(NAME_BYTES).collect();
+            // What cannot be removed now is removed by the guardian at its end.
+            let _ = fs::remove_dir_all(guardian.directory().join(format!("{short}-{}", self.number)));
+        }
+    }
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Place").field("name", &self.name).field("ports", &self.ports).finish_non_exhaustive()
+    }
+}
+
+fn parse_host(host: Option<&str>) -> Result<IpAddr> {
+    match host {
+        None | Some("localhost") => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        Some(text) => {
+            text.parse().map_err(|_| Error::new(Kind::Spec, format!("the host `{text}` is not an IP address")))
+        }
+    }
+}
+
+fn find_user(name: &str) -> Result<User> {
+    let found =
+        user::find(name).map_err(|error| Error::system(format_args!("the user `{name}` was not looked up"), error))?;
+    let found = found.ok_or_else(|| Error::new(Kind::User, format!("there is no user `{name}` on this system")))?;
+    if !user::may_change_user() && found.uid != user::own_uid() {
+        return Err(Error::new(Kind::User, format!("only root can run a process as `{name}`")));
+    }
+    Ok(found)
+}
+
+fn take_port(wanted: u16, deadline: Instant, is_over: &dyn Fn() -> bool) -> Result<Port> {
+    loop {
+        let taken = if wanted == 0 { Port::any() } else { Port::fixed(wanted) };
+        match taken {
+            Ok(port) => return Ok(port),
+            // Another test of ours has it now and will let it go.
+            Err(PortTrouble::HeldByTest { .. }) if Instant::now() < deadline && !is_over() => {
+                std::thread::park_timeout(PORT_RETRY);
+            }
+            Err(trouble) => return Err(port_error(&trouble)),
+        }
+    }
+}
+
+fn port_error(trouble: &PortTrouble) -> Error {
+    let kind = match trouble {
+        PortTrouble::Taken { .. } | PortTrouble::HeldByTest { .. } => Kind::PortTaken,
+        _ => Kind::NoPort,
+    };
+    Error::new(kind, trouble.to_string())
+}
+
+/// Everybody may pass through the outer directory, for services that run as another user; nobody can list it.
+fn make_directory(outer: &Path, path: &Path, user: Option<&User>) -> io::Result<()> {
+    match DirBuilder::new().mode(0o711).create(outer) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    DirBuilder::new().mode(0o700).create(path)?;
+    user.map_or(Ok(()), |user| user::give(path, user))
+}

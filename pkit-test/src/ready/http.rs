@@ -1,0 +1,145 @@
+//! Does the process answer a request as it should?
+//!
+//! The port is asked for first, as by [`Tcp`](super::Tcp): an answer of somebody else proves nothing.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::time::Instant;
+
+use super::http_exchange::{Request, Trouble, Url, exchange};
+use super::tcp::Listening;
+use super::{Fill, Look, Probe, Site, Unprepared, View};
+use crate::template::Template;
+
+/// Ready when a request is answered with a status of 200 to 299, or one that was asked for.
+///
+/// ```
+/// use pkit_test::{Spec, ready::Http};
+/// # fn main() -> pkit_test::Result<()> {
+/// let server = Spec::new("python3 -m http.server --bind {host} {port}")
+///     .ready(Http::get("/nothing-here").status(404).header("X-Probe", "{port}"))
+///     .start()?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Http {
+    method: &'static str,
+    target: Template,
+    headers: Vec<(String, Template)>,
+    statuses: Vec<u16>,
+}
+
+impl Http {
+    /// A GET of a path on its own port, or of a full `http://` URL. Holes are filled.
+    #[must_use]
+    pub fn get(target: impl Into<String>) -> Http {
+        Http { method: "GET", target: Template::parse(&target.into()), headers: Vec::new(), statuses: Vec::new() }
+    }
+
+    /// Accepts this status, and no other one that was not named as well.
+    #[must_use]
+    pub fn status(mut self, status: u16) -> Http {
+        self.statuses.push(status);
+        self
+    }
+
+    /// Sends a header. Holes in the value are filled.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Http {
+        self.headers.push((name.into(), Template::parse(&value.into())));
+        self
+    }
+
+    pub(super) fn templates(&self) -> Vec<&Template> {
+        std::iter::once(&self.target).chain(self.headers.iter().map(|(_, value)| value)).collect()
+    }
+
+    /// The port of the process itself, where it is asked and not some URL.
+    pub(super) fn own_port(&self) -> Option<&str> {
+        self.target.source().starts_with('/').then_some("")
+    }
+
+    pub(super) fn mistake(&self) -> Option<String> {
+        let source = self.target.source();
+        // A hole may stand for any part of a URL; it is looked at again when it is filled.
+        if source.starts_with('/') || source.contains('{') {
+            return None;
+        }
+        Url::parse(source).err().map(|why| format!("{source:?} cannot be asked: {why}"))
+    }
+
+    pub(super) fn prepare<E>(&self, site: &Site, fill: &mut Fill<'_, E>) -> Result<Answers, Unprepared<E>> {
+        let target = self.target.render(fill.lookup).map_err(Unprepared::Hole)?;
+        let headers = self.headers.iter().map(|(name, value)| Ok((name.clone(), value.render(fill.lookup)?)));
+        let headers: Vec<(String, String)> = headers.collect::<Result<_, E>>().map_err(Unprepared::Hole)?;
+        let (address, host, path) = find(&target, site).map_err(Unprepared::Mistake)?;
+        let is_local = address.ip().is_loopback() || address.ip().is_unspecified() || address.ip() == site.host;
+        Ok(Answers {
+            listening: is_local.then(|| Listening::new(address, site.any_owner)),
+            address,
+            shown: format!("{} http://{host}{path}", self.method),
+            request: Request { method: self.method.to_owned(), host, path, headers, body: None },
+            statuses: self.statuses.clone(),
+        })
+    }
+}
+
+fn find(target: &str, site: &Site) -> Result<(SocketAddr, String, String), String> {
+    if target.starts_with('/') {
+        let address = site.address("").ok_or("the probe asks its own port, and it has none")?;
+        return Ok((address, address.to_string(), target.to_owned()));
+    }
+    let url = Url::parse(target).map_err(|why| format!("{target:?} cannot be asked: {why}"))?;
+    let address = resolve(&url.host, url.port)?;
+    Ok((address, url.authority(), url.path))
+}
+
+/// Names are looked up once, before anything runs: a probe is about the process, not about a name server.
+fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, port));
+    }
+    let found = (host, port).to_socket_addrs().map_err(|error| format!("the host `{host}` is unknown: {error}"))?;
+    let found: Vec<SocketAddr> = found.collect();
+    // Of `localhost` the older family first: that is where most servers listen.
+    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    first.copied().ok_or_else(|| format!("the host `{host}` has no address"))
+}
+
+/// Whether the answer is the one that was asked for.
+#[derive(Debug)]
+pub(super) struct Answers {
+    listening: Option<Listening>,
+    address: SocketAddr,
+    request: Request,
+    shown: String,
+    statuses: Vec<u16>,
+}
+
+impl Answers {
+    fn accepts(&self, status: u16) -> bool {
+        if self.statuses.is_empty() { (200..300).contains(&status) } else { self.statuses.contains(&status) }
+    }
+}
+
+impl Probe for Answers {
+    fn look(&mut self, view: &View<'_>) -> Look {
+        if let Some(look) =
+            self.listening.as_mut().map(|listening| listening.look(view)).filter(|look| *look != Look::Ready)
+        {
+            return look;
+        }
+        match exchange(self.address, &self.request, Instant::now() + view.patience, view.is_over) {
+            Ok(status) if self.accepts(status) => Look::Ready,
+            Ok(status) => Look::NotYet(format!("status {status}")),
+            Err(trouble) => Look::NotYet(said(&trouble)),
+        }
+    }
+
+    fn question(&self) -> String {
+        self.shown.clone()
+    }
+}
+
+fn said(trouble: &Trouble) -> String {
+    trouble.to_string()
+}

@@ -1,0 +1,180 @@
+//! Has the process written a certain line?
+//!
+//! An event, not a poll: the shim says when there is more than we have seen. A line counts also while it is
+//! unfinished, for a prompt has no end of line.
+
+use std::fmt;
+use std::io;
+
+use regex_lite::Regex;
+
+use super::{Fill, Look, Probe, Unprepared, View};
+use crate::guardian::run::Run;
+use crate::output::Stream;
+use crate::output::follow::Follower;
+use crate::output::lines::{Line, Lines};
+use crate::template::{Hole, Template};
+
+/// Ready when a line of the output, finished or not, matches a regex.
+///
+/// ```
+/// use pkit_test::{Spec, ready::Output};
+/// # fn main() -> pkit_test::Result<()> {
+/// let worker = Spec::new("sh -c 'printf \"login: \" >&2; sleep 60'").ready(Output::stderr("^login: $")).start()?;
+/// assert_eq!(worker.stderr(), "login: ");
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    stream: Option<Stream>,
+    regex: String,
+}
+
+impl Output {
+    /// A line of either stream.
+    #[must_use]
+    pub fn any(regex: impl Into<String>) -> Output {
+        Output { stream: None, regex: regex.into() }
+    }
+
+    /// A line of its standard output.
+    #[must_use]
+    pub fn stdout(regex: impl Into<String>) -> Output {
+        Output { stream: Some(Stream::Out), regex: regex.into() }
+    }
+
+    /// A line of its standard error.
+    #[must_use]
+    pub fn stderr(regex: impl Into<String>) -> Output {
+        Output { stream: Some(Stream::Err), regex: regex.into() }
+    }
+
+    pub(super) fn holes(&self) -> Vec<Hole> {
+        Template::parse_regex(&self.regex, &|_| true).holes().cloned().collect()
+    }
+
+    pub(super) fn mistake(&self) -> Option<String> {
+        // As if no name were known: a value is inserted escaped and cannot make a sound regex unsound.
+        compile(&self.regex).err()
+    }
+
+    pub(super) fn prepare<E>(&self, fill: &mut Fill<'_, E>) -> Result<Written, Unprepared<E>> {
+        let template = Template::parse_regex(&self.regex, fill.is_known);
+        let regex = template.render(fill.lookup).map_err(Unprepared::Hole)?;
+        let regex = compile(&regex).map_err(Unprepared::Mistake)?;
+        Ok(Written { stream: self.stream, regex, search: None })
+    }
+}
+
+/// A regex for one line, or what is wrong with it.
+fn compile(regex: &str) -> Result<Regex, String> {
+    Regex::new(regex).map_err(|error| format!("invalid regex `{regex}`: {error}"))
+}
+
+/// Whether a line was written.
+#[derive(Debug)]
+pub(super) struct Written {
+    stream: Option<Stream>,
+    regex: Regex,
+    search: Option<Search>,
+}
+
+impl Probe for Written {
+    fn look(&mut self, view: &View<'_>) -> Look {
+        let search = self.search.get_or_insert_with(|| Search::new(view.run, self.stream, self.regex.clone(), 0));
+        match search.look() {
+            Ok(Some(_)) => Look::Ready,
+            Ok(None) => Look::AfterOutput(search.seen(), search.nothing()),
+            Err(error) => Look::NotYet(format!("the log cannot be read: {error}")),
+        }
+    }
+
+    fn question(&self) -> String {
+        let stream = self.stream.map_or("output", Stream::name);
+        format!("{stream} matches `{}`", self.regex.as_str())
+    }
+}
+
+/// Looks for a line in the output of a run, from any place on.
+pub(crate) struct Search {
+    stream: Option<Stream>,
+    regex: Regex,
+    follower: Follower,
+    lines: Lines,
+    seen: u64,
+    last_line: Option<String>,
+}
+
+/// A line that matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) line: String,
+    pub(crate) groups: Vec<Option<String>>,
+    /// The place in the log right behind the match.
+    pub(crate) end: u64,
+}
+
+impl Search {
+    pub(crate) fn new(run: &Run, stream: Option<Stream>, regex: Regex, from: u64) -> Search {
+        let follower = Follower::new(run.log(), from);
+        Search { stream, regex, follower, lines: Lines::default(), seen: from, last_line: None }
+    }
+
+    /// The same, from the text of a regex.
+    pub(crate) fn compiled(run: &Run, regex: &str, from: u64) -> Result<Search, String> {
+        compile(regex).map(|regex| Search::new(run, None, regex, from))
+    }
+
+    /// Reads what is new and looks through it.
+    pub(crate) fn look(&mut self) -> io::Result<Option<Found>> {
+        loop {
+            let pieces = self.follower.next()?;
+            if pieces.is_empty() {
+                return Ok(None);
+            }
+            for piece in pieces {
+                self.seen = piece.start + piece.bytes.len() as u64;
+                let Search { stream, regex, lines, last_line, .. } = self;
+                let wanted = *stream;
+                let found = lines.feed(&piece, |stream, line| {
+                    if wanted.is_some_and(|wanted| wanted != stream) {
+                        return None;
+                    }
+                    let text = line.text();
+                    let found = find(regex, line, &text);
+                    *last_line = Some(text);
+                    found
+                });
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+        }
+    }
+
+    /// How much of the run it has seen.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// What it has seen instead, for people.
+    pub(crate) fn nothing(&self) -> String {
+        match &self.last_line {
+            Some(line) => format!("no line matches; the last one is {line:?}"),
+            None => "it has written nothing".to_owned(),
+        }
+    }
+}
+
+fn find(regex: &Regex, line: &Line, text: &str) -> Option<Found> {
+    let captures = regex.captures(text)?;
+    let whole = captures.get(0)?;
+    let groups = captures.iter().map(|group| group.map(|group| group.as_str().to_owned())).collect();
+    Some(Found { line: text.to_owned(), groups, end: line.place_after(whole.end()) })
+}
+
+impl fmt::Debug for Search {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Search").field("regex", &self.regex.as_str()).field("seen", &self.seen).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,103 @@
+//! Does the process itself accept connections?
+//!
+//! The kernel is asked, not the server: a connection that says nothing makes some servers complain, and one that
+//! accepts exactly one connection would have wasted it on us. The answer has the inode of the listening socket, and
+//! with it whose it is.
+
+use std::net::SocketAddr;
+
+use super::{Look, Probe, Site, View};
+use crate::port::{self, Owner};
+use crate::sys::diag::Diag;
+
+/// Ready when the process listens on one of its ports.
+///
+/// ```
+/// use pkit_test::{Spec, ready::Tcp};
+/// # fn main() -> pkit_test::Result<()> {
+/// let server = Spec::new("python3 -m http.server --bind {host} {port}").ready(Tcp::any()).start()?;
+/// assert!(std::net::TcpStream::connect(server.addr()).is_ok());
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tcp {
+    port_name: String,
+}
+
+impl Tcp {
+    /// Its own port, the one of `{port}`.
+    #[must_use]
+    pub fn any() -> Tcp {
+        Tcp { port_name: String::new() }
+    }
+
+    /// The port that was declared with [`Spec::port`](crate::Spec::port).
+    ///
+    /// ```
+    /// use pkit_test::{Spec, ready::Tcp};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = Spec::new("python3 -m http.server --bind {host} {port.admin}")
+    ///     .port("admin")
+    ///     .ready(Tcp::port("admin"))
+    ///     .start()?;
+    /// assert_ne!(server.port_of("admin"), 0);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn port(name: impl Into<String>) -> Tcp {
+        Tcp { port_name: name.into() }
+    }
+
+    pub(super) fn port_name(&self) -> &str {
+        &self.port_name
+    }
+
+    pub(super) fn prepare(&self, site: &Site) -> Result<Listening, String> {
+        match site.address(&self.port_name) {
+            Some(address) => Ok(Listening::new(address, site.any_owner)),
+            None if self.port_name.is_empty() => Err("the probe asks for its port, and it has none".to_owned()),
+            None => Err(format!("the probe asks for the port `{}`, which nobody declared", self.port_name)),
+        }
+    }
+}
+
+/// Whether the process listens at an address.
+#[derive(Debug)]
+pub(super) struct Listening {
+    address: SocketAddr,
+    any_owner: bool,
+    diag: Option<Diag>,
+}
+
+impl Listening {
+    pub(super) fn new(address: SocketAddr, any_owner: bool) -> Listening {
+        Listening { address, any_owner, diag: None }
+    }
+
+    fn ask(&mut self, view: &View<'_>) -> std::io::Result<Look> {
+        let diag = match &mut self.diag {
+            Some(diag) => diag,
+            none => none.insert(Diag::open()?),
+        };
+        if !diag.is_listening(self.address)? {
+            return Ok(Look::NotYet("connection refused".to_owned()));
+        }
+        Ok(match port::owner(diag, self.address, view.tree_root, self.any_owner)? {
+            Owner::Ours(_) | Owner::Unknown(_) => Look::Ready,
+            Owner::Nobody => Look::NotYet("connection refused".to_owned()),
+            Owner::Foreign { pid, command, addr } => {
+                Look::Foreign(format!("{addr} belongs to somebody else: `{command}` (pid {pid})"))
+            }
+        })
+    }
+}
+
+impl Probe for Listening {
+    fn look(&mut self, view: &View<'_>) -> Look {
+        self.ask(view).unwrap_or_else(|error| Look::NotYet(format!("the kernel cannot be asked: {error}")))
+    }
+
+    fn question(&self) -> String {
+        format!("tcp {}", self.address)
+    }
+}

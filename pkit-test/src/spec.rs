@@ -1,0 +1,424 @@
+//! What to run and when it is ready: a value that does nothing until it is started.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::command::{Command, IntoArgs};
+use crate::error::{Error, Kind, Result};
+use crate::exit::Exit;
+use crate::handle::Process;
+use crate::limits::{START_TIMEOUT, STOP_TIMEOUT};
+use crate::ready::{Http, Output, Ready, Tcp};
+use crate::signal::Signal;
+use crate::template::{Hole, Template};
+
+/// What to run and when it is ready.
+///
+/// A spec is a value: it can be cloned, returned from functions and started as often as you like, and it does nothing
+/// until it is. Mistakes in it (an unbalanced quote, an invalid regex) are errors of the start, with the place where
+/// the spec was written.
+///
+/// ```
+/// use pkit_test::tcp;
+/// # fn main() -> pkit_test::Result<()> {
+/// let server = tcp("python3 -m http.server --bind {host} {port}", 0)
+///     .env("PYTHONUNBUFFERED", "1")
+///     .start()?;
+/// assert!(std::net::TcpStream::connect(server.addr()).is_ok());
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+#[must_use = "a spec does nothing until it is started"]
+pub struct Spec {
+    pub(crate) command: Command,
+    pub(crate) written: Written,
+    pub(crate) place: &'static Location<'static>,
+    pub(crate) env: Vec<(String, Template)>,
+    pub(crate) clears_env: bool,
+    pub(crate) cwd: Option<Template>,
+    pub(crate) stdin: Option<Vec<u8>>,
+    pub(crate) user: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) ports: Vec<(String, u16)>,
+    pub(crate) after: Vec<String>,
+    pub(crate) ready: Vec<Ready>,
+    pub(crate) start_timeout: Duration,
+    pub(crate) stop_timeout: Duration,
+    pub(crate) stop_signal: Signal,
+    pub(crate) expects: Expected,
+    pub(crate) must_stop_gracefully: bool,
+    pub(crate) any_owner: bool,
+    pub(crate) on_start: Vec<OnStart>,
+    pub(crate) on_exit: Vec<OnExit>,
+}
+
+pub(crate) type OnStart = Arc<dyn Fn(&Process) + Send + Sync>;
+pub(crate) type OnExit = Arc<dyn Fn(&Process, Exit) + Send + Sync>;
+
+/// How the spec was written, for errors: the constructor and what followed the command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    constructor: &'static str,
+    rest: String,
+}
+
+/// Which exits are no failure although nobody asked for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// None.
+    Nothing,
+    /// Any, at any time, or none.
+    MayExit,
+    /// This code, before the end.
+    Code(i32),
+}
+
+/// Runs a command that is ready as soon as it runs.
+///
+/// ```
+/// # fn main() -> pkit_test::Result<()> {
+/// let sleeper = pkit_test::simple("sleep 60").start()?;
+/// assert!(sleeper.is_alive());
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn simple(command: impl Into<Command>) -> Spec {
+    Spec::written(command.into(), "simple", String::new())
+}
+
+/// Runs a command that is ready when a line of its output, finished or not, matches a regex.
+///
+/// Both streams are looked at, from the first byte. The syntax is that of the `regex-lite` crate; in it only names that
+/// are known are holes, and their values are inserted escaped.
+///
+/// ```
+/// # fn main() -> pkit_test::Result<()> {
+/// let worker = pkit_test::output("sh -c 'echo warming up; echo ready; sleep 60'", "^ready$").start()?;
+/// assert_eq!(worker.stdout(), "warming up\nready\n");
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn output(command: impl Into<Command>, regex: impl Into<String>) -> Spec {
+    let regex = regex.into();
+    let rest = format!(", {regex:?}");
+    Spec::written(command.into(), "output", rest).ready(Output::any(regex))
+}
+
+/// Runs a server that is ready when it accepts connections on its port, and the listener is its own.
+///
+/// Port 0 means any free port; the command reads it from `{port}` or `{addr}`. The server is not connected to: it is
+/// the kernel that is asked, so that no server has to cope with a connection that says nothing.
+///
+/// ```
+/// # fn main() -> pkit_test::Result<()> {
+/// let server = pkit_test::tcp("python3 -m http.server --bind {host} {port}", 0).start()?;
+/// assert_ne!(server.port(), 0);
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn tcp(command: impl Into<Command>, port: u16) -> Spec {
+    let mut spec = Spec::written(command.into(), "tcp", format!(", {port}")).ready(Tcp::any());
+    spec.ports.push((String::new(), port));
+    spec
+}
+
+/// Runs a server that is ready when it answers a GET with a status of 200 to 299.
+///
+/// The target is a path on the server's own port (any free one), or a full `http://` URL.
+///
+/// ```
+/// # fn main() -> pkit_test::Result<()> {
+/// let server = pkit_test::http("python3 -m http.server --bind {host} {port}", "/").start()?;
+/// assert!(server.url("/").starts_with("http://127.0.0.1:"));
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn http(command: impl Into<Command>, target: impl Into<String>) -> Spec {
+    let target = target.into();
+    let rest = format!(", {target:?}");
+    let has_own_port = target.starts_with('/');
+    let mut spec = Spec::written(command.into(), "http", rest).ready(Http::get(target));
+    if has_own_port {
+        spec.ports.push((String::new(), 0));
+    }
+    spec
+}
+
+impl Spec {
+    /// A command without any probe: ready as soon as it runs, until [`ready`](Spec::ready) says more.
+    ///
+    /// ```
+    /// use pkit_test::{Spec, ready};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = Spec::new("python3 -u -m http.server --bind {host} {port}")
+    ///     .ready(ready::Tcp::any())
+    ///     .ready(ready::Output::stdout("^Serving HTTP"))
+    ///     .start()?;
+    /// assert!(server.output().contains(&server.port().to_string()));
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn new(command: impl Into<Command>) -> Spec {
+        Spec::written(command.into(), "Spec::new", String::new())
+    }
+
+    /// A program by its path, which is not split and has no holes.
+    ///
+    /// ```
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let shell = pkit_test::Spec::program("/bin/sh").arg("-c").arg("exec sleep 60").start()?;
+    /// assert!(shell.is_alive());
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn program(path: impl Into<std::path::PathBuf>) -> Spec {
+        Spec::written(Command::program(path), "Spec::program", String::new())
+    }
+
+    #[track_caller]
+    fn written(command: Command, constructor: &'static str, rest: String) -> Spec {
+        Spec {
+            command,
+            written: Written { constructor, rest },
+            place: Location::caller(),
+            env: Vec::new(),
+            clears_env: false,
+            cwd: None,
+            stdin: None,
+            user: None,
+            host: None,
+            ports: Vec::new(),
+            after: Vec::new(),
+            ready: Vec::new(),
+            start_timeout: START_TIMEOUT,
+            stop_timeout: STOP_TIMEOUT,
+            stop_signal: Signal::Term,
+            expects: Expected::Nothing,
+            must_stop_gracefully: false,
+            any_owner: false,
+            on_start: Vec::new(),
+            on_exit: Vec::new(),
+        }
+    }
+
+    /// Adds one argument, which is not split. Holes in it are filled.
+    pub fn arg(mut self, argument: impl Into<String>) -> Spec {
+        self.command = self.command.arg(argument);
+        self
+    }
+
+    /// Adds arguments: a text is split as a shell splits words, a list is taken as it is.
+    ///
+    /// ```
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let echo = pkit_test::simple("echo").args("a 'b c'").args(["d e"]).start()?;
+    /// echo.wait()?;
+    /// assert_eq!(echo.stdout(), "a b c d e\n");
+    /// # Ok(()) }
+    /// ```
+    pub fn args(mut self, arguments: impl IntoArgs) -> Spec {
+        self.command = self.command.args(arguments);
+        self
+    }
+
+    /// Sets an environment variable. Holes in the value are filled.
+    ///
+    /// ```
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let sh = pkit_test::simple("sh -c 'echo $LISTEN'").env("LISTEN", "{addr}").start()?;
+    /// sh.wait()?;
+    /// assert_eq!(sh.stdout(), format!("{}\n", sh.addr()));
+    /// # Ok(()) }
+    /// ```
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Spec {
+        self.env.push((name.into(), Template::parse(&value.into())));
+        self
+    }
+
+    /// Sets several environment variables.
+    pub fn envs<N: Into<String>, V: Into<String>>(self, variables: impl IntoIterator<Item = (N, V)>) -> Spec {
+        variables.into_iter().fold(self, |spec, (name, value)| spec.env(name, value))
+    }
+
+    /// Lets it inherit nothing: the environment is only what [`env`](Spec::env) sets, before or after this.
+    pub fn env_clear(mut self) -> Spec {
+        self.clears_env = true;
+        self
+    }
+
+    /// Sets its working directory. Holes are filled; a relative one is relative to that of the test.
+    ///
+    /// The default is the working directory of the test, or with [`user`](Spec::user) the process's own `{dir}`.
+    pub fn cwd(mut self, directory: impl Into<std::path::PathBuf>) -> Spec {
+        self.cwd = Some(Template::parse(&directory.into().to_string_lossy()));
+        self
+    }
+
+    /// Lets it read this text and then the end of its standard input.
+    ///
+    /// Without this its standard input is a pipe that stays open, for
+    /// [`write_stdin`](crate::Process::write_stdin); `stdin("")` is an empty one.
+    ///
+    /// ```
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let sort = pkit_test::simple("sort").stdin("b\na\n").start()?;
+    /// assert!(sort.wait()?.success());
+    /// assert_eq!(sort.stdout(), "a\nb\n");
+    /// # Ok(()) }
+    /// ```
+    pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Spec {
+        self.stdin = Some(text.into());
+        self
+    }
+
+    /// Runs it as another user, with that user's groups, `HOME`, `USER` and `LOGNAME`, and `{dir}` theirs.
+    ///
+    /// Only root can do that.
+    pub fn user(mut self, name: impl Into<String>) -> Spec {
+        self.user = Some(name.into());
+        self
+    }
+
+    /// Reserves another free port, for `{port.peer}` and [`Process::port_of`](crate::Process::port_of).
+    pub fn port(mut self, name: impl Into<String>) -> Spec {
+        self.ports.push((name.into(), 0));
+        self
+    }
+
+    /// Sets the IP address of `{host}` and `{addr}`, on which probes expect it; 127.0.0.1 if nothing is said.
+    pub fn host(mut self, address: impl Into<String>) -> Spec {
+        self.host = Some(address.into());
+        self
+    }
+
+    /// Starts it only when that process of the same stack is ready.
+    ///
+    /// A hole of the other process says the same; this is for dependencies that no hole shows.
+    pub fn after(mut self, name: impl Into<String>) -> Spec {
+        self.after.push(name.into());
+        self
+    }
+
+    /// Adds a probe: with several, all of them must hold.
+    pub fn ready(mut self, probe: impl Into<Ready>) -> Spec {
+        self.ready.push(probe.into());
+        self
+    }
+
+    /// Sets how long it may take until it is ready; 30 s if nothing is said.
+    pub fn start_timeout(mut self, timeout: Duration) -> Spec {
+        self.start_timeout = timeout;
+        self
+    }
+
+    /// Sets how long it may take to end after its stop signal, before SIGKILL; 5 s if nothing is said.
+    pub fn stop_timeout(mut self, timeout: Duration) -> Spec {
+        self.stop_timeout = timeout;
+        self
+    }
+
+    /// Sets the signal that asks it to end; SIGTERM if nothing is said.
+    ///
+    /// It is the first one after a crash of the test, too.
+    pub fn stop_signal(mut self, signal: Signal) -> Spec {
+        self.stop_signal = signal;
+        self
+    }
+
+    /// Expects it to end by itself with this code: anything else, and still running at the end, is a failure.
+    ///
+    /// The end of the test waits for it as long as a stop may take.
+    pub fn expect_exit(mut self, code: i32) -> Spec {
+        self.expects = Expected::Code(code);
+        self
+    }
+
+    /// Lets it end by itself, in any way and at any time, without failing the test.
+    pub fn may_exit(mut self) -> Spec {
+        self.expects = Expected::MayExit;
+        self
+    }
+
+    /// Makes needing SIGKILL a failure of the test.
+    pub fn must_stop_gracefully(mut self) -> Spec {
+        self.must_stop_gracefully = true;
+        self
+    }
+
+    /// Believes a listener whoever owns it: for proxies and for `docker run -p`, which never own theirs.
+    pub fn any_owner(mut self) -> Spec {
+        self.any_owner = true;
+        self
+    }
+
+    /// Calls this when it became ready, each time.
+    ///
+    /// Callbacks run on one thread of ours, may call any method, and a panic in one fails the test.
+    pub fn on_start(mut self, callback: impl Fn(&Process) + Send + Sync + 'static) -> Spec {
+        self.on_start.push(Arc::new(callback));
+        self
+    }
+
+    /// Calls this when nothing of it is left, once per exit and in the order of the exits.
+    pub fn on_exit(mut self, callback: impl Fn(&Process, Exit) + Send + Sync + 'static) -> Spec {
+        self.on_exit.push(Arc::new(callback));
+        self
+    }
+
+    /// The name where nobody gave one: that of the program.
+    pub(crate) fn own_name(&self) -> String {
+        let written = self.command.to_string();
+        let program = written.split_whitespace().next().unwrap_or("process");
+        program.trim_matches(['\'', '"']).rsplit('/').next().unwrap_or(program).to_owned()
+    }
+
+    /// What the spec says, and where.
+    pub(crate) fn shown(&self) -> String {
+        let Written { constructor, rest } = &self.written;
+        let (file, line, column) = (self.place.file(), self.place.line(), self.place.column());
+        format!("{constructor}(\"{}\"{rest})   {file}:{line}:{column}", self.command)
+    }
+
+    /// Every hole of it that is not in a regex; which of those are holes depends on the names around it.
+    pub(crate) fn holes(&self) -> impl Iterator<Item = &Hole> {
+        let env = self.env.iter().flat_map(|(_, value)| value.holes());
+        let cwd = self.cwd.iter().flat_map(Template::holes);
+        let ready = self.ready.iter().flat_map(Ready::holes);
+        self.command.holes().chain(env).chain(cwd).chain(ready)
+    }
+
+    /// Every hole that a regex of it would have if its name were known.
+    pub(crate) fn regex_holes(&self) -> Vec<Hole> {
+        self.ready.iter().flat_map(|ready| ready.regex_holes()).collect()
+    }
+
+    /// Whether it can mean anything, whatever the machine.
+    pub(crate) fn check(&self, name: &str) -> Result<()> {
+        let refused = |why: String| {
+            Err(Error::new(Kind::Spec, format!("`{name}` was not started: {why}")).fact("spec", self.shown()))
+        };
+        if let Some(fault) = self.command.fault() {
+            return refused(fault.to_string());
+        }
+        if self.start_timeout.is_zero() || self.stop_timeout.is_zero() {
+            let which = if self.start_timeout.is_zero() { "start_timeout" } else { "stop_timeout" };
+            return refused(format!("a {which} of zero leaves no time at all"));
+        }
+        if let Some((name, _)) = self.env.iter().find(|(name, _)| name.is_empty() || name.contains(['=', '\0'])) {
+            return refused(format!("`{}` cannot be the name of an environment variable", name.escape_debug()));
+        }
+        let peers: Vec<&str> = self.ports.iter().map(|(name, _)| name.as_str()).collect();
+        if let Some(twice) = peers.iter().enumerate().find(|(index, name)| peers[..*index].contains(name)) {
+            return refused(format!("the port `{}` is declared twice", twice.1));
+        }
+        self.ready.iter().find_map(Ready::mistake).map_or(Ok(()), refused)
+    }
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
+    }
+}

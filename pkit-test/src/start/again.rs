@@ -1,0 +1,104 @@
+//! Starting a process again, on the same ports and in the same directory.
+
+use std::sync::Arc;
+
+use super::{deadline_of, launch};
+use crate::error::{Error, Kind, Result};
+use crate::handle::Process;
+use crate::spec::Spec;
+use crate::sync::lock;
+
+/// How a process is brought down before it is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Restart {
+    /// As [`Process::stop`] does: its stop signal, its grace, SIGKILL.
+    Graceful,
+    /// As [`Process::kill`] does: at once.
+    Forced,
+}
+
+impl Process {
+    /// Starts it again after it has ended: the same spec, ports and directory. Returns when it is ready.
+    ///
+    /// ```
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let sleeper = pkit_test::simple("sleep 60").start()?;
+    /// assert!(sleeper.start().unwrap_err().is_state());
+    /// sleeper.stop()?;
+    /// sleeper.start()?;
+    /// assert!(sleeper.is_alive());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// While it runs. And as [`Spec::start`].
+    pub fn start(&self) -> Result<()> {
+        let _starting = lock(&self.core.starting);
+        self.start_again()
+    }
+
+    /// Brings it down and up again.
+    ///
+    /// # Errors
+    ///
+    /// As [`stop`](Process::stop) and [`start`](Process::start).
+    pub fn restart(&self, how: Restart) -> Result<()> {
+        let _starting = lock(&self.core.starting);
+        match how {
+            Restart::Graceful => self.stop()?,
+            Restart::Forced => self.kill()?,
+        }
+        self.start_again()
+    }
+
+    /// Stops it and starts another spec in its place: on the same ports and in the same directory.
+    ///
+    /// For an upgrade in the middle of a test. Ports that the new spec declares and the old one did not are refused.
+    ///
+    /// ```
+    /// use pkit_test::tcp;
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = tcp("python3 -m http.server --bind {host} {port}", 0).start()?;
+    /// let port = server.port();
+    /// server.replace(tcp("python3 -m http.server --protocol HTTP/1.1 --bind {host} {port}", 0))?;
+    /// assert_eq!(server.port(), port);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`stop`](Process::stop) and [`start`](Process::start).
+    pub fn replace(&self, spec: Spec) -> Result<()> {
+        let _starting = lock(&self.core.starting);
+        spec.check(self.name())?;
+        let place = self.core.place();
+        for (name, number) in spec.wanted_ports() {
+            let held = place.port(&name);
+            if held.is_none() || (number != 0 && held != Some(number)) {
+                let what = if name.is_empty() { "a port of its own".to_owned() } else { format!("the port `{name}`") };
+                let title =
+                    format!("`{}` was not replaced: the new spec wants {what}, which the old one has not", place.name);
+                return Err(Error::new(Kind::Spec, title).fact("spec", spec.shown()));
+            }
+        }
+        self.stop()?;
+        self.core.settle();
+        self.core.life(|life| life.spec = spec);
+        self.start_again()
+    }
+
+    fn start_again(&self) -> Result<()> {
+        if let Some(run) = self.core.run().filter(|run| !run.phase().is_over()) {
+            let pid = run.look(|state| state.pid).unwrap_or(0);
+            return Err(Error::new(Kind::State, format!("`{}` was not started: it runs already", self.name()))
+                .fact("ran", format!("{}   pid {pid}", self.core.life(|life| life.ran.clone())))
+                .fact("hint", "`stop` it first, or `restart` it"));
+        }
+        self.core.settle();
+        self.core.place().guardian()?;
+        launch::depend(&self.core)?;
+        Arc::clone(&self.core).launch(deadline_of(&self.core))?;
+        self.wait_ready()
+    }
+}

@@ -1,0 +1,140 @@
+//! What is said about a start that failed.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use nix::errno::Errno;
+
+use super::{Trouble, Waited};
+use crate::config::scaled;
+use crate::error::{Error, Kind};
+use crate::guardian::run::{Phase, Run};
+use crate::handle::{Core, with_last_words};
+use crate::port::{self, Owner};
+use crate::spec::Spec;
+use crate::sys::child::Step;
+use crate::sys::diag::Diag;
+
+pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Error {
+    let name = &core.place().name;
+    match trouble {
+        Trouble::GivenUp => {
+            Error::new(Kind::Cancelled, format!("`{name}` was given up: another process of the stack failed first"))
+        }
+        Trouble::Ended(lost @ Phase::Lost { .. }, _) => core.ended_error("start it", *lost),
+        Trouble::Ended(phase, waited) => {
+            let error = about(core, run, Error::new(Kind::ExitedEarly, format!("`{name}` exited before it was ready")));
+            let error = phase.exit().into_iter().fold(error, Error::with_exit);
+            let error = asked(error, waited).fact("port", strangers(core)).fact("needs", needs(core));
+            with_last_words(error, run)
+        }
+        Trouble::TooLate(waited) => {
+            let timeout = scaled(core.spec().start_timeout);
+            let (kind, title) = if waited.is_foreign {
+                (
+                    Kind::ForeignListener,
+                    format!("`{name}` was not ready after {timeout:?}: its port is somebody else's"),
+                )
+            } else {
+                (Kind::Timeout, format!("`{name}` was not ready after {timeout:?}"))
+            };
+            let error = asked(about(core, run, Error::new(kind, title)), waited);
+            let error = error.fact("listens", elsewhere(run)).fact("needs", needs(core));
+            with_last_words(error, run)
+        }
+    }
+}
+
+/// The operating system did not run the program.
+pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
+    let name = &core.place().name;
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    let spec = core.spec();
+    let user = spec.user.as_deref().unwrap_or_default();
+    let (kind, why) = match (step, errno) {
+        (Step::Exec, Some(Errno::ENOEXEC)) => {
+            (Kind::NotExecutable, "it is no program for this system, and has no `#!` line".to_owned())
+        }
+        (Step::Exec, Some(Errno::ENOENT)) => {
+            (Kind::NotExecutable, "the interpreter of its `#!` line or its loader does not exist".to_owned())
+        }
+        (Step::Exec, Some(Errno::EACCES)) if !user.is_empty() => {
+            (Kind::NotExecutable, format!("the user `{user}` may not execute it"))
+        }
+        (Step::Exec, Some(Errno::E2BIG)) => {
+            (Kind::Spec, "its arguments and environment are larger than the system allows".to_owned())
+        }
+        (Step::Exec, _) => (Kind::NotExecutable, format!("it cannot be executed: {error}")),
+        (Step::Cwd, _) if !user.is_empty() => {
+            (Kind::Cwd, format!("the user `{user}` cannot enter its working directory: {error}"))
+        }
+        (Step::Cwd, _) => (Kind::Cwd, format!("its working directory cannot be entered: {error}")),
+        (Step::User, _) => (Kind::User, format!("it cannot run as `{user}`: {error}")),
+        (Step::Fork, Some(Errno::EAGAIN)) => {
+            (Kind::System, "no more processes are allowed (RLIMIT_NPROC or a cgroup's limit)".to_owned())
+        }
+        (Step::Fork | Step::Prepare, Some(Errno::EMFILE | Errno::ENFILE)) => {
+            (Kind::System, "no more open files are allowed".to_owned())
+        }
+        (Step::Fork | Step::Prepare, _) => (Kind::System, format!("it could not be prepared: {error}")),
+    };
+    core.about(Error::new(kind, format!("`{name}` was not started: {why}")))
+}
+
+pub(super) fn no_cwd(core: &Core, spec: &Spec, cwd: &Path, why: &str) -> Error {
+    let title = format!("`{}` was not started: no working directory {}: {why}", core.place().name, cwd.display());
+    Error::new(Kind::Cwd, title).fact("spec", spec.shown())
+}
+
+fn about(core: &Core, run: &Run, error: Error) -> Error {
+    let (shown, ran) = core.life(|life| (life.spec.shown(), life.ran.clone()));
+    let pid = run.look(|state| state.pid).map(|pid| format!("pid {pid}, ")).unwrap_or_default();
+    error.fact("spec", shown).fact("ran", format!("{ran}   {pid}in {}", millis(run)))
+}
+
+fn millis(run: &Run) -> String {
+    format!("{} ms", run.age().as_millis())
+}
+
+fn asked(error: Error, waited: &Waited) -> Error {
+    if waited.question.is_empty() {
+        return error;
+    }
+    let tries = if waited.tries == 1 { "1 try".to_owned() } else { format!("{} tries", waited.tries) };
+    error.fact("probe", format!("{}: {}, {tries}", waited.question, waited.last))
+}
+
+/// What was ready before it: how long that took.
+fn needs(core: &Core) -> String {
+    use crate::ground::Executor;
+    let mut names: Vec<String> =
+        core.spec().needs().iter().filter(|need| need.is_ordered()).map(|need| need.name().to_owned()).collect();
+    names.sort();
+    names.dedup();
+    let told = names.iter().map(|name| {
+        let ready = core.ground.core_of(name).and_then(|other| other.life(|life| life.ready_after));
+        ready.map_or_else(|| name.clone(), |after| format!("{name} (ready in {} ms)", after.as_millis()))
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// Whoever listens on its port now that it has ended.
+fn strangers(core: &Core) -> String {
+    let Ok(diag) = Diag::open() else { return String::new() };
+    let owners = core.place().ports.iter().filter_map(|(_, number)| {
+        match port::owner(&diag, SocketAddr::new(core.place().host, *number), 0, false) {
+            Ok(Owner::Foreign { pid, command, addr }) => Some(format!("{addr} is taken by `{command}` (pid {pid})")),
+            _ => None,
+        }
+    });
+    owners.collect::<Vec<_>>().join("\n")
+}
+
+/// Where it listens instead.
+fn elsewhere(run: &Run) -> String {
+    let (Ok(diag), Some(shim)) = (Diag::open(), run.look(|state| state.shim)) else { return String::new() };
+    let addresses = port::listens_elsewhere(&diag, shim);
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

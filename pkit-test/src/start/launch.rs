@@ -1,0 +1,201 @@
+//! From a spec with holes to an order for the guardian.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use super::failure;
+use crate::config::{config, log};
+use crate::error::{Error, Kind, Result};
+use crate::ground::Executor;
+use crate::guardian::protocol::Launch;
+use crate::guardian::run::{Phase, State};
+use crate::handle::{Core, Process};
+use crate::limits::OUTPUT_BYTES;
+use crate::program::{NotFound, Wanted};
+use crate::spec::Spec;
+use crate::sys::child::own_pid;
+
+/// Notes whom a process needs, so that it ends before them.
+pub(super) fn depend(core: &Arc<Core>) -> Result<()> {
+    for need in core.spec().needs().iter().filter(|need| need.is_ordered()) {
+        if let Some(other) = core.ground.core_of(need.name()) {
+            other.add_dependent(core);
+        }
+    }
+    Ok(())
+}
+
+impl Core {
+    /// Orders a run and waits until its program runs.
+    pub(super) fn launch(self: &Arc<Core>, deadline: Instant) -> Result<()> {
+        let spec = self.spec();
+        // Everything that can be wrong with the probes is said before anything runs.
+        self.probes()?;
+        let launch = self
+            .prepare(&spec)
+            .map_err(|error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error })?;
+        let guardian = self.place().guardian()?;
+        let log_directory = launch.log.clone();
+        make_log_directory(&log_directory)?;
+        self.life(|life| life.logs.push(log_directory));
+        log(|| format!("start {}: {}", self.place().name, self.life(|life| life.ran.clone())));
+        let run = guardian.launch(launch, self.on_end(&spec))?;
+        self.life(|life| {
+            life.run = Some(Arc::clone(&run));
+            life.starts += 1;
+            life.ready_after = None;
+            life.is_settled = false;
+        });
+        run.wait_until(Some(deadline), |state| (state.phase != Phase::Starting).then_some(()));
+        match run.phase() {
+            Phase::Refused { step, errno } => {
+                self.life(|life| life.is_settled = true);
+                Err(failure::refused(self, step, &io::Error::from_raw_os_error(errno)))
+            }
+            lost @ Phase::Lost { .. } => Err(self.ended_error("start it", lost)),
+            _ => Ok(()),
+        }
+    }
+
+    fn prepare(&self, spec: &Spec) -> Result<Launch> {
+        let name = &self.place().name;
+        let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
+        let line = spec.command.render(&mut lookup)?;
+        let environment = self.environment(spec)?;
+        let here = std::env::current_dir()
+            .map_err(|error| Error::system("the working directory of the test was not found", error))?;
+        let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
+        let program = line.locate(path, &here).map_err(|why| not_found(name, spec, &why))?;
+        let cwd = self.cwd(spec, &here)?;
+        let ran = line.for_people(&program, &here);
+        self.life(|life| life.ran = ran);
+        let mut arguments = vec![own_argument(&line.program, &program)];
+        arguments.extend(line.args.into_iter().map(String::into_bytes));
+        self.refuse_nul(spec, &arguments)?;
+        let starts = self.life(|life| life.starts);
+        Ok(Launch {
+            name: name.clone(),
+            program,
+            arguments,
+            environment: environment
+                .into_iter()
+                .map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'='))
+                .collect(),
+            cwd,
+            user: self.place().user.clone(),
+            stop: spec.stop_plan(),
+            log: log_directory(self.place().number, starts, name),
+            log_bytes: OUTPUT_BYTES,
+            input: spec.stdin.clone().unwrap_or_default(),
+            input_ends: spec.stdin.is_some(),
+        })
+    }
+
+    fn refuse_nul(&self, spec: &Spec, arguments: &[Vec<u8>]) -> Result<()> {
+        match arguments.iter().find(|argument| argument.contains(&0)) {
+            None => Ok(()),
+            Some(argument) => {
+                let shown = String::from_utf8_lossy(argument).escape_debug().to_string();
+                let title = format!(
+                    "`{}` was not started: no argument can have a zero byte in it: `{shown}`",
+                    self.place().name
+                );
+                Err(Error::new(Kind::Spec, title).fact("spec", spec.shown()))
+            }
+        }
+    }
+
+    fn environment(&self, spec: &Spec) -> Result<BTreeMap<OsString, OsString>> {
+        let mut variables: BTreeMap<OsString, OsString> = BTreeMap::new();
+        if !spec.clears_env {
+            variables.extend(std::env::vars_os());
+        }
+        if let Some(user) = &self.place().user {
+            variables.insert("HOME".into(), user.home.clone().into());
+            variables.insert("USER".into(), user.name.clone().into());
+            variables.insert("LOGNAME".into(), user.name.clone().into());
+        }
+        for (name, value) in &spec.env {
+            let value = value.render(&mut |hole| self.ground.value(hole))?;
+            variables.insert(name.into(), value.into());
+        }
+        Ok(variables)
+    }
+
+    fn cwd(&self, spec: &Spec, here: &Path) -> Result<PathBuf> {
+        let cwd = match &spec.cwd {
+            Some(template) => here.join(template.render(&mut |hole| self.ground.value(hole))?),
+            None if self.place().user.is_some() => self.place().directory()?,
+            None => here.to_owned(),
+        };
+        match std::fs::metadata(&cwd) {
+            Ok(metadata) if metadata.is_dir() => Ok(cwd),
+            Ok(_) => Err(failure::no_cwd(self, spec, &cwd, "it is not a directory")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(failure::no_cwd(self, spec, &cwd, "it does not exist"))
+            }
+            Err(error) => Err(failure::no_cwd(self, spec, &cwd, &error.to_string())),
+        }
+    }
+
+    /// What happens when nothing of the run is left: callbacks, in the order of the exits.
+    fn on_end(self: &Arc<Core>, spec: &Spec) -> Box<dyn FnOnce(&State) + Send> {
+        let core: Weak<Core> = Arc::downgrade(self);
+        let callbacks = spec.on_exit.clone();
+        let pending = Arc::clone(&self.callbacks);
+        Box::new(move |state| {
+            let Some(exit) = state.phase.exit() else { return };
+            for callback in callbacks {
+                let core = Weak::clone(&core);
+                pending.queue(move || {
+                    if let Some(core) = core.upgrade() {
+                        callback(&Process::view(core), exit);
+                    }
+                });
+            }
+        })
+    }
+}
+
+/// Every run has a log of its own; the process that ran before under the same id may have left some.
+fn log_directory(number: u64, starts: u32, name: &str) -> PathBuf {
+    let safe: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    config().directory.join(format!("{}.{number}-{safe}.{}", own_pid(), starts + 1))
+}
+
+fn make_log_directory(path: &Path) -> Result<()> {
+    let made = std::fs::create_dir(path).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => std::fs::create_dir_all(path),
+        io::ErrorKind::AlreadyExists => std::fs::remove_dir_all(path).and_then(|()| std::fs::create_dir(path)),
+        _ => Err(error),
+    });
+    made.map_err(|error| {
+        Error::system(format_args!("no directory for output was made: {}", path.display()), error)
+            .fact("hint", "PKIT_DIR names another place")
+    })
+}
+
+fn not_found(name: &str, spec: &Spec, why: &NotFound) -> Error {
+    let kind = match why {
+        NotFound::NotExecutable { .. } | NotFound::Directory { .. } | NotFound::Unreachable { .. } => {
+            Kind::NotExecutable
+        }
+        _ => Kind::NotFound,
+    };
+    let error = Error::new(kind, format!("`{name}` was not started: {why}")).fact("spec", spec.shown());
+    why.facts().into_iter().fold(error, |error, (label, text)| error.fact(label, text))
+}
+
+/// A program sees the name by which it was called.
+fn own_argument(wanted: &Wanted, found: &Path) -> Vec<u8> {
+    let called = match wanted {
+        Wanted::File(path) => path.as_path(),
+        Wanted::Bin(_) => found,
+    };
+    called.as_os_str().as_bytes().to_vec()
+}

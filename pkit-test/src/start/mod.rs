@@ -1,0 +1,295 @@
+//! One spec becomes a handle or an error: the race of ready, ended and too late.
+//!
+//! ```text
+//!              program runs    ended               deadline          given up
+//! Starting     -> Probing      -> refused          -> too late       -> given up
+//! Probing      (was said)      -> ended early (*)  -> too late       -> given up
+//! ```
+//! A probe that holds moves on to the next one; when all have held it is ready. (*) Not for a leader that ends with
+//! code 0 while descendants live: those are the process from then on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::{deadline_in, log, scaled};
+use crate::error::{Error, Kind, Result};
+use crate::ground::{Executor, Ground, Need};
+use crate::guardian::run::{Phase, Run, State};
+use crate::handle::{Core, Process};
+use crate::limits::{CALLBACK_LIMIT, HTTP_TRY, POLL_MAX, POLL_MIN, POLL_SHARE};
+use crate::place::Place;
+use crate::ready::{Fill, Look, Probe, Unprepared, View};
+use crate::spec::Spec;
+
+mod again;
+mod failure;
+mod launch;
+
+pub use again::Restart;
+
+impl Spec {
+    /// Starts it, and returns when it is ready.
+    ///
+    /// ```
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let error = pkit_test::tcp("sh -c 'echo no config >&2; exit 1' {port}", 0).start().unwrap_err();
+    /// assert!(error.is_exit());
+    /// assert!(error.to_string().contains("no config"));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the spec is wrong, the program cannot be run, a port is taken, it ended before it was ready, or was not
+    /// ready in time. Nothing of it is left then.
+    pub fn start(self) -> Result<Process> {
+        let ground = Ground::alone(self.own_name());
+        self.start_on(&ground)
+    }
+
+    /// Starts it, and returns as soon as it runs; [`Process::wait_ready`] is the other half.
+    ///
+    /// ```
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = pkit_test::tcp("python3 -m http.server --bind {host} {port}", 0).spawn()?;
+    /// assert!(server.pid().is_some());
+    /// server.wait_ready()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Spec::start), but for what happens after the program began to run.
+    pub fn spawn(self) -> Result<Process> {
+        let ground = Ground::alone(self.own_name());
+        self.spawn_on(&ground)
+    }
+
+    fn spawn_on(mut self, ground: &Ground) -> Result<Process> {
+        if ground.place().is_none() {
+            Executor::place(&mut self, ground)?;
+        }
+        let place = ground.place().expect("it was reserved above");
+        let core = Core::new(place, ground.clone(), self);
+        launch::depend(&core)?;
+        ground.register(&core);
+        let deadline = deadline_of(&core);
+        core.launch(deadline)?;
+        Ok(Process::owner(core))
+    }
+
+    /// The ports that it has: those declared, and its own where a hole or a probe asks for one.
+    fn wanted_ports(&self) -> Vec<(String, u16)> {
+        let mut ports = self.ports.clone();
+        let is_main = |hole: &crate::template::Hole| hole.path.len() == 1 && matches!(hole.name(), "port" | "addr");
+        let asks = self.holes().chain(&self.regex_holes()).any(is_main);
+        let probes = self.ready.iter().any(|ready| ready.own_port() == Some(""));
+        if (asks || probes) && !ports.iter().any(|(name, _)| name.is_empty()) {
+            ports.insert(0, (String::new(), 0));
+        }
+        ports
+    }
+}
+
+impl Executor for Spec {
+    type Handle = Process;
+
+    fn needs(&self) -> Vec<Need> {
+        let of_regex = self.regex_holes();
+        let optional = of_regex.iter().filter_map(Need::of_hole).map(Need::optional);
+        let after = self.after.iter().map(Need::first);
+        self.holes().filter_map(Need::of_hole).chain(optional).chain(after).collect()
+    }
+
+    fn place(&mut self, ground: &Ground) -> Result<()> {
+        self.check(ground.name())?;
+        let deadline = deadline_in(scaled(self.start_timeout));
+        let is_over = || ground.is_cancelled();
+        let ports = self.wanted_ports();
+        let place =
+            Place::reserve(ground.name(), self.host.as_deref(), &ports, self.user.as_deref(), deadline, &is_over);
+        let place = place.map_err(|error| {
+            Error::new(error.kind(), format!("`{}` was not started: {error}", ground.name())).fact("spec", self.shown())
+        })?;
+        ground.settle(&Arc::new(place));
+        Ok(())
+    }
+
+    fn start_on(self, ground: &Ground) -> Result<Process> {
+        let process = self.spawn_on(ground)?;
+        process.wait_ready()?;
+        Ok(process)
+    }
+
+    fn process(handle: &Process) -> Option<&Process> {
+        Some(handle)
+    }
+}
+
+impl Process {
+    /// Waits until it is ready, after [`Spec::spawn`]. Returns at once when it was ready before.
+    ///
+    /// # Errors
+    ///
+    /// When it ended before, or is not ready in time. It is stopped then.
+    pub fn wait_ready(&self) -> Result<()> {
+        let run = self.core.run_or_error("wait until it is ready")?;
+        if self.core.life(|life| life.ready_after.is_some()) {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let mut probes = self.core.probes()?;
+        let deadline = deadline_of(&self.core) - run.age().min(scaled(self.core.spec().start_timeout));
+        match wait_ready(&self.core, &run, &mut probes, deadline) {
+            Ok(()) => {
+                let after = run.age();
+                log(|| format!("ready {} after {after:?}, {:?} of it waited", self.name(), began.elapsed()));
+                self.core.life(|life| life.ready_after = Some(after));
+                self.core.call_on_start();
+                Ok(())
+            }
+            Err(trouble) => {
+                let error = failure::error(&self.core, &run, &trouble);
+                // Whatever is left of it: the error has all that is to be said.
+                let _ = self.core.stop();
+                self.core.life(|life| life.is_settled = true);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn deadline_of(core: &Core) -> Instant {
+    deadline_in(scaled(core.spec().start_timeout))
+}
+
+/// Why it did not become ready.
+#[derive(Debug)]
+enum Trouble {
+    Ended(Phase, Waited),
+    TooLate(Waited),
+    GivenUp,
+}
+
+/// What the probe at hand has seen.
+#[derive(Debug, Clone, Default)]
+struct Waited {
+    question: String,
+    last: String,
+    tries: u64,
+    is_foreign: bool,
+}
+
+/// The tree root, and the phase: all that a wait looks at between two questions.
+fn wait_ready(
+    core: &Arc<Core>,
+    run: &Arc<Run>,
+    probes: &mut [Box<dyn Probe>],
+    deadline: Instant,
+) -> Result<(), Trouble> {
+    let began = Instant::now();
+    let mut waited = Waited::default();
+    let mut probes = probes.iter_mut();
+    let mut probe = probes.next();
+    loop {
+        // The order matters: 1. the clock, 2. the process, 3. the probe, 4. the deadline. A pause of the scheduler
+        // between them costs a late answer, never a wrong one.
+        let now = Instant::now();
+        let phase = run.phase();
+        if core.ground.is_cancelled() {
+            return Err(Trouble::GivenUp);
+        }
+        // A probe that can still be answered by what it wrote is asked once more after the end.
+        let look = match (&mut probe, phase) {
+            (_, Phase::Starting) => Look::NotYet("the program does not run yet".to_owned()),
+            (None, Phase::Lost { .. }) => Look::NotYet(String::new()),
+            (None, _) => return Ok(()),
+            (Some(probe), _) => ask(core, run, probe.as_mut(), &mut waited),
+        };
+        if !phase.is_alive() {
+            return Err(Trouble::Ended(phase, waited));
+        }
+        if look == Look::Ready {
+            probe = probes.next();
+            waited = Waited::default();
+            continue;
+        }
+        if now >= deadline {
+            return Err(Trouble::TooLate(waited));
+        }
+        pause(core, run, &look, phase, began, deadline);
+    }
+}
+
+fn ask(core: &Core, run: &Run, probe: &mut dyn Probe, waited: &mut Waited) -> Look {
+    let is_over = || core.ground.is_cancelled() || !run.phase().is_alive();
+    let tree_root = run.look(|state| state.shim).unwrap_or(0);
+    let look = probe.look(&View { run, tree_root, patience: HTTP_TRY, is_over: &is_over });
+    waited.tries += 1;
+    waited.question = probe.question();
+    match &look {
+        Look::Ready => {}
+        Look::NotYet(why) | Look::AfterOutput(_, why) | Look::Foreign(why) => waited.last.clone_from(why),
+    }
+    waited.is_foreign = matches!(look, Look::Foreign(_));
+    look
+}
+
+/// Waits for what could change the answer: the process, its output, or the time.
+fn pause(core: &Core, run: &Run, look: &Look, phase: Phase, began: Instant, deadline: Instant) {
+    let changed = |state: &State| state.phase != phase || core.ground.is_cancelled();
+    match look {
+        Look::AfterOutput(seen, _) => {
+            run.watch(*seen);
+            run.wait_until(Some(deadline), |state| (changed(state) || state.output_end > *seen).then_some(()));
+        }
+        // Its shim says when the program runs.
+        _ if phase == Phase::Starting => {
+            run.wait_until(Some(deadline), |state| changed(state).then_some(()));
+        }
+        _ => {
+            let next = Instant::now() + next_pause(began.elapsed());
+            run.wait_until(Some(next.min(deadline)), |state| changed(state).then_some(()));
+        }
+    }
+}
+
+/// Short at first, since a server that is up in milliseconds should not wait for us, and longer with the time waited:
+/// a few percent of lag for a few percent of CPU.
+fn next_pause(waited: Duration) -> Duration {
+    (waited / POLL_SHARE).clamp(POLL_MIN, POLL_MAX)
+}
+
+impl Core {
+    /// The probes of its spec, for one start.
+    fn probes(&self) -> Result<Vec<Box<dyn Probe>>> {
+        let spec = self.spec();
+        let site = self.place().site(spec.any_owner);
+        let scope = self.ground.scope();
+        let is_known = |name: &str| crate::template::REFUSED_NAMES.contains(&name) || scope.knows(name);
+        let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
+        let mut fill = Fill { lookup: &mut lookup, is_known: &is_known };
+        let prepared = spec.ready.iter().map(|ready| ready.prepare(&site, &mut fill));
+        prepared.map(|probe| probe.map_err(|why| self.unprepared(why))).collect()
+    }
+
+    fn unprepared(&self, why: Unprepared<Error>) -> Error {
+        match why {
+            Unprepared::Hole(error) => error.fact("spec", self.spec().shown()),
+            Unprepared::Mistake(why) => {
+                Error::new(Kind::Spec, format!("`{}` was not started: {why}", self.place().name))
+                    .fact("spec", self.spec().shown())
+            }
+        }
+    }
+
+    /// Calls the callbacks of a start, on their thread, and waits for them.
+    fn call_on_start(self: &Arc<Core>) {
+        for callback in self.spec().on_start {
+            let core = Arc::clone(self);
+            self.callbacks.queue(move || callback(&Process::view(core)));
+        }
+        // A panic in one is reported where the process ends.
+        self.callbacks.wait_until(deadline_in(scaled(CALLBACK_LIMIT)));
+    }
+}

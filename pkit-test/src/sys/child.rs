@@ -1,0 +1,232 @@
+//! Children of a single-threaded process: fork, exec, reap, signal.
+//!
+//! Guardian and shims have one thread, so a fork copies a whole, sound process. A child is signalled only while it
+//! cannot have been reaped: whoever signals here is also the only one who reaps.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{self, ForkResult, Pid};
+
+use super::{fd, platform, procfs, user::User, wait};
+
+/// Which side of a fork we are on.
+pub(crate) enum Side {
+    Parent { child: i32 },
+    Child,
+}
+
+/// Forks. The caller must have one thread only.
+pub(crate) fn fork() -> io::Result<Side> {
+    // SAFETY: guardian and shim are single-threaded, so no lock can be held by a thread that is not copied.
+    match unsafe { unistd::fork()? } {
+        ForkResult::Parent { child } => Ok(Side::Parent { child: child.as_raw() }),
+        ForkResult::Child => Ok(Side::Child),
+    }
+}
+
+/// Ends the process at once, without exit handlers and destructors: those belong to the test binary.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit only takes the process away.
+    unsafe { libc::_exit(code) }
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum End {
+    Code(i32),
+    Signal { number: i32, core_dumped: bool },
+}
+
+/// What became of the children at a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reaped {
+    /// This child ended, and its id may be used again from now on.
+    Ended(i32, End),
+    /// There are children, and none has ended since the last look.
+    NoneYet,
+    /// There is no child: under a subreaper the proof that no descendant is left.
+    NoChildren,
+}
+
+/// Takes the exit of one child, any child, without waiting.
+pub(crate) fn reap() -> Reaped {
+    loop {
+        return match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) => Reaped::Ended(pid.as_raw(), End::Code(code)),
+            Ok(WaitStatus::Signaled(pid, signal, dumped)) => {
+                Reaped::Ended(pid.as_raw(), End::Signal { number: signal as i32, core_dumped: dumped })
+            }
+            Err(Errno::ECHILD) => Reaped::NoChildren,
+            // A real-time signal, which nix has no name for, ended a child: the child is reaped all the same.
+            Err(Errno::EINTR | Errno::EINVAL) => continue,
+            _ => Reaped::NoneYet,
+        };
+    }
+}
+
+/// Signals a child that was not reaped yet. A child that is dead already is not an error.
+pub(crate) fn signal(child: i32, number: i32) -> io::Result<()> {
+    // SAFETY: kill takes two integers. The id cannot have been reused: only we reap it, and did not.
+    let result = unsafe { libc::kill(child, number) };
+    if result == 0 {
+        return Ok(());
+    }
+    match io::Error::last_os_error() {
+        error if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// Wakes a stopped child, so that it sees the signal it was sent.
+pub(crate) fn wake(child: i32) {
+    // A child that is gone or that we may not signal needs no waking.
+    let _ = kill(Pid::from_raw(child), Signal::SIGCONT);
+}
+
+/// The children of the calling process that were not reaped, dead ones included.
+///
+/// Where they cannot be listed there seem to be none: whoever kills them asks again, and only [`reap`] knows the end.
+pub(crate) fn own_children() -> Vec<i32> {
+    procfs::children(own_pid()).unwrap_or_default()
+}
+
+/// The id of the calling process and of its parent.
+pub(crate) fn own_pid() -> i32 {
+    unistd::getpid().as_raw()
+}
+
+pub(crate) fn parent_pid() -> i32 {
+    unistd::getppid().as_raw()
+}
+
+/// Leaves the session, the terminal and the process group of the parent.
+pub(crate) fn leave_session() {
+    // Fails only for a group leader, which has left already.
+    let _ = unistd::setsid();
+}
+
+/// Raises the limit of open files as far as allowed and returns what it was.
+pub(crate) fn raise_file_limit() -> Option<FileLimit> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok()?;
+    Some(FileLimit { soft, hard })
+}
+
+/// A limit of open files, to be given back to services.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FileLimit {
+    soft: rlim_t,
+    hard: rlim_t,
+}
+
+/// Everything that turns a fork into a service. Prepared before the fork; nothing is looked up after it.
+#[derive(Debug)]
+pub(crate) struct Image {
+    pub(crate) program: CString,
+    pub(crate) arguments: Vec<CString>,
+    pub(crate) environment: Vec<CString>,
+    pub(crate) cwd: CString,
+    pub(crate) user: Option<User>,
+    pub(crate) file_limit: Option<FileLimit>,
+}
+
+/// The three standard descriptors of a service.
+#[derive(Debug)]
+pub(crate) struct Stdio {
+    pub(crate) input: OwnedFd,
+    pub(crate) output: OwnedFd,
+    pub(crate) error: OwnedFd,
+}
+
+/// What a service was about to do when it could not become its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Prepare,
+    Fork,
+    User,
+    Cwd,
+    Exec,
+}
+
+impl Step {
+    pub(crate) fn from_number(number: u8) -> Step {
+        [Step::Prepare, Step::Fork, Step::User, Step::Cwd, Step::Exec]
+            .into_iter()
+            .find(|step| *step as u8 == number)
+            .unwrap_or(Step::Prepare)
+    }
+}
+
+/// The child's side of a fork: becomes the program, or writes the step and the error number to `trouble` and ends.
+pub(crate) fn become_program(image: &Image, stdio: &Stdio, trouble: &OwnedFd, parent: i32) -> ! {
+    let (step, error) = match try_become(image, stdio, parent) {
+        Ok(never) => match never {},
+        Err(failed) => failed,
+    };
+    let number = error.raw_os_error().unwrap_or(0).to_ne_bytes();
+    // The parent reads end of file and says so if even this fails.
+    let _ = unistd::write(trouble, &[step as u8, number[0], number[1], number[2], number[3]]);
+    exit_now(127)
+}
+
+/// Reads what [`become_program`] wrote.
+pub(crate) fn read_trouble(bytes: &[u8]) -> Option<(Step, i32)> {
+    let (step, number) = bytes.split_first()?;
+    Some((Step::from_number(*step), i32::from_ne_bytes(number.try_into().ok()?)))
+}
+
+fn try_become(image: &Image, stdio: &Stdio, parent: i32) -> Result<std::convert::Infallible, (Step, io::Error)> {
+    leave_session();
+    for (number, end) in [&stdio.input, &stdio.output, &stdio.error].into_iter().enumerate() {
+        fd::duplicate_to(end.as_fd(), number as i32).map_err(|error| (Step::Prepare, error))?;
+    }
+    platform::cloexec_from(3);
+    if let Some(limit) = image.file_limit {
+        // A limit that was in force a moment ago can be set again.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, limit.soft, limit.hard);
+    }
+    image.user.as_ref().map_or(Ok(()), change_user).map_err(|error| (Step::User, error))?;
+    unistd::chdir(image.cwd.as_c_str()).map_err(|error| (Step::Cwd, error.into()))?;
+    // After the change of user, which clears the death signal; and the parent may have died before it was set.
+    platform::die_with_parent().map_err(|error| (Step::Prepare, error))?;
+    if parent_pid() != parent {
+        exit_now(127);
+    }
+    wait::reset_signals();
+    let failed = unistd::execve(&image.program, &image.arguments, &image.environment).unwrap_err();
+    Err((Step::Exec, failed.into()))
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn change_user(user: &User) -> io::Result<()> {
+    let groups: Vec<unistd::Gid> = user.groups.iter().copied().map(unistd::Gid::from_raw).collect();
+    unistd::setgroups(&groups)?;
+    unistd::setgid(unistd::Gid::from_raw(user.gid))?;
+    Ok(unistd::setuid(unistd::Uid::from_raw(user.uid))?)
+}
+
+#[cfg(target_vendor = "apple")]
+fn change_user(user: &User) -> io::Result<()> {
+    unistd::setgid(unistd::Gid::from_raw(user.gid))?;
+    Ok(unistd::setuid(unistd::Uid::from_raw(user.uid))?)
+}
+
+/// A path as the kernel takes it.
+pub(crate) fn c_path(path: &Path) -> io::Result<CString> {
+    Ok(CString::new(path.as_os_str().as_bytes())?)
+}
+
+/// Kills a process of our own making by its unreaped id, whatever state it is in.
+pub(crate) fn kill_child(child: i32) {
+    // A child that is gone already needs no killing.
+    let _ = signal(child, libc::SIGKILL);
+}

@@ -1,0 +1,348 @@
+//! The netlink side of it: `sock_diag(7)`, messages of `linux/inet_diag.h`.
+//!
+//! Requests and answers are a few fixed fields, written and read as bytes, which needs no `unsafe`. The kernel
+//! answers within `send` or `recv` itself, so the socket is a blocking one; a time limit on it only guards
+//! against a kernel that breaks this.
+
+use std::cell::Cell;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket, sockopt,
+};
+use nix::sys::time::{TimeVal, TimeValLike};
+
+use super::{Listener, destination};
+
+/// `SOCK_DIAG_BY_FAMILY`, also the type of an answer.
+const BY_FAMILY: u16 = 20;
+/// `TCP_LISTEN` of `net/tcp_states.h`.
+const LISTEN: u8 = 10;
+/// `INET_DIAG_SKV6ONLY`: an attribute with one byte, which listeners of IPv6 always have.
+const V6_ONLY: u16 = 11;
+
+const HEADER_BYTES: usize = 16;
+/// `struct inet_diag_sockid`
+const ID_BYTES: usize = 48;
+/// `struct inet_diag_msg`
+const ANSWER_BYTES: usize = 4 + ID_BYTES + 20;
+/// The kernel makes the parts of a dump no larger than what we offer to read, up to this.
+const BUFFER_BYTES: usize = 16 * 1024;
+const ANSWER_LIMIT_MS: i64 = 1000;
+/// How often a list is asked for again that changed while it was written.
+const INTERRUPTED_LIMIT: u32 = 3;
+
+/// A line to the kernel. It is used by one thread at a time, so the answers cannot be mixed up.
+#[derive(Debug)]
+pub(crate) struct Diag {
+    socket: OwnedFd,
+    sequence: Cell<u32>,
+}
+
+impl Diag {
+    /// Opens it, and makes sure that it knows about TCP. Where a container or a small kernel has no `tcp_diag`, an exact
+    /// question is answered as if nobody listened, which would be believed for ever.
+    pub(crate) fn open() -> io::Result<Diag> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let socket = socket(AddressFamily::Netlink, SockType::Datagram, flags, SockProtocol::NetlinkSockDiag)?;
+        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(ANSWER_LIMIT_MS))?;
+        let diag = Diag { socket, sequence: Cell::new(0) };
+        match diag.dump(libc::AF_INET, 1) {
+            Err(error) if is_no_entry(&error) => Err(io::Error::new(io::ErrorKind::Unsupported, "no tcp_diag here")),
+            known => known.map(|_| diag),
+        }
+    }
+
+    /// Whether a client that connects to this address would find a listener.
+    pub(crate) fn is_listening(&self, addr: SocketAddr) -> io::Result<bool> {
+        let question = Id { ip: destination(addr.ip()), port: addr.port(), interface: interface(addr) };
+        let sequence = self.ask(question.family(), libc::NLM_F_REQUEST as u16, &question)?;
+        let mut buffer = [0; 1024];
+        loop {
+            let answer = self.receive(&mut buffer)?;
+            if let Some(message) = messages(answer).find(|message| message.sequence == sequence) {
+                return message.says_listening();
+            }
+        }
+    }
+
+    /// All listeners of a port, on whatever address.
+    pub(crate) fn listeners(&self, port: u16) -> io::Result<Vec<Listener>> {
+        self.dump_both(port)
+    }
+
+    /// All listeners.
+    pub(crate) fn all_listeners(&self) -> io::Result<Vec<Listener>> {
+        self.dump_both(0)
+    }
+
+    /// The kernel lists one family at a time. One that it was built without has no listeners.
+    fn dump_both(&self, port: u16) -> io::Result<Vec<Listener>> {
+        let mut found = self.dump(libc::AF_INET, port)?;
+        match self.dump(libc::AF_INET6, port) {
+            Err(error) if is_no_entry(&error) => {}
+            v6 => found.extend(v6?),
+        }
+        Ok(found)
+    }
+
+    fn dump(&self, family: i32, port: u16) -> io::Result<Vec<Listener>> {
+        for _ in 0..INTERRUPTED_LIMIT {
+            if let Dump::Whole(found) = self.dump_once(family, port)? {
+                return Ok(found);
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::Interrupted, "the list of sockets changed all the time"))
+    }
+
+    /// A port of 0 stands for all.
+    fn dump_once(&self, family: i32, port: u16) -> io::Result<Dump> {
+        let any = Id { ip: Ipv4Addr::UNSPECIFIED.into(), port, interface: 0 };
+        let sequence = self.ask(family, (libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16, &any)?;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let (mut found, mut interrupted) = (Vec::new(), false);
+        loop {
+            let part = self.receive(&mut buffer)?;
+            for message in messages(part).filter(|message| message.sequence == sequence) {
+                message.check()?;
+                interrupted |= i32::from(message.flags) & libc::NLM_F_DUMP_INTR != 0;
+                if message.is_done() {
+                    return Ok(if interrupted { Dump::Interrupted } else { Dump::Whole(found) });
+                }
+                let listener = message.listener().ok_or_else(malformed)?;
+                found.extend(Some(listener).filter(|listener| port == 0 || listener.addr.port() == port));
+            }
+        }
+    }
+
+    /// Sends a question and returns the number that its answers will have.
+    fn ask(&self, family: i32, flags: u16, id: &Id) -> io::Result<u32> {
+        self.sequence.set(self.sequence.get().wrapping_add(1));
+        let request = request(family, flags, self.sequence.get(), id);
+        loop {
+            match send(self.socket.as_raw_fd(), &request, MsgFlags::empty()) {
+                Err(Errno::EINTR) => {}
+                sent => return sent.map(|_| self.sequence.get()).map_err(io::Error::from),
+            }
+        }
+    }
+
+    fn receive<'b>(&self, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+        loop {
+            // With MSG_TRUNC the length is that of the message, not that of what fitted.
+            match recv(self.socket.as_raw_fd(), buffer, MsgFlags::MSG_TRUNC) {
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok(length) => return buffer.get(..length).filter(|answer| !answer.is_empty()).ok_or_else(malformed),
+            }
+        }
+    }
+}
+
+enum Dump {
+    Whole(Vec<Listener>),
+    Interrupted,
+}
+
+/// The socket that is asked for.
+struct Id {
+    ip: IpAddr,
+    port: u16,
+    interface: u32,
+}
+
+impl Id {
+    fn family(&self) -> i32 {
+        if self.ip.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }
+    }
+}
+
+/// The interface, which only a link-local address has.
+fn interface(addr: SocketAddr) -> u32 {
+    match addr {
+        SocketAddr::V4(_) => 0,
+        SocketAddr::V6(addr) => addr.scope_id(),
+    }
+}
+
+/// `struct nlmsghdr`, then `struct inet_diag_req_v2`.
+fn request(family: i32, flags: u16, sequence: u32, id: &Id) -> Vec<u8> {
+    let length = (HEADER_BYTES + 8 + ID_BYTES) as u32;
+    let mut bytes = Vec::with_capacity(length as usize);
+    bytes.extend(length.to_ne_bytes());
+    bytes.extend(BY_FAMILY.to_ne_bytes());
+    bytes.extend(flags.to_ne_bytes());
+    bytes.extend(sequence.to_ne_bytes());
+    bytes.extend(0_u32.to_ne_bytes()); // from: the kernel fills it in
+    bytes.extend([family as u8, libc::IPPROTO_TCP as u8, 0, 0]);
+    bytes.extend((1_u32 << LISTEN).to_ne_bytes());
+    bytes.extend(id.port.to_be_bytes());
+    bytes.extend(0_u16.to_be_bytes()); // no peer
+    bytes.extend(ip_bytes(id.ip));
+    bytes.extend([0; 16]);
+    bytes.extend(id.interface.to_ne_bytes());
+    bytes.extend([0xff; 8]); // INET_DIAG_NOCOOKIE: whichever it is
+    bytes
+}
+
+fn ip_bytes(ip: IpAddr) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    match ip {
+        IpAddr::V4(ip) => bytes[..4].copy_from_slice(&ip.octets()),
+        IpAddr::V6(ip) => bytes = ip.octets(),
+    }
+    bytes
+}
+
+struct Message<'b> {
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    body: &'b [u8],
+}
+
+/// The messages of one answer. It ends at the first that is not whole, which the kernel never sends.
+fn messages(mut answer: &[u8]) -> impl Iterator<Item = Message<'_>> {
+    std::iter::from_fn(move || {
+        let length = u32_at(answer, 0)? as usize;
+        let body = answer.get(HEADER_BYTES..length)?;
+        let (kind, flags) = (u16_at(answer, 4)?, u16_at(answer, 6)?);
+        let message = Message { kind, flags, sequence: u32_at(answer, 8)?, body };
+        answer = answer.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some(message)
+    })
+}
+
+impl Message<'_> {
+    fn is_done(&self) -> bool {
+        i32::from(self.kind) == libc::NLMSG_DONE
+    }
+
+    /// An error message has its number first, and so has the end of a dump that failed half-way.
+    fn check(&self) -> io::Result<()> {
+        let is_error = i32::from(self.kind) == libc::NLMSG_ERROR;
+        let number = u32_at(self.body, 0).map_or(0, |number| number as i32);
+        if (is_error || self.is_done()) && number < 0 {
+            return Err(io::Error::from_raw_os_error(-number));
+        }
+        if self.is_done() || self.kind == BY_FAMILY { Ok(()) } else { Err(malformed()) }
+    }
+
+    /// The answer to an exact question: the socket, or that there is none.
+    fn says_listening(&self) -> io::Result<bool> {
+        match self.check() {
+            Ok(()) => Ok(self.body.get(1) == Some(&LISTEN)),
+            Err(error) if is_no_entry(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `struct inet_diag_msg`, then attributes.
+    fn listener(&self) -> Option<Listener> {
+        let (fixed, attributes) = self.body.split_at_checked(ANSWER_BYTES)?;
+        let port = u16::from_be_bytes(fixed[4..6].try_into().ok()?);
+        let ip = match i32::from(fixed[0]) {
+            libc::AF_INET => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(&fixed[8..12]).ok()?)),
+            libc::AF_INET6 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(&fixed[8..24]).ok()?)),
+            _ => return None,
+        };
+        let (uid, inode) = (u32_at(fixed, ANSWER_BYTES - 8)?, u32_at(fixed, ANSWER_BYTES - 4)?);
+        Some(Listener { addr: SocketAddr::new(ip, port), inode: inode.into(), uid, v6_only: is_v6_only(attributes) })
+    }
+}
+
+fn is_v6_only(mut attributes: &[u8]) -> bool {
+    while let (Some(length), Some(kind)) = (u16_at(attributes, 0), u16_at(attributes, 2)) {
+        if kind == V6_ONLY {
+            return attributes.get(4).is_some_and(|value| *value != 0);
+        }
+        attributes = attributes.get(usize::from(length.max(4)).next_multiple_of(4)..).unwrap_or_default();
+    }
+    false
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn is_no_entry(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOENT)
+}
+
+fn malformed() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the kernel's answer about sockets cannot be read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Diag {
+        /// Asks without reading the answer.
+        pub(in crate::sys::diag) fn ask_and_forget(&self, addr: SocketAddr) {
+            let id = Id { ip: addr.ip(), port: addr.port(), interface: 0 };
+            self.ask(id.family(), libc::NLM_F_REQUEST as u16, &id).unwrap();
+        }
+    }
+
+    /// A message whose header is not to be trusted.
+    fn message(length: u32, kind: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([0, 0]);
+        bytes.extend(sequence.to_ne_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(body);
+        bytes
+    }
+
+    #[test]
+    fn an_answer_that_is_not_whole_ends_the_reading() {
+        assert_eq!(messages(&[]).count(), 0);
+        assert_eq!(messages(&[1, 2, 3]).count(), 0);
+        for length in [0, 1, 15, 21, 1000, u32::MAX] {
+            assert_eq!(messages(&message(length, 20, 1, &[0; 4])).count(), 0, "{length}");
+        }
+        assert_eq!(messages(&message(16, 20, 1, &[])).count(), 1);
+        let two = [message(18, 20, 7, &[1, 2, 0, 0]), message(20, 3, 8, &[0; 4])].concat();
+        assert_eq!(messages(&two).map(|message| message.sequence).collect::<Vec<_>>(), [7, 8]);
+    }
+
+    #[test]
+    fn errors_are_those_of_the_kernel() {
+        let denied = message(20, libc::NLMSG_ERROR as u16, 1, &(-libc::EPERM).to_ne_bytes());
+        let error = messages(&denied).next().unwrap().check().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EPERM));
+        let failed = message(20, libc::NLMSG_DONE as u16, 1, &(-libc::EINVAL).to_ne_bytes());
+        assert!(messages(&failed).next().unwrap().check().is_err());
+        let done = message(20, libc::NLMSG_DONE as u16, 1, &0_i32.to_ne_bytes());
+        assert!(messages(&done).next().unwrap().check().is_ok());
+        assert!(messages(&message(16, 99, 1, &[])).next().unwrap().check().is_err());
+    }
+
+    #[test]
+    fn attributes_may_be_anything() {
+        assert!(is_v6_only(&[5, 0, 11, 0, 1, 0, 0, 0]));
+        assert!(!is_v6_only(&[5, 0, 11, 0, 0, 0, 0, 0]));
+        assert!(is_v6_only(&[5, 0, 8, 0, 1, 0, 0, 0, 5, 0, 11, 0, 1, 0, 0, 0]));
+        assert!(!is_v6_only(&[0, 0, 0, 0, 0, 0, 0, 0]));
+        assert!(!is_v6_only(&[255, 255, 8, 0]));
+        assert!(!is_v6_only(&[5, 0, 11, 0]));
+    }
+
+    #[test]
+    fn a_short_answer_is_no_listener() {
+        for length in 0..ANSWER_BYTES {
+            let body = vec![2; length];
+            assert_eq!(Message { kind: BY_FAMILY, flags: 0, sequence: 1, body: &body }.listener(), None);
+        }
+    }
+}

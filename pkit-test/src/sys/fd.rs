@@ -1,0 +1,170 @@
+//! Descriptors: sockets that carry descriptors, blocking or not, and the three standard ones.
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::libc;
+
+/// How many descriptors one message can carry; ours carry one.
+const MAX_FDS: usize = 4;
+
+/// Room for the control message, in words so that it is aligned.
+type Control = [u64; 8];
+
+/// Sends bytes and, with the first of them, a descriptor. Returns how many bytes were taken.
+pub(crate) fn send_with_fd(socket: &UnixStream, bytes: &[u8], fd: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut control: Control = [0; 8];
+    let mut part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let header = header(&mut part, &mut control);
+    // SAFETY: the header points at live memory; the control buffer has room for one descriptor (CMSG_SPACE of four
+    // bytes is 24), and CMSG_FIRSTHDR of such a buffer is not null.
+    let sent = unsafe {
+        let message = libc::CMSG_FIRSTHDR(&raw const header);
+        (*message).cmsg_level = libc::SOL_SOCKET;
+        (*message).cmsg_type = libc::SCM_RIGHTS;
+        (*message).cmsg_len = libc::CMSG_LEN(size_of::<RawFd>() as u32) as _;
+        libc::CMSG_DATA(message).cast::<RawFd>().write_unaligned(fd.as_raw_fd());
+        let mut header = header;
+        header.msg_controllen = libc::CMSG_SPACE(size_of::<RawFd>() as u32) as _;
+        libc::sendmsg(socket.as_raw_fd(), &raw const header, NO_SIGNAL)
+    };
+    if sent == -1 { Err(io::Error::last_os_error()) } else { Ok(sent.unsigned_abs()) }
+}
+
+/// Sends bytes without ever raising SIGPIPE. Returns how many were taken.
+pub(crate) fn send(socket: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
+    // SAFETY: the buffer is valid for the call.
+    let sent = unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), NO_SIGNAL) };
+    if sent == -1 { Err(io::Error::last_os_error()) } else { Ok(sent.unsigned_abs()) }
+}
+
+/// Receives bytes and the descriptors that came with them, closed at exec.
+pub(crate) fn receive(socket: &UnixStream, buffer: &mut [u8], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
+    let mut control: Control = [0; 8];
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let mut header = header(&mut part, &mut control);
+    // SAFETY: the header points at live memory of the lengths it names.
+    let got = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, CLOEXEC) };
+    if got == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    take_fds(&header, fds);
+    Ok(got.unsigned_abs())
+}
+
+#[cfg(target_os = "macos")]
+const NO_SIGNAL: libc::c_int = 0;
+#[cfg(not(target_os = "macos"))]
+const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
+
+#[cfg(target_os = "macos")]
+const CLOEXEC: libc::c_int = 0;
+#[cfg(not(target_os = "macos"))]
+const CLOEXEC: libc::c_int = libc::MSG_CMSG_CLOEXEC;
+
+fn header(part: &mut libc::iovec, control: &mut Control) -> libc::msghdr {
+    // SAFETY: a zeroed msghdr is a valid empty one.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    header.msg_iov = part;
+    header.msg_iovlen = 1;
+    header.msg_control = control.as_mut_ptr().cast();
+    header.msg_controllen = size_of::<Control>() as _;
+    header
+}
+
+fn take_fds(header: &libc::msghdr, fds: &mut Vec<OwnedFd>) {
+    // SAFETY: the kernel filled the header; the CMSG functions walk what it wrote, and every descriptor in it is new
+    // and ours.
+    unsafe {
+        let mut message = libc::CMSG_FIRSTHDR(header);
+        while !message.is_null() {
+            if (*message).cmsg_level == libc::SOL_SOCKET && (*message).cmsg_type == libc::SCM_RIGHTS {
+                let bytes = (*message).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
+                let data = libc::CMSG_DATA(message).cast::<RawFd>();
+                for index in 0..(bytes / size_of::<RawFd>()).min(MAX_FDS) {
+                    fds.push(OwnedFd::from_raw_fd(data.add(index).read_unaligned()));
+                }
+            }
+            message = libc::CMSG_NXTHDR(header, message);
+        }
+    }
+}
+
+/// Moves the three standard descriptors out of the way and puts `/dev/null` in their place.
+pub(crate) fn take_standard_fds() -> io::Result<[OwnedFd; 3]> {
+    let taken = [take_fd(0)?, take_fd(1)?, take_fd(2)?];
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    for standard in 0..3 {
+        duplicate_to(null.as_fd(), standard)?;
+    }
+    Ok(taken)
+}
+
+fn take_fd(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: the caller is a fresh guardian; its standard descriptors are open, since it was spawned with all three,
+    // and nothing else in it uses them yet.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    let moved = fcntl(borrowed, FcntlArg::F_DUPFD_CLOEXEC(10))?;
+    // SAFETY: the duplicate was just made, so nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(moved) })
+}
+
+/// Makes `number` mean what `fd` means, open across exec.
+pub(crate) fn duplicate_to(fd: BorrowedFd<'_>, number: RawFd) -> io::Result<()> {
+    if fd.as_raw_fd() == number {
+        fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        return Ok(());
+    }
+    // SAFETY: dup2 replaces a descriptor by number; the callers only name the standard descriptors of a process that
+    // is wholly ours.
+    let result = unsafe { libc::dup2(fd.as_raw_fd(), number) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Reads and writes return instead of waiting.
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = OFlag::from_bits_truncate(fcntl(fd, FcntlArg::F_GETFL)?);
+    fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
+}
+
+/// Waits at most `limit_ms` until the descriptor can be written to; `false` when it cannot or its reader is gone.
+pub(crate) fn is_writable_within(fd: BorrowedFd<'_>, limit_ms: u16) -> bool {
+    use nix::poll::{PollFd, PollFlags, poll};
+    let mut polled = [PollFd::new(fd, PollFlags::POLLOUT)];
+    let ready = poll(&mut polled, limit_ms);
+    ready == Ok(1) && polled[0].revents() == Some(PollFlags::POLLOUT)
+}
+
+/// Waits at most `limit` until the other end of the socket is closed.
+pub(crate) fn is_closed_within(socket: &UnixStream, limit: std::time::Duration) -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+    let mut polled = [PollFd::new(socket.as_fd(), PollFlags::empty())];
+    // Hang-up is reported whether or not it was asked for.
+    matches!(poll(&mut polled, timeout), Ok(1))
+}
+
+/// Makes a pipe somebody's, so that they may open it again by its name below `/proc/self/fd`.
+pub(crate) fn give(end: &OwnedFd, user: &super::user::User) -> io::Result<()> {
+    use nix::unistd::{Gid, Uid, fchown};
+    Ok(fchown(end, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)))?)
+}
+
+/// Closes everything but the standard descriptors and this one, in a fork that is wholly ours.
+pub(crate) fn keep_only(fd: OwnedFd) -> io::Result<OwnedFd> {
+    let kept = 3;
+    if fd.as_raw_fd() != kept {
+        duplicate_to(fd.as_fd(), kept)?;
+    }
+    // Its old number is closed below, with everything else.
+    std::mem::forget(fd);
+    super::platform::close_from(kept + 1);
+    // SAFETY: the descriptor was just made, and everything that could have owned its number was left behind.
+    let kept = unsafe { OwnedFd::from_raw_fd(kept) };
+    fcntl(&kept, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    Ok(kept)
+}

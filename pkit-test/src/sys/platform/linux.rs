@@ -1,0 +1,152 @@
+//! Linux: subreapers, death signals, pidfds, splice.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use nix::libc;
+
+/// Whether processes can be owned here in the way that the guardian needs.
+pub(crate) const SUPPORTED: bool = true;
+
+/// Where a process finds its own executable.
+pub(crate) const OWN_EXECUTABLE: &str = "/proc/self/exe";
+
+/// Whether this process was started as [`OWN_EXECUTABLE`], which nobody but us does with a test binary.
+///
+/// The auxiliary vector is read because it costs nothing: the check runs at every start of every test binary.
+pub(crate) fn is_started_as_itself() -> bool {
+    // SAFETY: getauxval has no preconditions; AT_EXECFN, where present, points at a string that lives as long as the
+    // process does.
+    let name = unsafe {
+        let address = libc::getauxval(libc::AT_EXECFN);
+        if address == 0 {
+            return false;
+        }
+        CStr::from_ptr(address as *const libc::c_char)
+    };
+    name.to_bytes() == OWN_EXECUTABLE.as_bytes()
+}
+
+/// A descriptor that becomes readable when the calling process is dead.
+pub(crate) fn pidfd_of_self() -> io::Result<OwnedFd> {
+    pidfd_open(std::process::id() as i32)
+}
+
+/// A descriptor for a process, which can never mean another one.
+pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: pidfd_open takes two integers and returns a new descriptor or -1.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    // SAFETY: the descriptor was just made, so nobody else owns it.
+    check(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// Sends a signal to the process behind a pidfd.
+pub(crate) fn pidfd_signal(process: &OwnedFd, signal: i32) -> io::Result<()> {
+    // SAFETY: the descriptor is valid for the call; a null siginfo asks for the default one.
+    let result = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, std::ptr::null::<libc::siginfo_t>(), 0)
+    };
+    check(result).map(drop)
+}
+
+/// Orphans among the descendants become children of the calling process.
+pub(crate) fn become_subreaper() -> io::Result<()> {
+    // SAFETY: prctl with integer arguments only.
+    let result = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
+    check(result.into()).map(drop)
+}
+
+/// The calling process is killed when its parent dies.
+///
+/// "Parent" is the thread that forked: the caller's parent must be single-threaded.
+pub(crate) fn die_with_parent() -> io::Result<()> {
+    // SAFETY: prctl with integer arguments only.
+    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
+    check(result.into()).map(drop)
+}
+
+/// The name that `ps` and `top` show for the calling process.
+pub(crate) fn set_process_name(name: &CStr) {
+    // SAFETY: the kernel copies at most 16 bytes of a valid C string. The name is for people: failure is harmless.
+    let _ = unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+}
+
+/// Closes every descriptor from `first` on.
+pub(crate) fn close_from(first: RawFd) {
+    close_range(first, 0);
+}
+
+/// Marks every descriptor from `first` on as closed at the next exec.
+pub(crate) fn cloexec_from(first: RawFd) {
+    close_range(first, libc::CLOSE_RANGE_CLOEXEC);
+}
+
+fn close_range(first: RawFd, flags: libc::c_uint) {
+    // SAFETY: closes or marks descriptors by number; the callers own the whole process at this point: they are a
+    // fresh exec or a fresh fork, and no Rust value that owns one of these descriptors is used afterwards.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, flags) };
+    if result == -1 {
+        close_one_by_one(first, flags);
+    }
+}
+
+/// For kernels before 5.9 (5.11 for the flag).
+fn close_one_by_one(first: RawFd, flags: libc::c_uint) {
+    let listed = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let open: Vec<RawFd> = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for fd in open.into_iter().filter(|fd| *fd >= first) {
+        // SAFETY: as above; a number that is not open any more (the directory itself) is an ignored EBADF.
+        unsafe {
+            if flags == 0 {
+                libc::close(fd);
+            } else {
+                libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
+            }
+        }
+    }
+}
+
+/// A pipe, both ends closed at exec: the end for reading, the end for writing.
+pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?)
+}
+
+/// Moves at most `max` bytes from a pipe into a file at `offset`, without copying them through this process.
+pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, offset: u64, max: usize) -> io::Result<usize> {
+    let mut offset = offset as libc::off64_t;
+    // SAFETY: both descriptors are valid for the call; the offset lives on our stack; the input is a pipe and has no
+    // offset of its own.
+    let moved = unsafe {
+        libc::splice(
+            from.as_raw_fd(),
+            std::ptr::null_mut(),
+            to.as_raw_fd(),
+            &raw mut offset,
+            max,
+            libc::SPLICE_F_MOVE | libc::SPLICE_F_NONBLOCK,
+        )
+    };
+    if moved == -1 { Err(io::Error::last_os_error()) } else { Ok(moved.unsigned_abs()) }
+}
+
+/// Waits until a descriptor has something or a signal arrives, with SIGCHLD and SIGTERM open during the wait only.
+pub(crate) fn poll_with_signals(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usize> {
+    let time = timeout.map(|left| libc::timespec {
+        tv_sec: libc::time_t::try_from(left.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: left.subsec_nanos().into(),
+    });
+    let time_pointer = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: the array, the time and the mask live through the call; sigemptyset fills the mask before its use.
+    let ready = unsafe {
+        let mut open = std::mem::zeroed();
+        libc::sigemptyset(&raw mut open);
+        libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, time_pointer, &raw const open)
+    };
+    check(ready.into()).map(|count| usize::try_from(count).unwrap_or(0))
+}
+
+fn check(result: libc::c_long) -> io::Result<libc::c_long> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}

@@ -1,0 +1,192 @@
+//! The Linux side of it: `proc(5)`.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// How much of a command line is read, and how much of it is shown.
+const COMMAND_BYTES: u64 = 4096;
+const COMMAND_CHARS: usize = 120;
+/// No real tree is deeper; what looks deeper changed while it was walked.
+const DEPTH_LIMIT: usize = 4096;
+
+/// The children of a process, of all its threads. One that is born or dies meanwhile may be missing.
+pub(crate) fn children(pid: i32) -> io::Result<Vec<i32>> {
+    if knows_children() { children_of_threads(pid) } else { Ok(children_by_parent().remove(&pid).unwrap_or_default()) }
+}
+
+/// Everything below a process, parents first. Zombies are among them.
+pub(crate) fn descendants(pid: i32) -> Vec<i32> {
+    if knows_children() {
+        return below(pid, |pid| children_of_threads(pid).unwrap_or_default());
+    }
+    let mut by_parent = children_by_parent();
+    below(pid, |pid| by_parent.remove(&pid).unwrap_or_default())
+}
+
+/// Whether a process is `root` or below it. Asks upwards, so it also knows a child that was born a moment ago.
+pub(crate) fn is_below(pid: i32, root: i32) -> bool {
+    // The parent of the first process is 0, which is nobody: nothing is below it.
+    let known_parent = |pid: &i32| parent(*pid).filter(|parent| *parent > 0);
+    let mut line = std::iter::successors(Some(pid), known_parent).take(DEPTH_LIMIT);
+    line.any(|pid| pid == root)
+}
+
+/// The sockets that a process holds, by the inode that `sock_diag` knows them by. An error if we may not know.
+pub(crate) fn socket_inodes(pid: i32) -> io::Result<Vec<u64>> {
+    let fds = fs::read_dir(format!("/proc/{pid}/fd"))?;
+    // A descriptor that was closed meanwhile is not held.
+    Ok(fds.flatten().filter_map(|fd| socket_inode(&fd.path())).collect())
+}
+
+/// Some process that holds a socket, other than those in `skip`, with its command. None if nobody whom we may look at.
+pub(crate) fn find_socket_owner(inode: u64, skip: &[i32]) -> Option<(i32, String)> {
+    let holds = |pid: &i32| socket_inodes(*pid).is_ok_and(|inodes| inodes.contains(&inode));
+    let owner = processes().filter(|pid| !skip.contains(pid)).find(holds)?;
+    Some((owner, command_line(owner).unwrap_or_else(|| "gone meanwhile".to_owned())))
+}
+
+/// The command line for people: one line, not too long. A process without one has its name in brackets.
+pub(crate) fn command_line(pid: i32) -> Option<String> {
+    let bytes = read_some(&format!("/proc/{pid}/cmdline"))?;
+    let words = bytes.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ");
+    if words.trim().is_empty() {
+        let name = read_some(&format!("/proc/{pid}/comm"))?;
+        return Some(format!("[{}]", String::from_utf8_lossy(&name).trim_end()));
+    }
+    Some(for_people(&words))
+}
+
+/// The parent of a process.
+pub(crate) fn parent(pid: i32) -> Option<i32> {
+    Stat::read(pid)?.field(4)?.parse().ok()
+}
+
+/// Makes this process one whose descriptors nobody but root may see, like a server that has changed its user.
+#[cfg(test)]
+pub(crate) fn forbid_looking() -> io::Result<()> {
+    Ok(nix::sys::prctl::set_dumpable(false)?)
+}
+
+/// Whether the kernel lists children (`CONFIG_PROC_CHILDREN`), which spares reading all of `/proc`.
+fn knows_children() -> bool {
+    static KNOWS: OnceLock<bool> = OnceLock::new();
+    *KNOWS.get_or_init(|| Path::new("/proc/thread-self/children").exists())
+}
+
+fn children_of_threads(pid: i32) -> io::Result<Vec<i32>> {
+    let mut children = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
+        // A thread that has ended has no children: another thread has inherited them.
+        let listed = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        children.extend(listed.split_ascii_whitespace().filter_map(|child| child.parse::<i32>().ok()));
+    }
+    Ok(children)
+}
+
+fn children_by_parent() -> HashMap<i32, Vec<i32>> {
+    let mut by_parent = HashMap::<i32, Vec<i32>>::new();
+    for pid in processes() {
+        if let Some(parent) = parent(pid) {
+            by_parent.entry(parent).or_default().push(pid);
+        }
+    }
+    by_parent
+}
+
+/// Walks a tree that may change meanwhile: each process is visited once, even if it seems to be below itself.
+fn below(root: i32, mut children: impl FnMut(i32) -> Vec<i32>) -> Vec<i32> {
+    let mut seen = HashSet::from([root]);
+    let (mut found, mut next) = (Vec::new(), VecDeque::from([root]));
+    while let Some(pid) = next.pop_front() {
+        let new: Vec<_> = children(pid).into_iter().filter(|child| seen.insert(*child)).collect();
+        next.extend(&new);
+        found.extend(new);
+    }
+    found
+}
+
+fn processes() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// The inode of a descriptor that is a socket.
+fn socket_inode(fd: &Path) -> Option<u64> {
+    let target = fs::read_link(fd).ok()?;
+    target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+}
+
+fn read_some(path: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(COMMAND_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn for_people(words: &str) -> String {
+    let printable = words.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut shown: String = printable.take(COMMAND_CHARS + 1).collect();
+    if shown.chars().count() > COMMAND_CHARS {
+        shown.pop();
+        shown.push('…');
+    }
+    shown
+}
+
+/// `/proc/PID/stat`. The second field, the name, may hold blanks, parentheses and bytes of any kind.
+struct Stat(String);
+
+impl Stat {
+    fn read(pid: i32) -> Option<Stat> {
+        let bytes = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let name_end = bytes.iter().rposition(|byte| *byte == b')')?;
+        Some(Stat(String::from_utf8_lossy(&bytes[name_end + 1..]).into_owned()))
+    }
+
+    /// A field by its number in `proc(5)`, from the third on.
+    fn field(&self, number: usize) -> Option<&str> {
+        self.0.split_ascii_whitespace().nth(number - 3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn both_ways_to_find_children_agree() {
+        let mut shell = Command::new("sh");
+        let shell = shell.args(["-c", "exec 3<&0; cat <&3 & cat <&3 & echo; wait"]);
+        let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // The line says that both are there.
+        shell.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+        let pid = shell.id() as i32;
+        let mut listed = children_of_threads(pid).unwrap();
+        let mut scanned = children_by_parent().remove(&pid).unwrap();
+        listed.sort_unstable();
+        scanned.sort_unstable();
+        assert_eq!(listed.len(), 2);
+        assert_eq!(listed, scanned);
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+        assert!(children_of_threads(pid).is_err());
+        assert_eq!(children_by_parent().remove(&pid), None);
+    }
+
+    #[test]
+    fn a_loop_of_parents_ends() {
+        let loop_of = HashMap::from([(1, vec![2]), (2, vec![3, 4]), (3, vec![1, 2])]);
+        assert_eq!(below(1, |pid| loop_of.get(&pid).cloned().unwrap_or_default()), [2, 3, 4]);
+    }
+
+    #[test]
+    fn a_command_for_people_is_one_short_line() {
+        assert_eq!(for_people("a b\n\u{1b}[31mc  "), "a b  [31mc");
+        assert_eq!(for_people(&"é".repeat(120)), "é".repeat(120));
+        assert_eq!(for_people(&"é".repeat(121)), format!("{}…", "é".repeat(120)));
+    }
+}

@@ -1,0 +1,40 @@
+//! Other Unix systems have no such `/proc`: what can be an error is one, and the rest is not known.
+
+use std::io;
+
+pub(crate) fn children(_pid: i32) -> io::Result<Vec<i32>> {
+    Err(unsupported())
+}
+
+pub(crate) fn descendants(_pid: i32) -> Vec<i32> {
+    Vec::new()
+}
+
+pub(crate) fn is_below(_pid: i32, _root: i32) -> bool {
+    false
+}
+
+pub(crate) fn socket_inodes(_pid: i32) -> io::Result<Vec<u64>> {
+    Err(unsupported())
+}
+
+pub(crate) fn find_socket_owner(_inode: u64, _skip: &[i32]) -> Option<(i32, String)> {
+    None
+}
+
+pub(crate) fn command_line(_pid: i32) -> Option<String> {
+    None
+}
+
+pub(crate) fn parent(_pid: i32) -> Option<i32> {
+    None
+}
+
+#[cfg(test)]
+pub(crate) fn forbid_looking() -> io::Result<()> {
+    Err(unsupported())
+}
+
+fn unsupported() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "processes can only be looked at on Linux")
+}

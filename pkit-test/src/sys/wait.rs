@@ -1,0 +1,103 @@
+//! Waiting for descriptors and signals at once, in a process that is wholly ours (guardian and shim).
+//!
+//! SIGCHLD and the signals that ask to end are blocked except inside [`wait`]. So a signal can neither be lost
+//! between the look and the wait nor interrupt anything else, and no descriptor is needed for it.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal};
+
+use super::platform;
+
+static ASKED_TO_END: AtomicBool = AtomicBool::new(false);
+
+const ENDS: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
+
+/// What is waited for at one descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum For {
+    Reading,
+    Writing,
+    Both,
+}
+
+/// Sets the signals up for [`wait`]. To be called once, first thing, in the guardian and in a shim.
+pub(crate) fn prepare_signals() -> io::Result<()> {
+    ASKED_TO_END.store(false, Ordering::Relaxed);
+    let mut blocked = SigSet::empty();
+    blocked.add(Signal::SIGCHLD);
+    set_handler(Signal::SIGCHLD, SigHandler::Handler(on_child))?;
+    for end in ENDS {
+        blocked.add(end);
+        set_handler(end, SigHandler::Handler(on_end))?;
+    }
+    set_handler(Signal::SIGPIPE, SigHandler::SigIgn)?;
+    Ok(signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&blocked), None)?)
+}
+
+/// Takes back what the test ignored, the real-time signals included: exec keeps what is ignored, and a service is to
+/// begin as if nobody had been before it. Once, in the guardian, from which everything descends.
+pub(crate) fn forget_inherited_signals() {
+    for number in 1..=LAST_SIGNAL {
+        // SAFETY: SIG_DFL is no function of ours. KILL, STOP and the two that the threads library keeps for itself
+        // cannot be set, and need not be.
+        let _ = unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+}
+
+/// The largest number of a signal on the systems we know.
+const LAST_SIGNAL: libc::c_int = 64;
+
+/// Takes back what [`prepare_signals`] did and exec would keep: handlers go by themselves.
+pub(crate) fn reset_signals() {
+    // Both calls have valid arguments and cannot fail.
+    let _ = set_handler(Signal::SIGPIPE, SigHandler::SigDfl);
+    let _ = signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+}
+
+/// Whether a signal asked this process to end.
+pub(crate) fn is_asked_to_end() -> bool {
+    ASKED_TO_END.load(Ordering::Relaxed)
+}
+
+extern "C" fn on_child(_: libc::c_int) {}
+
+extern "C" fn on_end(_: libc::c_int) {
+    ASKED_TO_END.store(true, Ordering::Relaxed);
+}
+
+fn set_handler(number: Signal, handler: SigHandler) -> io::Result<()> {
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handlers above only store to an atomic, which is async-signal-safe.
+    unsafe { signal::sigaction(number, &action)? };
+    Ok(())
+}
+
+/// Waits until one of the descriptors has something, a signal came, or the deadline passed.
+///
+/// Returns for each whether it is worth a look; all `false` after a signal or at the deadline.
+pub(crate) fn wait(fds: &[(BorrowedFd<'_>, For)], deadline: Option<Instant>) -> io::Result<Vec<bool>> {
+    let mut polled: Vec<libc::pollfd> =
+        fds.iter().map(|(fd, what)| libc::pollfd { fd: fd.as_raw_fd(), events: events(*what), revents: 0 }).collect();
+    match platform::poll_with_signals(&mut polled, deadline.map(until)) {
+        Ok(_) => Ok(polled.iter().map(|one| one.revents != 0).collect()),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(vec![false; fds.len()]),
+        Err(error) => Err(error),
+    }
+}
+
+fn until(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+fn events(what: For) -> libc::c_short {
+    match what {
+        For::Reading => libc::POLLIN,
+        For::Writing => libc::POLLOUT,
+        For::Both => libc::POLLIN | libc::POLLOUT,
+    }
+}
