@@ -1,0 +1,157 @@
+//! How long after the server's own listen() a start returns, and what the waiting costs.
+//!
+//! The server reads the clock right behind listen(). Beside ours are loops that connect again and again, over the same
+//! server, spawned by hand.
+
+use std::time::Duration;
+
+use crate::bench::Bench;
+use crate::clock;
+use crate::outcome::Outcome;
+use crate::raw::{self, Raw};
+use crate::roles::Role;
+use crate::stamps::Stamps;
+use crate::stats::Samples;
+use crate::table::{Budget, Line, Table};
+
+const BOOTS_MS: [u64; 5] = [0, 1, 5, 20, 200];
+const SAMPLES: usize = 50;
+
+/// The last one is the default of mirakuru.
+const LOOPS: [(&str, Duration); 3] = [
+    ("connect every 100 us", Duration::from_micros(100)),
+    ("connect every 1 ms", Duration::from_millis(1)),
+    ("connect every 100 ms", Duration::from_millis(100)),
+];
+
+/// Up to here the lag has a fixed bound, beyond one in proportion.
+const SHORT_BOOT_MS: u64 = 10;
+const SHORT_LAG_MS: f64 = 0.3;
+const LONG_LAG_SHARE: f64 = 0.03;
+
+/// From here on the waiting must cost next to nothing.
+const LONG_BOOT_MS: u64 = 200;
+const CPU_PERCENT: f64 = 8.0;
+const LONG_CPU_PERCENT: f64 = 1.0;
+
+pub(super) fn measure(bench: &Bench) -> Outcome<Vec<Table>> {
+    let mut lag = Table::new("ready: from the server's listen() to the return of start(), ms");
+    let mut cpu = Table::new("ready: CPU of this process in a start, ms");
+    let mut share = Table::new("ready: CPU of this process for waiting, % of the wait");
+    for boot_ms in BOOTS_MS {
+        let seen = Seen::by_all(bench, boot_ms)?;
+        let what = format!("boot of {boot_ms} ms");
+        lag = lag.line(seen.lag_line(&what).budget(lag_budget(boot_ms)));
+        cpu = cpu.line(Line::new(&what, seen.ours.cpu_ms.clone()).minus("a start of `simple`", seen.simple_cpu_ms.clone()));
+        share = share.line(seen.share_line(&what).budget(cpu_budget(boot_ms)));
+    }
+    let share = share.note("ours is without the CPU of a start of `simple`, the loops are without that of their spawn");
+    Ok(vec![lag, cpu, share])
+}
+
+fn lag_budget(boot_ms: u64) -> Budget {
+    Budget::Ours(if boot_ms < SHORT_BOOT_MS { SHORT_LAG_MS } else { boot_ms as f64 * LONG_LAG_SHARE })
+}
+
+fn cpu_budget(boot_ms: u64) -> Budget {
+    Budget::Ours(if boot_ms < LONG_BOOT_MS { CPU_PERCENT } else { LONG_CPU_PERCENT })
+}
+
+/// What all ways to wait have seen at one time of boot.
+struct Seen {
+    ours: Waits,
+    simple_cpu_ms: Samples,
+    loops: Vec<Waits>,
+}
+
+/// The waits of one way.
+#[derive(Default)]
+struct Waits {
+    lag_ms: Samples,
+    cpu_ms: Samples,
+    wait_ms: Samples,
+}
+
+struct Wait {
+    lag_ms: f64,
+    cpu_ms: f64,
+    wait_ms: f64,
+}
+
+impl Waits {
+    fn push(&mut self, wait: &Wait) {
+        self.lag_ms.push(wait.lag_ms);
+        self.cpu_ms.push(wait.cpu_ms);
+        self.wait_ms.push(wait.wait_ms);
+    }
+
+    fn cpu_percent(&self, without_ms: f64) -> Samples {
+        self.cpu_ms.paired(&self.wait_ms, |cpu, wait| 100.0 * (cpu - without_ms) / wait)
+    }
+}
+
+impl Seen {
+    /// One sample of each way after the other.
+    fn by_all(bench: &Bench, boot_ms: u64) -> Outcome<Seen> {
+        let mut stamps = bench.stamps()?;
+        let loops = LOOPS.iter().map(|_| Waits::default()).collect();
+        let mut seen = Seen { ours: Waits::default(), simple_cpu_ms: Samples::default(), loops };
+        for _ in 0..bench.samples(SAMPLES) {
+            seen.ours.push(&by_us(bench, bench.boot_us(boot_ms), &mut stamps)?);
+            seen.simple_cpu_ms.push(cpu_of_simple(bench, &mut stamps)?);
+            for ((_, pause), waits) in LOOPS.iter().zip(&mut seen.loops) {
+                waits.push(&by_loop(bench, bench.boot_us(boot_ms), *pause, &mut stamps)?);
+            }
+        }
+        Ok(seen)
+    }
+
+    fn lag_line(&self, what: &str) -> Line {
+        self.beside_loops(Line::new(what, self.ours.lag_ms.clone()), |waits| waits.lag_ms.clone())
+    }
+
+    fn share_line(&self, what: &str) -> Line {
+        let ours = self.ours.cpu_percent(self.simple_cpu_ms.median());
+        self.beside_loops(Line::new(what, ours), |waits| waits.cpu_percent(0.0))
+    }
+
+    fn beside_loops(&self, line: Line, figure: impl Fn(&Waits) -> Samples) -> Line {
+        LOOPS.iter().zip(&self.loops).fold(line, |line, ((name, _), waits)| line.over(*name, figure(waits)))
+    }
+}
+
+fn by_us(bench: &Bench, boot_us: u64, stamps: &mut Stamps) -> Outcome<Wait> {
+    let role = Role::Server { port: "{port}".to_owned(), boot_us, stamps: stamps.path().to_owned() };
+    let spec = bench.spec(&role).ready(pkit_test::ready::Tcp::any());
+    let (cpu, began) = (clock::cpu_ms(), clock::now_ns());
+    let process = spec.start()?;
+    let (ended, cpu_ms) = (clock::now_ns(), clock::cpu_ms() - cpu);
+    let lag_ms = clock::between_ms(stamps.next()?, ended);
+    drop(process);
+    Ok(Wait { lag_ms, cpu_ms, wait_ms: clock::between_ms(began, ended) })
+}
+
+/// The same program, and nothing to wait for.
+pub(super) fn cpu_of_simple(bench: &Bench, stamps: &mut Stamps) -> Outcome<f64> {
+    let spec = bench.spec(&Role::Idle { stamps: stamps.path().to_owned() });
+    let cpu = clock::cpu_ms();
+    let process = spec.start()?;
+    let cpu_ms = clock::cpu_ms() - cpu;
+    stamps.next()?;
+    drop(process);
+    Ok(cpu_ms)
+}
+
+fn by_loop(bench: &Bench, boot_us: u64, pause: Duration, stamps: &mut Stamps) -> Outcome<Wait> {
+    let port = raw::free_port();
+    let role = Role::Server { port: port.to_string(), boot_us, stamps: stamps.path().to_owned() };
+    let mut command = bench.command(&role);
+    let began = clock::now_ns();
+    let server = Raw::spawn(&mut command)?;
+    let cpu = clock::cpu_ms();
+    let connection = raw::connect_every(pause, port);
+    let (ended, cpu_ms) = (clock::now_ns(), clock::cpu_ms() - cpu);
+    let lag_ms = clock::between_ms(stamps.next()?, ended);
+    drop((connection, server));
+    Ok(Wait { lag_ms, cpu_ms, wait_ms: clock::between_ms(began, ended) })
+}

@@ -1,0 +1,31 @@
+//! Hops from pid to pid: it forks and the parent exits, for ever. Who lists processes and then kills comes too late.
+//!
+//! `hopper [--us MICROSECONDS] [--hops N]`: stays so long in each pid (default 200), and hops for ever or `N` times
+//! and then pauses. It prints `hopping` first. It ends by itself when its executable is deleted, which a test does
+//! only after it has counted: a hopper that escaped would otherwise be very hard to catch.
+
+use std::path::Path;
+use std::process;
+
+use pkit_test_tests::child::{Args, forked, pause, say, wait_us};
+
+fn main() {
+    let mut args = Args::of_process();
+    let stay_us = args.option("--us").unwrap_or(200);
+    let hops = args.option("--hops").unwrap_or(u64::MAX);
+    args.end();
+    let executable = std::env::current_exe().expect("procfs is mounted");
+    say("hopping");
+    for _ in 0..hops {
+        hop(&executable, stay_us);
+    }
+    pause()
+}
+
+/// Returns in the child only.
+fn hop(executable: &Path, stay_us: u64) {
+    if forked().is_some() || !executable.exists() {
+        process::exit(0);
+    }
+    wait_us(stay_us);
+}

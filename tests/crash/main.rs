@@ -1,0 +1,95 @@
+//! Every end of a test process × every hostile child: nothing may be left, ever.
+//!
+//! The victims are a project of their own, in `victim/`. Each is run from a private copy of its executable, with a
+//! private copy of the child's: the first is also what its guardian and its shims execute. Both are counted after the
+//! end, and the count must be zero. Loops a cell: three, or `PKIT_CRASH_LOOPS`.
+
+mod cell;
+mod matrix;
+mod project;
+mod runner;
+
+use cell::{CHILDREN, End, Ended};
+use matrix::check;
+use nix::sys::signal::Signal;
+
+const fn code(test: &'static str, code: i32) -> End {
+    End { test, ended: Ended::Code(code) }
+}
+
+const fn signal(test: &'static str, signal: Signal) -> End {
+    End { test, ended: Ended::Signal(signal as i32) }
+}
+
+/// What the harness exits with when a test failed.
+const FAILED: i32 = 101;
+
+#[test]
+fn nothing_is_left_after_a_test_that_ends() {
+    check(&[
+        code("returns", 0),
+        code("returns_an_error", FAILED),
+        code("panics", FAILED),
+        code("panics_with_handles_of_its_own", FAILED),
+        code("exits", 3),
+    ]);
+}
+
+#[test]
+fn nothing_is_left_after_a_test_that_crashes() {
+    check(&[
+        signal("aborts", Signal::SIGABRT),
+        signal("overflows_its_stack", Signal::SIGABRT),
+        signal("segfaults", Signal::SIGSEGV),
+    ]);
+}
+
+#[test]
+fn nothing_is_left_after_a_test_that_is_killed() {
+    check(&[
+        signal("kills_itself", Signal::SIGKILL),
+        signal("terminates_itself", Signal::SIGTERM),
+        signal("is_interrupted_with_its_group", Signal::SIGINT),
+        signal("is_killed_with_its_group", Signal::SIGKILL),
+    ]);
+}
+
+#[test]
+fn nothing_is_left_by_handles_that_are_never_dropped() {
+    check(&[
+        code("is_abandoned_by_its_timeout", FAILED),
+        code("keeps_handles_in_a_static", 0),
+        code("forgets_handles", 0),
+        code("forgets_parameters", 0),
+    ]);
+}
+
+#[test]
+fn nothing_is_left_when_the_guardian_is_killed() {
+    check(&[code("goes_on_without_its_guardian", 0), signal("dies_after_its_guardian", Signal::SIGKILL)]);
+}
+
+#[test]
+fn nothing_is_left_when_shims_are_killed() {
+    check(&[
+        code("goes_on_without_shims", 0),
+        signal("dies_after_its_shims", Signal::SIGKILL),
+        code("goes_on_without_one_shim", 0),
+        signal("dies_after_one_shim", Signal::SIGKILL),
+    ]);
+}
+
+#[test]
+fn nothing_is_left_when_the_test_is_killed_at_any_moment_of_its_start() {
+    check(&[End { test: "driven::starts", ended: Ended::KilledWhileStarting }]);
+}
+
+#[test]
+fn nothing_is_left_by_a_program_that_aborts_on_panic() {
+    check(&[End { test: project::ABORTING, ended: Ended::Signal(Signal::SIGABRT as i32) }]);
+}
+
+#[test]
+fn nothing_is_left_and_nothing_leaks_under_nextest() {
+    runner::check_all(CHILDREN);
+}

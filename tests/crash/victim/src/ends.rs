@@ -1,0 +1,197 @@
+//! Every end that a test can come to while its processes are up: one test, one end.
+
+use std::hint::black_box;
+use std::os::unix::process::parent_id;
+use std::process;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use pkit_test::{Process, with_processes};
+use pkit_test_tests::child::{pause, wait_ms};
+use rstest::rstest;
+use victim::{die_of, guardian, murder, say_up, shims, spec, up};
+
+#[with_processes(a = spec(), b = spec())]
+#[test]
+fn returns(a: Process, b: Process) {
+    let _both = (a, b);
+    say_up();
+}
+
+#[with_processes(a = spec(), b = spec())]
+#[test]
+fn returns_an_error(a: Process, b: Process) -> Result<(), String> {
+    let _both = (a, b);
+    say_up();
+    Err("on purpose".to_owned())
+}
+
+#[with_processes(a = spec(), b = spec())]
+#[test]
+fn panics(a: Process, b: Process) {
+    let _both = (a, b);
+    say_up();
+    panic!("on purpose")
+}
+
+#[test]
+fn panics_with_handles_of_its_own() {
+    let _both = up();
+    panic!("on purpose")
+}
+
+#[test]
+fn exits() {
+    let _both = up();
+    process::exit(3)
+}
+
+#[test]
+fn aborts() {
+    let _both = up();
+    die_of(Signal::SIGABRT)
+}
+
+#[test]
+fn overflows_its_stack() {
+    let _both = up();
+    assert_eq!(deeper(0), 0);
+}
+
+#[test]
+fn segfaults() {
+    let _both = up();
+    let nowhere = std::ptr::without_provenance_mut::<u8>(8);
+    // SAFETY: it is not, and that is the point: nothing is mapped there, so the process dies.
+    unsafe { nowhere.write_volatile(1) };
+}
+
+#[test]
+fn kills_itself() {
+    let _both = up();
+    die_of(Signal::SIGKILL)
+}
+
+#[test]
+fn terminates_itself() {
+    let _both = up();
+    die_of(Signal::SIGTERM)
+}
+
+#[test]
+fn is_interrupted_with_its_group() {
+    let _both = up();
+    signal_group(Signal::SIGINT)
+}
+
+#[test]
+fn is_killed_with_its_group() {
+    let _both = up();
+    signal_group(Signal::SIGKILL)
+}
+
+#[test]
+fn hangs() {
+    let _both = up();
+    pause()
+}
+
+#[rstest]
+#[timeout(Duration::from_secs(3))]
+fn is_abandoned_by_its_timeout() {
+    let _both = up();
+    pause()
+}
+
+#[test]
+fn keeps_handles_in_a_static() {
+    static KEPT: OnceLock<(Process, Process)> = OnceLock::new();
+    assert!(KEPT.set(up()).is_ok());
+}
+
+#[test]
+fn forgets_handles() {
+    std::mem::forget(up());
+}
+
+#[with_processes(a = spec(), b = spec())]
+#[test]
+fn forgets_parameters(a: Process, b: Process) {
+    say_up();
+    std::mem::forget((a, b));
+}
+
+#[test]
+fn goes_on_without_its_guardian() {
+    let (a, _b) = up();
+    murder(guardian());
+    assert!(a.stop().is_err(), "there is nobody who could stop it");
+}
+
+#[test]
+fn dies_after_its_guardian() {
+    let _both = up();
+    murder(guardian());
+    die_of(Signal::SIGKILL)
+}
+
+#[test]
+fn goes_on_without_shims() {
+    let _both = up();
+    shims().into_iter().for_each(murder);
+}
+
+#[test]
+fn dies_after_its_shims() {
+    let _both = up();
+    shims().into_iter().for_each(murder);
+    die_of(Signal::SIGKILL)
+}
+
+#[test]
+fn goes_on_without_one_shim() {
+    let _both = up();
+    murder(shims()[0]);
+}
+
+#[test]
+fn dies_after_one_shim() {
+    let _both = up();
+    murder(shims()[0]);
+    die_of(Signal::SIGKILL)
+}
+
+/// Needs a driver that does something to them, or to their runner.
+mod driven {
+    use super::*;
+
+    /// Is killed at any moment of its start, or when it is up.
+    #[test]
+    fn starts() {
+        let _both = up();
+        pause()
+    }
+
+    /// Ends when its runner does.
+    #[test]
+    fn outlives_its_runner() {
+        let runner = parent_id();
+        let _both = up();
+        while parent_id() == runner {
+            wait_ms(5);
+        }
+    }
+}
+
+fn signal_group(signal: Signal) -> ! {
+    kill(Pid::from_raw(0), signal).expect("we are in a group");
+    pause()
+}
+
+/// Not infinite by its text, which the compiler would refuse; and not a loop by its code, which it would make of it.
+fn deeper(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    if depth == u64::MAX { 0 } else { deeper(depth + 1) + frame[0] }
+}

@@ -1,0 +1,92 @@
+//! What all victims do before they die: they bring two processes up, and say so.
+//!
+//! Which processes is told by environment variables, as a test takes no arguments: `VICTIM_COMMAND`, and
+//! `VICTIM_READY`, a pattern to wait for in the output or `tcp`. A file named by `VICTIM_UP` is written when they are
+//! up, for those whose output is kept from us.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{env, fs, process};
+
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{Signal, kill, raise};
+use nix::unistd::Pid;
+use pkit_test::{Process, Spec, output, tcp};
+use pkit_test_tests::child::pause;
+use pkit_test_tests::process::children;
+
+/// Short, as some children are deaf and every run of them waits for it.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// The process that the driver chose.
+#[must_use]
+pub fn spec() -> Spec {
+    let command = variable("VICTIM_COMMAND");
+    let spec = match variable("VICTIM_READY").as_str() {
+        "tcp" => tcp(command, 0),
+        pattern => output(command, pattern),
+    };
+    spec.stop_timeout(GRACE)
+}
+
+/// Brings two of them up, and says so.
+#[must_use]
+pub fn up() -> (Process, Process) {
+    say("starting");
+    let start = || spec().start().unwrap_or_else(|error| panic!("{error}"));
+    let pair = (start(), start());
+    say_up();
+    pair
+}
+
+/// Tells the driver that they are up: what dies before that has shown nothing. From here on nobody leaves a core file.
+pub fn say_up() {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).expect("a limit can be lowered");
+    say("up");
+    if let Some(path) = env::var_os("VICTIM_UP") {
+        fs::write(path, "up\n").expect("the driver chose a place that can be written");
+    }
+}
+
+/// Dies of a signal.
+pub fn die_of(signal: Signal) -> ! {
+    raise(signal).expect("it is a signal");
+    pause()
+}
+
+/// The process that owns what we started: our child, made from our own executable.
+#[must_use]
+pub fn guardian() -> u32 {
+    let own = executable(process::id());
+    let found = children(process::id()).into_iter().find(|&pid| executable(pid) == own);
+    found.expect("something was started, so there is a guardian")
+}
+
+/// The guardian's children: one shim for each process.
+#[must_use]
+pub fn shims() -> Vec<u32> {
+    let shims = children(guardian());
+    assert_eq!(shims.len(), 2, "one for each of the two");
+    shims
+}
+
+/// SIGKILL, from outside of all that it was prepared for.
+pub fn murder(pid: u32) {
+    let raw = i32::try_from(pid).expect("a pid is small");
+    kill(Pid::from_raw(raw), Signal::SIGKILL).expect("it is there");
+}
+
+/// Not by `println!`, which the harness keeps until a test has ended, and ours end otherwise.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).expect("the driver reads");
+}
+
+fn executable(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("{name} is not set: the crash tests run this, nobody else does"))
+}

@@ -1,0 +1,36 @@
+//! One way to ask for an error.
+
+use expect_test::Expect;
+use pkit_test::{Error, Orchestra, Spec};
+
+use crate::text::normalised;
+
+/// Starts what cannot be started, twice: the same spec gives the same text.
+#[track_caller]
+pub(super) fn check(spec: Spec, expected: Expect) -> Error {
+    let first = failure(spec.clone());
+    expected.assert_eq(&normalised(&first.to_string()));
+    let second = failure(spec);
+    assert_eq!(normalised(&second.to_string()), normalised(&first.to_string()));
+    second
+}
+
+/// The same for a stack.
+#[track_caller]
+pub(super) fn check_stack(stack: impl Into<Orchestra>, expected: Expect) -> Error {
+    match stack.into().start() {
+        Ok(stack) => panic!("{stack:?} was started"),
+        Err(error) => {
+            expected.assert_eq(&normalised(&error.to_string()));
+            error
+        }
+    }
+}
+
+#[track_caller]
+fn failure(spec: Spec) -> Error {
+    match spec.start() {
+        Ok(process) => panic!("{process:?} was started"),
+        Err(error) => error,
+    }
+}

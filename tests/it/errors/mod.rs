@@ -1,0 +1,6 @@
+//! Every way to go wrong has a text of its own, the same at every run, and leaves nothing.
+
+mod check;
+mod spec;
+mod program;
+mod start;

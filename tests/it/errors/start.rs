@@ -1,0 +1,109 @@
+//! Starts that went wrong on the way.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use expect_test::expect;
+use pkit_test::ready::{Http, Output};
+use pkit_test::{http, orchestra, output, simple, tcp};
+
+use super::check::{check, check_stack};
+use crate::child::child;
+
+const SOON: Duration = Duration::from_millis(200);
+
+#[test]
+fn an_exit_before_ready_is_told_with_its_last_words() {
+    let exits = child("exits");
+    check(tcp(exits.with("12 --say 'no database' --ms 20"), 0), expect![[r#"
+        `exits` exited before it was ready
+          spec:   tcp("'CHILDREN/exits' 12 --say 'no database' --ms 20", 0)   tests/it/errors/start.rs
+          ran:    CHILDREN/exits 12 --say 'no database' --ms 20   pid N, in N ms
+          exit:   exit code 12
+          probe:  tcp 127.0.0.1:PORT: connection refused, N tries
+          stderr: no database"#]]);
+    check(tcp(exits.with("--signal SIGSEGV"), 0), expect![[r#"
+        `exits` exited before it was ready
+          spec:   tcp("'CHILDREN/exits' --signal SIGSEGV", 0)   tests/it/errors/start.rs
+          ran:    CHILDREN/exits --signal SIGSEGV   pid N, in N ms
+          exit:   signal 11 (SIGSEGV)
+          probe:  tcp 127.0.0.1:PORT: connection refused, N tries
+          output: none"#]]);
+    check(output(exits.with("0"), "ready"), expect![[r#"
+        `exits` exited before it was ready
+          spec:   output("'CHILDREN/exits' 0", "ready")   tests/it/errors/start.rs
+          ran:    CHILDREN/exits 0   pid N, in N ms
+          exit:   exit code 0
+          probe:  output matches `ready`: it has written nothing, N tries
+          output: none"#]]);
+    check(http(exits.with("--signal SIGKILL"), "/"), expect![[r#"
+        `exits` exited before it was ready
+          spec:   http("'CHILDREN/exits' --signal SIGKILL", "/")   tests/it/errors/start.rs
+          ran:    CHILDREN/exits --signal SIGKILL   pid N, in N ms
+          exit:   signal 9 (SIGKILL)
+          probe:  GET http://127.0.0.1:PORT/: connection refused, N tries
+          output: none"#]]);
+}
+
+#[test]
+fn a_deadline_tells_what_the_probe_saw_last() {
+    let (sleeper, wrong, slow, banner) = (child("sleeper"), child("wrong_port"), child("slow"), child("banner"));
+    check(tcp(sleeper.with(""), 0).start_timeout(SOON), expect![[r#"
+        `sleeper` was not ready after 200ms
+          spec:   tcp("'CHILDREN/sleeper'", 0)   tests/it/errors/start.rs
+          ran:    CHILDREN/sleeper   pid N, in N ms
+          probe:  tcp 127.0.0.1:PORT: connection refused, N tries
+          stdout: sleeper"#]]);
+    check(tcp(wrong.with("{port}"), 0).start_timeout(SOON), expect![[r#"
+        `wrong_port` was not ready after 200ms
+          spec:   tcp("'CHILDREN/wrong_port' {port}", 0)   tests/it/errors/start.rs
+          ran:    CHILDREN/wrong_port 19876   pid N, in N ms
+          probe:  tcp 127.0.0.1:PORT: connection refused, N tries
+          listens:127.0.0.1:PORT
+          stdout: listening on 127.0.0.1:PORT"#]]);
+    check(tcp(wrong.with("{port} --v6"), 0).start_timeout(SOON), expect![[""]]);
+    check(http(slow.with("0 {port}"), "/other").start_timeout(SOON), expect![[""]]);
+    check(http(sleeper.with(""), "/").start_timeout(SOON), expect![[""]]);
+    check(output(banner.with("almost"), "ready").start_timeout(SOON), expect![[""]]);
+    check(simple(banner.with("almost")).ready(Output::stderr("ready")).start_timeout(SOON), expect![[""]]);
+    check(simple(slow.with("0 {port}")).ready(Http::get("/").status(418)).start_timeout(SOON), expect![[""]]);
+}
+
+#[test]
+fn a_foreign_listener_is_never_taken_for_ours() {
+    let sleeper = child("sleeper");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    check(http(sleeper.with(""), url).start_timeout(SOON), expect![[r#"
+        `sleeper` was not ready after 200ms: its port is somebody else's
+          spec:   http("'CHILDREN/sleeper'", "http://127.0.0.1:PORT/")   tests/it/errors/start.rs
+          ran:    CHILDREN/sleeper   pid N, in N ms
+          probe:  GET http://127.0.0.1:PORT/: 127.0.0.1:PORT belongs to somebody else: `/tmp/it-target/debug/deps/it-86b28e403c131c95 errors --quiet` (pid N), N tries
+          stdout: sleeper"#]]);
+}
+
+#[test]
+fn a_taken_port_is_said_with_its_owner() {
+    let sleeper = child("sleeper");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    check(tcp(sleeper.with(""), port), expect![[r#"
+        `sleeper` was not started: port PORT is taken by pid N: /tmp/it-target/debug/deps/it-86b28e403c131c95 errors --quiet
+          spec:   tcp("'CHILDREN/sleeper'", PORT)   tests/it/errors/start.rs"#]]);
+}
+
+#[test]
+fn a_failure_in_a_stack_tells_what_was_ready_before() {
+    let (slow, exits) = (child("slow"), child("exits"));
+    check_stack(
+        orchestra().with("db", tcp(slow.with("0 {port}"), 0)).with("api", tcp(exits.with("1 --say {db.addr}"), 0)),
+        expect![[r#"
+            `api` exited before it was ready
+              spec:   tcp("'CHILDREN/exits' 1 --say {db.addr}", 0)   tests/it/errors/start.rs
+              ran:    CHILDREN/exits 1 --say 127.0.0.1:PORT   pid N, in N ms
+              exit:   exit code 1
+              probe:  tcp 127.0.0.1:PORT: connection refused, N tries
+              needs:  db (ready in N ms)
+              stderr: 127.0.0.1:PORT"#]],
+    );
+}

@@ -1,0 +1,6 @@
+//! The tests of the library, in one binary.
+
+mod child;
+mod text;
+
+mod errors;

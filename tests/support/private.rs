@@ -1,0 +1,171 @@
+//! Survivors, counted by the one mark that a process cannot clear: the file that it executes.
+//!
+//! A child may leave its session, empty its environment, close its descriptors and change its name; `/proc/PID/exe`
+//! stays. So each test runs a copy of its own, in a directory of its own, and what executes that file was started for
+//! that test. A list of processes misses one that hops from pid to pid faster than the list is read, nearly always;
+//! the kernel does not: it refuses to open a file for writing that anybody executes (`ETXTBSY`). Both are asked.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use std::{fs, process};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::child::wait_ms;
+use crate::process::pids;
+
+const BETWEEN_LOOKS_MS: u32 = 2;
+
+/// How often the list is read again to find out who it is that executes a file.
+const READS: u32 = 3;
+
+/// Stands for a process that is there but hops too fast to be named.
+pub const HOPPING: u32 = 0;
+
+/// An executable that nobody else runs. Dropping it removes it, and ends what still runs it.
+#[derive(Debug)]
+pub struct Private {
+    path: PathBuf,
+}
+
+impl Private {
+    /// A private copy of one of the programs in `children/`.
+    #[must_use]
+    pub fn copy_of(child: &str) -> Private {
+        Private::copy_of_file(&executable(child))
+    }
+
+    /// A private copy of any executable.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such file.
+    #[must_use]
+    pub fn copy_of_file(original: &Path) -> Private {
+        let name = original.file_name().expect("an executable has a name");
+        let path = own_directory().join(name);
+        copy(original, &path);
+        Private { path }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The command that runs it with these arguments, for a shell or for what splits words as a shell does.
+    #[must_use]
+    pub fn command(&self, arguments: &str) -> String {
+        format!("'{}' {arguments}", self.path.display())
+    }
+
+    /// The processes that run it.
+    #[must_use]
+    pub fn survivors(&self) -> Vec<u32> {
+        survivors(&self.path)
+    }
+
+    /// Waits until nothing runs it any more, at most so long, and returns what then still does.
+    #[must_use]
+    pub fn wait_gone(&self, bound: Duration) -> Vec<u32> {
+        wait_gone(&self.path, bound)
+    }
+}
+
+impl Drop for Private {
+    /// After a test that failed: the machine is not to suffer for it. A hopper sees that its file is gone and ends.
+    fn drop(&mut self) {
+        self.survivors().into_iter().filter(|&pid| pid != HOPPING).for_each(end);
+        if let Some(directory) = self.path.parent() {
+            let _ = fs::remove_dir_all(directory); // It lies in the target directory, where it does no harm.
+        }
+    }
+}
+
+/// The processes that execute the file at `path`, also when it has been deleted. Zombies execute nothing.
+#[must_use]
+pub fn survivors(path: &Path) -> Vec<u32> {
+    for _ in 0..READS {
+        let found: Vec<u32> = pids().into_iter().filter(|&pid| executes(pid, path)).collect();
+        if !found.is_empty() || !is_executed(path) {
+            return found;
+        }
+    }
+    vec![HOPPING]
+}
+
+/// Waits until nothing executes `path`, and returns what still does when the bound is reached. It only catches a hang:
+/// nobody is to rely on how long it is.
+#[must_use]
+pub fn wait_gone(path: &Path, bound: Duration) -> Vec<u32> {
+    let deadline = Instant::now() + bound;
+    loop {
+        let left = survivors(path);
+        if left.is_empty() || Instant::now() >= deadline {
+            return left;
+        }
+        wait_ms(BETWEEN_LOOKS_MS);
+    }
+}
+
+/// One of the programs in `children/`, where cargo has put it: beside the directory of the test binaries.
+///
+/// # Panics
+///
+/// When called from anything but a test binary that cargo built.
+#[must_use]
+pub fn executable(child: &str) -> PathBuf {
+    // A runner that moves the binaries elsewhere says where they are.
+    if let Some(path) = std::env::var_os(format!("NEXTEST_BIN_EXE_{child}")) {
+        return path.into();
+    }
+    profile_directory().join(child)
+}
+
+fn executes(pid: u32, path: &Path) -> bool {
+    let Ok(target) = fs::read_link(format!("/proc/{pid}/exe")) else { return false };
+    // When the file is gone the kernel appends a word to its name.
+    target == path || target.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(Path::new) == Some(path)
+}
+
+/// Whether anybody executes it, by the kernel's own count.
+fn is_executed(path: &Path) -> bool {
+    let opened = OpenOptions::new().write(true).open(path);
+    opened.is_err_and(|error| error.kind() == ErrorKind::ExecutableFileBusy)
+}
+
+/// By another process: were the copy open for writing in this one, a child that another thread forks at that moment
+/// would hold it too, and a start of the copy could fail.
+fn copy(original: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("--").args([original, to]).status();
+    assert!(copied.is_ok_and(|status| status.success()), "{} cannot be copied; is it built?", original.display());
+}
+
+fn own_directory() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let directory = profile_directory().join("private").join(format!("{}-{number}", process::id()));
+    let _ = fs::remove_dir_all(&directory); // Of an earlier process with our pid, which died before it could do so.
+    fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    directory
+}
+
+/// `target/debug`, or whatever the profile is called.
+fn profile_directory() -> PathBuf {
+    let binary = std::env::current_exe().expect("procfs is mounted");
+    let up = |path: &Path| path.parent().map(Path::to_owned).expect("a test binary lies in `deps`");
+    let directory = up(&binary);
+    if directory.ends_with("deps") || directory.ends_with("examples") { up(&directory) } else { directory }
+}
+
+fn end(pid: u32) {
+    if let Ok(raw) = i32::try_from(pid) {
+        let _ = kill(Pid::from_raw(raw), Signal::SIGKILL); // It may be gone by now.
+    }
+}

@@ -1,0 +1,52 @@
+//! The gauntlet of pkit-test as a program, the same for a developer and for a server.
+//!
+//! `cargo xtask test` runs all tests under libtest and under nextest, with the real servers that it finds or installs.
+//! `cargo xtask ci` runs that and everything else that must hold before a change is taken. Nothing is skipped in
+//! silence: what cannot run is named with its reason and counted. It exits 1 if anything failed.
+
+mod ci;
+mod gauntlet;
+mod install;
+mod outside;
+mod run;
+#[expect(
+    unreachable_pub,
+    reason = "the library of the tests, which shows these items to them, is the owner of the file"
+)]
+#[path = "../../tests/support/servers.rs"]
+mod servers;
+mod survivors;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use gauntlet::Gauntlet;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+  test   all tests, under libtest and nextest; installs the servers that they need when it can
+  ci     fmt, clippy, floors, test, MSRV, features, other targets, docs, packages, minimal versions, deny, typos, semver";
+
+fn main() -> ExitCode {
+    let mut gauntlet = Gauntlet::default();
+    match std::env::args().nth(1).as_deref() {
+        Some("test") => test::run(&mut gauntlet),
+        Some("ci") => ci::run(&mut gauntlet),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    }
+    gauntlet.report()
+}
+
+/// The workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a member lies in the workspace").to_owned()
+}
+
+/// Where cargo builds, and where our own files may go without being in anybody's way.
+fn target_directory() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |path| root().join(path))
+}
