@@ -34,7 +34,8 @@ fn not_a_function(attribute: &TokenStream, error: &Error, item: &TokenStream) ->
     quote!(#(#errors)* #item)
 }
 
-/// The function under its own name and signature. The body cannot stay: it would miss its parameters, once for each use.
+/// The function under its own name and signature. The body cannot stay: it would miss its parameters, once for each
+/// use.
 fn survivor(Refusal { breaches, function }: &Refusal) -> TokenStream {
     let errors = breaches.iter().map(Error::to_compile_error);
     let function = with_body(function, &quote_spanned!(ours()=> ::core::unreachable!()));
@@ -139,9 +140,9 @@ fn mutability(reference: &TypeReference) -> Option<Token![mut]> {
     reference.mutability.as_ref().map(|_| Token![mut](ours()))
 }
 
-/// The body as a block in a block, where `unused_braces` would have the user remove the braces of a short function. An
-/// empty statement makes it think again. A lint, not the meaning, is why the bindings do not stand there: a `use` at the
-/// start of a body must not come after statements.
+/// The body as a block in a block, where `unused_braces` would have the user remove the braces of a short function.
+/// An empty statement makes it think again. Why the bindings do not stand there: clippy would have the user's `use` at
+/// the start of a body before them.
 fn block(body: &Group) -> Group {
     let statements = body.stream();
     with_stream(body, quote_spanned!(ours()=> ; #statements))
@@ -155,7 +156,8 @@ fn returns(output: &ReturnType, nothing_at: Span) -> TokenStream {
     }
 }
 
-/// An `async` block cannot say what it returns, which `?` has to know. It learns it from a `return` that never happens.
+/// An `async` block cannot say what it returns, which `?` has to know. It learns it from a `return` that never
+/// happens.
 fn async_returns(output: &ReturnType) -> TokenStream {
     let (ty, place) = match output {
         ReturnType::Default => (quote_spanned!(ours()=> ()), ours()),

@@ -45,12 +45,12 @@ use proc_macro::TokenStream;
 ///
 /// # The body
 ///
-/// It is not read: `return`, `?` and a panic mean what they mean without the attribute. A returned `Err` is a failure of
-/// the test, and so is an `ExitCode` other than success.
+/// It is not read: `return`, `?` and a panic mean what they mean without the attribute. A returned `Err` is a failure
+/// of the test, and so is an `ExitCode` other than success.
 ///
-/// Below `#[should_panic]` a process that does not start is printed and the function returns, so that a test which could
-/// not start does not pass. In a table of rstest the `#[should_panic]` therefore holds for all cases, and goes above the
-/// first of them.
+/// Below `#[should_panic]` a process that does not start is printed and the function returns, so that a test which
+/// could not start does not pass. In a table of rstest the `#[should_panic]` therefore holds for all cases, and goes
+/// above the first of them.
 ///
 /// # Errors
 ///

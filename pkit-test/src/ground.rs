@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
 
 use crate::error::{Error, Kind, Result};
 use crate::handle::{Core, Process};
-use crate::place::Place;
+use crate::place::{Patience, Place, Wish};
 use crate::sync::lock;
 use crate::template::{Hole, Template};
 
@@ -342,7 +343,8 @@ impl Ground {
 
     /// A place with a directory and no port, for an executor that reserved nothing.
     fn reserve_nothing(&self) -> Result<Arc<Place>> {
-        let place = Place::reserve(&self.name, None, &[], None, std::time::Instant::now(), &|| false)?;
+        let place =
+            Place::reserve(&self.name, &Wish::default(), &Patience { deadline: Instant::now(), is_over: &|| true })?;
         let place = Arc::new(place);
         self.settle(&place);
         Ok(place)

@@ -20,6 +20,27 @@ use crate::sys::user::{self, User};
 /// How much of a name is part of a path: the path of a unix socket has 107 bytes in all.
 const NAME_BYTES: usize = 20;
 
+/// What a spec asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Wish<'a> {
+    pub(crate) host: Option<&'a str>,
+    /// By name; 0 is any free port.
+    pub(crate) ports: &'a [(String, u16)],
+    pub(crate) user: Option<&'a str>,
+}
+
+/// How long a port may be waited for.
+pub(crate) struct Patience<'a> {
+    pub(crate) deadline: Instant,
+    pub(crate) is_over: &'a dyn Fn() -> bool,
+}
+
+impl Patience<'_> {
+    fn is_left(&self) -> bool {
+        Instant::now() < self.deadline && !(self.is_over)()
+    }
+}
+
 /// The reserved place of one process.
 pub(crate) struct Place {
     pub(crate) name: String,
@@ -36,18 +57,11 @@ pub(crate) struct Place {
 
 impl Place {
     /// Reserves what is asked for. A fixed port that another test of ours holds is waited for.
-    pub(crate) fn reserve(
-        name: &str,
-        host: Option<&str>,
-        wanted: &[(String, u16)],
-        user: Option<&str>,
-        deadline: Instant,
-        is_over: &dyn Fn() -> bool,
-    ) -> Result<Place> {
+    pub(crate) fn reserve(name: &str, wish: &Wish<'_>, patience: &Patience<'_>) -> Result<Place> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let guardian = client::current()?;
-        let host = parse_host(host)?;
-        let user = user.map(find_user).transpose()?;
+        let host = parse_host(wish.host)?;
+        let user = wish.user.map(find_user).transpose()?;
         let mut place = Place {
             name: name.to_owned(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -58,8 +72,8 @@ impl Place {
             has_directory: Mutex::new(false),
             is_kept: AtomicBool::new(false),
         };
-        for (name, number) in wanted {
-            let port = take_port(*number, deadline, is_over)?;
+        for (name, number) in wish.ports {
+            let port = take_port(*number, patience)?;
             // First the entry, so that an error below releases it.
             place.ports.push((name.clone(), port.number()));
             lock(&place.guardian).hold(port.number(), port.into_hold())?;
@@ -171,13 +185,13 @@ fn find_user(name: &str) -> Result<User> {
     Ok(found)
 }
 
-fn take_port(wanted: u16, deadline: Instant, is_over: &dyn Fn() -> bool) -> Result<Port> {
+fn take_port(wanted: u16, patience: &Patience<'_>) -> Result<Port> {
     loop {
         let taken = if wanted == 0 { Port::any() } else { Port::fixed(wanted) };
         match taken {
             Ok(port) => return Ok(port),
             // Another test of ours has it now and will let it go.
-            Err(PortTrouble::HeldByTest { .. }) if Instant::now() < deadline && !is_over() => {
+            Err(PortTrouble::HeldByTest { .. }) if patience.is_left() => {
                 std::thread::park_timeout(PORT_RETRY);
             }
             Err(trouble) => return Err(port_error(&trouble)),

@@ -391,7 +391,7 @@ impl Spec {
 
     /// Every hole that a regex of it would have if its name were known.
     pub(crate) fn regex_holes(&self) -> Vec<Hole> {
-        self.ready.iter().flat_map(|ready| ready.regex_holes()).collect()
+        self.ready.iter().flat_map(Ready::regex_holes).collect()
     }
 
     /// Whether it can mean anything, whatever the machine.

@@ -69,7 +69,8 @@ impl Project {
 fn manifest(pkit_test: &Path) -> String {
     format!(
         "[workspace]\n[package]\nname = \"ui-in-tests\"\nedition = \"2024\"\n[lib]\npath = \"lib.rs\"\n\
-         [dependencies]\npkit-test = {{ path = {pkit_test:?} }}\nrstest = {{ version = \"*\", default-features = false }}\n"
+         [dependencies]\npkit-test = {{ path = {pkit_test:?} }}\n\
+         rstest = {{ version = \"*\", default-features = false }}\n"
     )
 }
 

@@ -12,7 +12,8 @@ fn parameters_become_locals() {
     check(
         r#"cache = tcp("redis", 0), db = postgres(), log = simple("log"), n = one(),"#,
         "/// Doc.
-        #[test] #[ignore] pub(crate) fn serves(cache: Process, mut db: &mut Postgres, _n: &u8) { #![allow(x)] use a; a(cache) }",
+        #[test] #[ignore]
+        pub(crate) fn serves(cache: Process, mut db: &mut Postgres, _n: &u8) { #![allow(x)] use a; a(cache) }",
         r#"
 /// Doc.
 #[test]

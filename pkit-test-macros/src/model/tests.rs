@@ -157,9 +157,7 @@ fn rules_of_functions() {
     breaches(
         "db = a()",
         "#[rstest] #[case::x(1)] #[should_panic] fn f() {}",
-        &[
-            "#[should_panic]: `#[should_panic]` goes above the first `#[case]`, and holds for all: `#[with_processes]` cannot \
-         tell cases apart",
-        ],
+        &["#[should_panic]: `#[should_panic]` goes above the first `#[case]`, and holds for all: \
+             `#[with_processes]` cannot tell cases apart"],
     );
 }

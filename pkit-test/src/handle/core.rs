@@ -123,6 +123,11 @@ impl Core {
         })
     }
 
+    /// Whether nothing of it is left, or nothing was ever started.
+    pub(crate) fn is_over(&self) -> bool {
+        self.run().is_none_or(|run| run.phase().is_over())
+    }
+
     /// How it ended the last time.
     pub(crate) fn last_exit(&self) -> Option<Exit> {
         self.life(|life| life.run.as_ref().and_then(|run| run.phase().exit()).or(life.last_exit))

@@ -19,7 +19,7 @@ pub(crate) trait Entry: Send {
 pub(crate) trait Held: Send {
     fn process(&self) -> Option<&Process>;
     fn as_any(&self) -> &dyn Any;
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
 }
 
 pub(crate) struct Member<E> {
@@ -72,7 +72,7 @@ impl<E: Executor + 'static> Held for Handle<E> {
         &self.0
     }
 
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
         Box::new(self.0)
     }
 }

@@ -77,11 +77,9 @@ pub(super) fn end(scope: &Scope, has_failed: bool) -> Option<Error> {
 pub(super) fn is_to_be_kept(scope: &Scope, has_failed: bool) -> bool {
     let is_kept = config().keep.applies(has_failed);
     if is_kept {
-        scope
-            .cores()
-            .iter()
-            .filter(|core| core.run().is_some_and(|run| !run.phase().is_over()))
-            .for_each(|core| core.keep());
+        for core in scope.cores().iter().filter(|core| !core.is_over()) {
+            core.keep();
+        }
     }
     is_kept
 }

@@ -35,7 +35,7 @@ pub struct Slot<H> {
 
 /// The handles that are up.
 pub struct Up {
-    handles: Vec<Option<Box<dyn Any>>>,
+    handles: Vec<Option<Box<dyn Any + Send>>>,
 }
 
 type Panic = Box<dyn Any + Send>;

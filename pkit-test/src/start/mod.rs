@@ -17,7 +17,7 @@ use crate::ground::{Executor, Ground, Need};
 use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process};
 use crate::limits::{CALLBACK_LIMIT, HTTP_TRY, POLL_MAX, POLL_MIN, POLL_SHARE};
-use crate::place::Place;
+use crate::place::{Patience, Place, Wish};
 use crate::ready::{Fill, Look, Probe, Unprepared, View};
 use crate::spec::Spec;
 
@@ -104,11 +104,10 @@ impl Executor for Spec {
     fn place(&mut self, ground: &Ground) -> Result<()> {
         self.check(ground.name())?;
         let deadline = deadline_in(scaled(self.start_timeout));
-        let is_over = || ground.is_cancelled();
+        let patience = Patience { deadline, is_over: &|| ground.is_cancelled() };
         let ports = self.wanted_ports();
-        let place =
-            Place::reserve(ground.name(), self.host.as_deref(), &ports, self.user.as_deref(), deadline, &is_over);
-        let place = place.map_err(|error| {
+        let wish = Wish { host: self.host.as_deref(), ports: &ports, user: self.user.as_deref() };
+        let place = Place::reserve(ground.name(), &wish, &patience).map_err(|error| {
             Error::new(error.kind(), format!("`{}` was not started: {error}", ground.name())).fact("spec", self.shown())
         })?;
         ground.settle(&Arc::new(place));
@@ -171,6 +170,14 @@ enum Trouble {
     GivenUp,
 }
 
+/// What a pause has to know of the wait around it.
+struct Times {
+    /// As it was before the look.
+    phase: Phase,
+    began: Instant,
+    deadline: Instant,
+}
+
 /// What the probe at hand has seen.
 #[derive(Debug, Clone, Default)]
 struct Waited {
@@ -217,7 +224,7 @@ fn wait_ready(
         if now >= deadline {
             return Err(Trouble::TooLate(waited));
         }
-        pause(core, run, &look, phase, began, deadline);
+        pause(core, run, &look, &Times { phase, began, deadline });
     }
 }
 
@@ -236,7 +243,8 @@ fn ask(core: &Core, run: &Run, probe: &mut dyn Probe, waited: &mut Waited) -> Lo
 }
 
 /// Waits for what could change the answer: the process, its output, or the time.
-fn pause(core: &Core, run: &Run, look: &Look, phase: Phase, began: Instant, deadline: Instant) {
+fn pause(core: &Core, run: &Run, look: &Look, times: &Times) {
+    let Times { phase, began, deadline } = *times;
     let changed = |state: &State| state.phase != phase || core.ground.is_cancelled();
     match look {
         Look::AfterOutput(seen, _) => {

@@ -1,6 +1,5 @@
 //! Users of the system, for `user("postgres")`.
 
-use std::ffi::CString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +29,7 @@ pub(crate) fn find(name: &str) -> io::Result<Option<User>> {
 
 #[cfg(not(target_vendor = "apple"))]
 fn groups_of(entry: &unistd::User) -> io::Result<Vec<u32>> {
-    let name = CString::new(entry.name.as_str())?;
+    let name = std::ffi::CString::new(entry.name.as_str())?;
     Ok(unistd::getgrouplist(&name, entry.gid)?.into_iter().map(Gid::as_raw).collect())
 }
 

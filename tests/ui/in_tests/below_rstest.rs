@@ -1,5 +1,5 @@
-//! `#[rstest]` takes every parameter that it does not know for a fixture, and moves the attributes below it to functions
-//! of its own, which have no parameters.
+//! `#[rstest]` takes every parameter that it does not know for a fixture, and moves the attributes below it to
+//! functions of its own, which have no parameters.
 
 use pkit_test::{Process, simple, with_processes};
 use rstest::rstest;

@@ -16,7 +16,7 @@ const DEPTH: usize = 1000;
 
 /// Signals the leader, or where it has ended and its descendants are the service, those nearest to us.
 pub(super) fn signal(leader: Option<i32>, number: i32) -> io::Result<()> {
-    let targets = leader.map_or_else(|| child::own_children(), |leader| vec![leader]);
+    let targets = leader.map_or_else(child::own_children, |leader| vec![leader]);
     if targets.is_empty() {
         return Err(Errno::ESRCH.into());
     }
