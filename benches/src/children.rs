@@ -57,8 +57,7 @@ impl Owner {
     pub(crate) fn pidfds(&self) -> io::Result<(Vec<OwnedFd>, Vec<OwnedFd>)> {
         let (services, own): (Vec<&Member>, Vec<&Member>) =
             self.family.iter().partition(|member| member.kind == Kind::Service);
-        let open = |members: Vec<&Member>| members.into_iter().map(|member| sys::pidfd(member.pid)).collect();
-        Ok((open(services)?, open(own)?))
+        Ok((open(&services)?, open(&own)?))
     }
 
     /// SIGKILL.
@@ -84,4 +83,8 @@ pub(crate) fn wait_dead(pidfds: &[OwnedFd]) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+fn open(members: &[&Member]) -> io::Result<Vec<OwnedFd>> {
+    members.iter().map(|member| sys::pidfd(member.pid)).collect()
 }

@@ -32,7 +32,10 @@ pub(crate) fn between_ms(from_ns: u64, to_ns: u64) -> f64 {
     (to_ns as f64 - from_ns as f64) / 1e6
 }
 
-#[expect(clippy::disallowed_methods, reason = "a boot that takes time, a loop that polls, an idle second: all are the subject here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a boot that takes time, a loop that polls, an idle second: all are the subject here"
+)]
 pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }

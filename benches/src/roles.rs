@@ -26,22 +26,47 @@ const LIFE_S: u32 = 300;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Boots so long, listens, says when, and serves. A text, since the port may be a hole.
-    Server { port: String, boot_us: u64, stamps: PathBuf },
+    Server {
+        port: String,
+        boot_us: u64,
+        stamps: PathBuf,
+    },
     /// Boots so long, writes a banner, and says when it did.
-    Banner { boot_us: u64, stamps: PathBuf },
+    Banner {
+        boot_us: u64,
+        stamps: PathBuf,
+    },
     /// Says that it is there, and does nothing.
-    Idle { stamps: PathBuf },
+    Idle {
+        stamps: PathBuf,
+    },
     /// Starts the first process of its life, and prints how long it took.
-    First { ours: bool },
+    First {
+        ours: bool,
+    },
     /// Starts so many sleeps with pkit-test, says that they are up, and waits for its own end.
-    Owner { sleeps: usize, stamps: PathBuf },
+    Owner {
+        sleeps: usize,
+        stamps: PathBuf,
+    },
     /// The same with one service that has so many daemons.
-    OwnerOfDaemons { daemons: usize, stamps: PathBuf },
+    OwnerOfDaemons {
+        daemons: usize,
+        stamps: PathBuf,
+    },
     /// A service whose daemons outlive their parent and leave its session.
-    Daemonizer { daemons: usize, stamps: PathBuf },
+    Daemonizer {
+        daemons: usize,
+        stamps: PathBuf,
+    },
     /// Their parent, which ends at once.
-    Parent { daemons: usize, stamps: PathBuf },
-    Daemon { stamps: PathBuf },
+    Parent {
+        daemons: usize,
+        stamps: PathBuf,
+    },
+    Daemon {
+        stamps: PathBuf,
+    },
 }
 
 impl Role {

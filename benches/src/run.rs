@@ -45,7 +45,7 @@ fn is_measured(row: &Row, bench: &Bench, verdicts: &mut Verdicts) -> bool {
     match (row.measure)(bench) {
         Ok(tables) => {
             for table in tables {
-                println!("\n{table}");
+                print!("\n{table}");
                 verdicts.count(&table);
             }
             true

@@ -45,6 +45,29 @@ pub(crate) enum Budget {
     Ratio(f64),
 }
 
+/// How a figure and its budget stand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Verdict {
+    Met,
+    /// It is so many times the budget.
+    Missed(f64),
+}
+
+impl Verdict {
+    fn of(figure: f64, at_most: f64) -> Verdict {
+        if figure <= at_most { Verdict::Met } else { Verdict::Missed(figure / at_most) }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Met => f.write_str("met"),
+            Verdict::Missed(times) => write!(f, "NOT MET: x {}", number(*times)),
+        }
+    }
+}
+
 impl Table {
     pub(crate) fn new(title: impl Into<String>) -> Table {
         Table { title: title.into(), ..Table::default() }
@@ -91,14 +114,13 @@ impl Line {
         self
     }
 
-    /// The figure that the budget is about, as a share of the budget.
-    fn share_of_budget(&self) -> Option<f64> {
+    fn verdict(&self) -> Option<Verdict> {
         let first = self.beside.first();
         let compared = |compare| first.map_or(f64::NAN, |beside| self.compared(&beside.its, compare));
         Some(match self.budget? {
-            Budget::Ours(at_most) => self.ours.median() / at_most,
-            Budget::Difference(at_most) => compared(Compare::Difference) / at_most,
-            Budget::Ratio(at_most) => compared(Compare::Ratio) / at_most,
+            Budget::Ours(at_most) => Verdict::of(self.ours.median(), at_most),
+            Budget::Difference(at_most) => Verdict::of(compared(Compare::Difference), at_most),
+            Budget::Ratio(at_most) => Verdict::of(compared(Compare::Ratio), at_most),
         })
     }
 
@@ -125,7 +147,7 @@ impl Line {
         }
         rows[0].resize(COLUMNS - 2, String::new());
         rows[0].push(self.budget.map_or(String::new(), |budget| budget.to_string()));
-        rows[0].push(self.share_of_budget().map_or(String::new(), verdict));
+        rows[0].push(self.verdict().map_or(String::new(), |verdict| verdict.to_string()));
         rows
     }
 }
@@ -178,10 +200,10 @@ pub(crate) struct Verdicts {
 impl Verdicts {
     pub(crate) fn count(&mut self, table: &Table) {
         for line in &table.lines {
-            match line.share_of_budget() {
+            match line.verdict() {
                 None => {}
-                Some(share) if share <= 1.0 => self.met += 1,
-                Some(share) => self.missed.push(format!("{}, {}: {}", table.title, line.what, verdict(share))),
+                Some(Verdict::Met) => self.met += 1,
+                Some(missed) => self.missed.push(format!("{}, {}: {missed}", table.title, line.what)),
             }
         }
     }
@@ -192,10 +214,6 @@ impl fmt::Display for Verdicts {
         write!(f, "{} of {} budgets met", self.met, self.met + self.missed.len())?;
         self.missed.iter().try_for_each(|missed| write!(f, "\n  {missed}"))
     }
-}
-
-fn verdict(share: f64) -> String {
-    if share <= 1.0 { "met".to_owned() } else { format!("NOT MET: x {}", number(share)) }
 }
 
 fn widths(rows: &[Vec<String>]) -> Vec<usize> {
@@ -232,11 +250,12 @@ mod tests {
     #[test]
     fn a_budget_is_about_ours_or_about_the_pairs() {
         let line = || Line::new("it", samples(&[3.0])).minus("raw", samples(&[1.0]));
-        let share = |budget| line().budget(budget).share_of_budget();
-        assert_eq!(share(Budget::Ours(3.0)), Some(1.0));
-        assert_eq!(share(Budget::Difference(1.0)), Some(2.0));
-        assert_eq!(share(Budget::Ratio(6.0)), Some(0.5));
-        assert_eq!(line().share_of_budget(), None);
+        let verdict = |budget| line().budget(budget).verdict();
+        assert_eq!(verdict(Budget::Ours(3.0)), Some(Verdict::Met));
+        assert_eq!(verdict(Budget::Difference(1.0)), Some(Verdict::Missed(2.0)));
+        assert_eq!(verdict(Budget::Ratio(6.0)), Some(Verdict::Met));
+        assert_eq!(line().verdict(), None);
+        assert_eq!(Line::new("none", samples(&[0.0])).budget(Budget::Ours(0.0)).verdict(), Some(Verdict::Met));
     }
 
     #[test]

@@ -20,8 +20,8 @@ use words::Words;
 
 /// A program and its arguments.
 ///
-/// Most commands are written as one text, which is split into words as a shell splits it: at spaces, with
-/// `'single'` and `"double"` quotes, backslashes, and `#` before a comment. Nothing else of a shell happens: `*`, `$HOME`, `|` and
+/// Most commands are written as one text, which is split into words as a shell splits it: at spaces, with `'single'`
+/// and `"double"` quotes, backslashes, and `#` before a comment. Nothing else of a shell happens: `*`, `$HOME`, `|` and
 /// `>` are ordinary characters. For those there is [`sh`].
 ///
 /// ```
@@ -153,13 +153,16 @@ impl Line {
 
 /// A script for `/bin/sh`.
 ///
-/// For what a plain command does not do: pipes, variables, several commands. Arguments that are added to it are `$1`, `$2`
-/// and so on.
+/// For what a plain command does not do: pipes, variables, several commands. Arguments that are added to it are `$1`,
+/// `$2` and so on.
 ///
 /// ```
-/// # use pkit_test::sh;
-/// let script = sh("gunzip <\"$1\" | psql --host {db.host} --port {db.port}").arg("dump.sql.gz");
-/// # let _ = script;
+/// use pkit_test::{sh, simple};
+/// # fn main() -> pkit_test::Result<()> {
+/// let count = simple(sh("sort | uniq -c | wc -l >{dir}/\"$1\"").arg("two words")).stdin("a\nb\na\n").start()?;
+/// count.wait()?;
+/// assert_eq!(std::fs::read_to_string(count.dir().join("two words")).unwrap().trim(), "2");
+/// # Ok(()) }
 /// ```
 ///
 /// # Holes
@@ -183,8 +186,8 @@ pub fn sh(script: impl Into<String>) -> Command {
 /// A binary of the package under test, by its name.
 ///
 /// It is found whatever the working directory of the test: where cargo said at compile time (integration tests and
-/// benchmarks), where the runner says at run time (`CARGO_BIN_EXE_<name>`, `NEXTEST_BIN_EXE_<name>`), or beside the test
-/// binary in the target directory. If it is in none of these places, the start says so, and how to build it.
+/// benchmarks), where the runner says at run time (`CARGO_BIN_EXE_<name>`, `NEXTEST_BIN_EXE_<name>`), or beside the
+/// test binary in the target directory. If it is in none of these places, the start says so, and how to build it.
 ///
 /// ```
 /// # use pkit_test::bin;

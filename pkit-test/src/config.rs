@@ -58,12 +58,19 @@ pub(crate) fn deadline_in(timeout: Duration) -> Instant {
     Instant::now() + timeout.min(CENTURY)
 }
 
+/// Shows something to people, in the words of the calling thread: a test's own thread is captured by its harness.
+///
+/// A stderr that nobody reads any more makes the standard macros panic, and we may be called while unwinding.
+pub(crate) fn say(text: &str) {
+    let _ = std::panic::catch_unwind(|| eprint!("{text}"));
+}
+
 /// Says what we do, where `PKIT_LOG` asks for it.
 pub(crate) fn log(text: impl FnOnce() -> String) {
     static BEGAN: OnceLock<Instant> = OnceLock::new();
     if config().logs {
         let ms = BEGAN.get_or_init(Instant::now).elapsed().as_secs_f64() * 1000.0;
-        eprintln!("[pkit {ms:9.3} ms] {}", text());
+        say(&format!("[pkit {ms:9.3} ms] {}\n", text()));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one error: what happened in a line, then the facts.
 
+use std::borrow::Cow;
 use std::error;
 use std::fmt;
 use std::io;
@@ -115,48 +116,107 @@ impl Error {
     }
 
     /// The program does not exist: no such file, nothing of that name in `PATH`, a binary that was not built.
+    ///
+    /// ```
+    /// let error = pkit_test::Spec::program("/opt/nothing/here").start().unwrap_err();
+    /// assert!(error.is_not_found());
+    /// ```
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.inner.kind == Kind::NotFound
     }
 
-    /// A deadline passed: of a start, of a stop, of a wait for output.
+    /// A deadline passed: of a start, of a stop, of a wait for output. Or our own helper processes did not answer in
+    /// time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let sleeper = pkit_test::simple("sleep 60").start()?;
+    /// let error = sleeper.wait_for_output("ready", Duration::from_millis(50)).unwrap_err();
+    /// assert!(error.is_timeout());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self.inner.kind, Kind::Timeout | Kind::StillAlive)
     }
 
-    /// The process ended where it should not have: before it was ready, or during the test.
+    /// The process ended where it should not have: before it was ready, before it wrote what was waited for, or during
+    /// the test. Also where it should have ended and did not: [`Spec::expect_exit`](crate::Spec::expect_exit).
+    ///
+    /// ```
+    /// let error = pkit_test::output("sh -c 'echo no config >&2; exit 78'", "^ready$").start().unwrap_err();
+    /// assert!(error.is_exit());
+    /// assert!(error.to_string().contains("no config"));
+    /// ```
     #[must_use]
     pub fn is_exit(&self) -> bool {
         matches!(self.inner.kind, Kind::ExitedEarly | Kind::Died | Kind::Unexpected)
     }
 
     /// A port is in use: by a program that listens on it, or by another test.
+    ///
+    /// ```
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let taken = listener.local_addr().unwrap().port();
+    /// let error = pkit_test::tcp("python3 -m http.server --bind {host} {port}", taken).start().unwrap_err();
+    /// assert!(error.is_port_taken());
+    /// assert!(error.to_string().contains(&format!("pid {}", std::process::id())));
+    /// ```
     #[must_use]
     pub fn is_port_taken(&self) -> bool {
         matches!(self.inner.kind, Kind::PortTaken | Kind::ForeignListener)
     }
 
-    /// The spec itself is wrong: it cannot be started on any machine.
+    /// The spec itself is wrong, or the stack around it: it cannot be started on any machine.
+    ///
+    /// ```
+    /// assert!(pkit_test::simple("sh -c 'echo").start().unwrap_err().is_spec());
+    /// assert!(pkit_test::output("cat", "(").start().unwrap_err().is_spec());
+    /// assert!(pkit_test::simple("app --db {db.addr}").start().unwrap_err().is_spec());
+    /// ```
     #[must_use]
     pub fn is_spec(&self) -> bool {
         matches!(self.inner.kind, Kind::Spec | Kind::Cycle | Kind::UnknownDependency)
     }
 
     /// The method does not fit the state of the process: a start while it runs, a signal after it ended.
+    ///
+    /// ```
+    /// use pkit_test::{Signal, simple};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let job = simple("true").start()?;
+    /// job.wait()?;
+    /// assert!(job.signal(Signal::Hup).unwrap_err().is_state());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn is_state(&self) -> bool {
         self.inner.kind == Kind::State
     }
 
-    /// The guardian that owned the process was killed, and the process with it.
+    /// One of the two processes of ours above it was killed, and the process with it: the guardian, which owns all that
+    /// a test binary starts, or its shim, which is the parent of this process alone.
+    ///
+    /// ```
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let rude = pkit_test::simple("sh -c 'read line; kill -KILL $PPID; sleep 60'").start()?;
+    /// let error = rude.write_stdin("now\n").and_then(|()| rude.wait()).unwrap_err();
+    /// assert!(error.is_guardian_lost());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn is_guardian_lost(&self) -> bool {
         self.inner.kind == Kind::GuardianLost
     }
 
     /// How the process ended that this error is about, where it did.
+    ///
+    /// ```
+    /// let error = pkit_test::output("sh -c 'exit 78'", "^ready$").start().unwrap_err();
+    /// assert_eq!(error.exit().and_then(|exit| exit.code()), Some(78));
+    /// ```
     #[must_use]
     pub fn exit(&self) -> Option<Exit> {
         self.inner.exit
@@ -166,11 +226,14 @@ impl Error {
 /// Labels are padded to this, so that the facts form a column.
 const LABEL_WIDTH: usize = 8;
 
+/// How much of one line is shown: enough for a long command, not for an endless one.
+const LINE_SHOWN_BYTES: usize = 4096;
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.inner.title)?;
         for fact in &self.inner.facts {
-            let mut lines = fact.text.lines();
+            let mut lines = fact.text.lines().map(shortened);
             let first = lines.next().unwrap_or_default();
             write!(f, "\n  {:<LABEL_WIDTH$}{first}", format!("{}:", fact.label))?;
             for line in lines {
@@ -182,6 +245,16 @@ impl fmt::Display for Error {
         }
         Ok(())
     }
+}
+
+/// A line that people can still read: its beginning, which says what it is, and its end.
+fn shortened(line: &str) -> Cow<'_, str> {
+    let half = |limit: usize| (0..=limit).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+    if line.len() <= LINE_SHOWN_BYTES {
+        return line.into();
+    }
+    let (head, tail) = (half(LINE_SHOWN_BYTES / 2), half(line.len() - LINE_SHOWN_BYTES / 2));
+    format!("{} … ({} bytes) … {}", &line[..head], tail - head, &line[tail..]).into()
 }
 
 impl fmt::Debug for Error {

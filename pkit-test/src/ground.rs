@@ -1,8 +1,6 @@
 //! What a start stands on: names and what they mean, ports, directories, and the way to give up.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::{Error, Kind, Result};
@@ -10,6 +8,11 @@ use crate::handle::{Core, Process};
 use crate::place::{Patience, Place, Wish};
 use crate::sync::lock;
 use crate::template::{Hole, Template};
+
+mod scope;
+
+use scope::Found;
+pub(crate) use scope::Scope;
 
 /// Anything that can be brought up and taken down.
 ///
@@ -84,6 +87,24 @@ pub trait Executor: Send {
     }
 
     /// What its holes mean besides those of its process: `("url", "redis://…")` is `{name.url}`.
+    ///
+    /// ```
+    /// use pkit_test::{Executor, Ground, Result, orchestra, simple};
+    ///
+    /// struct Token;
+    ///
+    /// impl Executor for Token {
+    ///     type Handle = String;
+    ///     fn start_on(self, _: &Ground) -> Result<String> { Ok("s3cret".to_owned()) }
+    ///     fn values(token: &String) -> Vec<(String, String)> { vec![("bearer".to_owned(), token.clone())] }
+    /// }
+    ///
+    /// # fn main() -> Result<()> {
+    /// let stack = orchestra().with("token", Token).with("app", simple("echo {token.bearer}").may_exit()).start()?;
+    /// stack["app"].wait()?;
+    /// assert_eq!(stack["app"].stdout(), "s3cret\n");
+    /// # Ok(()) }
+    /// ```
     fn values(handle: &Self::Handle) -> Vec<(String, String)> {
         let _ = handle;
         Vec::new()
@@ -111,6 +132,21 @@ pub struct Need {
 
 impl Need {
     /// It has to be ready first.
+    ///
+    /// ```
+    /// use pkit_test::{Executor, Ground, Need, Result, orchestra};
+    ///
+    /// struct Migration;
+    ///
+    /// impl Executor for Migration {
+    ///     type Handle = ();
+    ///     fn needs(&self) -> Vec<Need> { vec![Need::first("db")] }
+    ///     fn start_on(self, _: &Ground) -> Result<()> { Ok(()) }
+    /// }
+    ///
+    /// let error = orchestra().with("migration", Migration).start().unwrap_err();
+    /// assert!(error.to_string().contains("there is no process `db`"));
+    /// ```
     #[must_use]
     pub fn first(name: impl Into<String>) -> Need {
         let name = name.into();
@@ -134,13 +170,25 @@ impl Need {
         Need { is_optional: true, ..self }
     }
 
-    /// The name of the other process.
+    /// The name of the other process: its first part where it is one of a stack in the stack.
+    ///
+    /// ```
+    /// use pkit_test::{Executor, simple};
+    /// let needs = simple("app --db {db.addr} --cache {inner.cache.port}").needs();
+    /// assert_eq!(needs.iter().map(|need| need.name()).collect::<Vec<_>>(), ["db", "inner"]);
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether it has to be ready first.
+    /// Whether it has to be ready first: `{db.addr}` and `after("db")` say so, `{&db.addr}` does not.
+    ///
+    /// ```
+    /// use pkit_test::{Executor, simple};
+    /// let needs = simple("node --join {&seed.addr}").after("registry").needs();
+    /// assert_eq!(needs.iter().map(|need| need.is_ordered()).collect::<Vec<_>>(), [false, true]);
+    /// ```
     #[must_use]
     pub fn is_ordered(&self) -> bool {
         self.is_ordered
@@ -150,94 +198,32 @@ impl Need {
 /// What a start stands on: it fills holes, knows the other processes, and says when to give up.
 ///
 /// An executor gets one for the name under which it is started.
+///
+/// ```
+/// use pkit_test::{Executor, Ground, Result, orchestra};
+///
+/// /// A file that others find at `{notes.dir}/notes`.
+/// struct Notes(&'static str);
+///
+/// impl Executor for Notes {
+///     type Handle = std::path::PathBuf;
+///     fn start_on(self, ground: &Ground) -> Result<std::path::PathBuf> {
+///         let path = ground.fill("{dir}/notes")?.into();
+///         std::fs::write(&path, self.0).expect("the directory is ours");
+///         Ok(path)
+///     }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let stack = orchestra().with("notes", Notes("hello")).start()?;
+/// let path: &std::path::PathBuf = stack.get("notes");
+/// assert_eq!(std::fs::read_to_string(path).unwrap(), "hello");
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Ground {
     name: String,
     scope: Arc<Scope>,
-}
-
-/// All processes of one stack.
-#[derive(Debug, Default)]
-pub(crate) struct Scope {
-    members: Mutex<BTreeMap<String, Member>>,
-    outer: Option<Arc<Scope>>,
-    is_cancelled: AtomicBool,
-    cores: Mutex<Vec<Arc<Core>>>,
-    /// Somebody else reports at the end; a handle by itself reports where it is dropped.
-    pub(crate) is_managed: bool,
-}
-
-#[derive(Debug, Default)]
-struct Member {
-    place: Option<Arc<Place>>,
-    core: Weak<Core>,
-    values: BTreeMap<String, String>,
-    /// Of a stack inside a stack: what its own members mean.
-    inner: Option<Arc<Scope>>,
-    is_up: bool,
-}
-
-impl Scope {
-    pub(crate) fn managed(outer: Option<&Ground>) -> Arc<Scope> {
-        let outer = outer.map(|ground| Arc::clone(&ground.scope));
-        Arc::new(Scope { is_managed: true, outer, ..Scope::default() })
-    }
-
-    /// Declares a name, so that it means something from now on.
-    pub(crate) fn declare(&self, name: &str) {
-        lock(&self.members).entry(name.to_owned()).or_default();
-    }
-
-    pub(crate) fn knows(&self, name: &str) -> bool {
-        lock(&self.members).contains_key(name) || self.outer.as_ref().is_some_and(|outer| outer.knows(name))
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = lock(&self.members).keys().cloned().collect();
-        names.extend(self.outer.iter().flat_map(|outer| outer.names()));
-        names
-    }
-
-    /// Notes what a process that is up means to others.
-    pub(crate) fn publish(&self, name: &str, core: Option<&Arc<Core>>, values: Vec<(String, String)>) {
-        let mut members = lock(&self.members);
-        let member = members.entry(name.to_owned()).or_default();
-        member.is_up = true;
-        member.values.extend(values);
-        if let Some(core) = core {
-            member.core = Arc::downgrade(core);
-            member.place.get_or_insert_with(|| Arc::clone(core.place()));
-        }
-    }
-
-    /// Everything that was started here, in order of start.
-    pub(crate) fn cores(&self) -> Vec<Arc<Core>> {
-        lock(&self.cores).clone()
-    }
-
-    /// Lets every start that is under way give up.
-    pub(crate) fn cancel(&self) {
-        self.is_cancelled.store(true, Ordering::Relaxed);
-        for core in self.cores() {
-            core.wake();
-        }
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.is_cancelled.load(Ordering::Relaxed) || self.outer.as_ref().is_some_and(|outer| outer.is_cancelled())
-    }
-
-    /// Lets all of them go: a core knows its scope, and without this neither would ever end.
-    pub(crate) fn forget_cores(&self) {
-        let cores = std::mem::take(&mut *lock(&self.cores));
-        drop(cores);
-    }
-
-    fn register(&self, core: &Arc<Core>) {
-        lock(&self.cores).push(Arc::clone(core));
-        // So that whoever stops or cancels the outer stack reaches it.
-        self.outer.iter().for_each(|outer| outer.register(core));
-    }
 }
 
 impl Ground {
@@ -251,12 +237,47 @@ impl Ground {
     }
 
     /// The name under which it is started.
+    ///
+    /// ```
+    /// use pkit_test::{Executor, Ground, Result, orchestra};
+    ///
+    /// struct Who;
+    ///
+    /// impl Executor for Who {
+    ///     type Handle = String;
+    ///     fn start_on(self, ground: &Ground) -> Result<String> { Ok(ground.name().to_owned()) }
+    /// }
+    ///
+    /// # fn main() -> Result<()> {
+    /// let stack = orchestra().with("first", Who).with("second", Who).start()?;
+    /// assert_eq!(stack.get::<String>("second"), "second");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// Whether another start of the same stack has failed, so that this one is not wanted any more.
+    ///
+    /// An executor that waits by itself asks this now and then; the start of a spec does.
+    ///
+    /// ```
+    /// use pkit_test::{Executor, Ground, Result, orchestra, simple};
+    ///
+    /// struct Patient;
+    ///
+    /// impl Executor for Patient {
+    ///     type Handle = ();
+    ///     fn start_on(self, ground: &Ground) -> Result<()> {
+    ///         while !ground.is_cancelled() { std::thread::yield_now(); }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let error = orchestra().with("patient", Patient).with("broken", simple("no-such-program")).start().unwrap_err();
+    /// assert!(error.is_not_found());
+    /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.scope.is_cancelled()
@@ -264,9 +285,26 @@ impl Ground {
 
     /// Fills the holes of a text: `{dir}` and `{port}` of this process, `{db.addr}` of another.
     ///
+    /// ```
+    /// use pkit_test::{Executor, Ground, Result, orchestra, simple};
+    ///
+    /// struct Settings;
+    ///
+    /// impl Executor for Settings {
+    ///     type Handle = String;
+    ///     fn start_on(self, ground: &Ground) -> Result<String> { ground.fill("port = {&app.port}") }
+    /// }
+    ///
+    /// # fn main() -> Result<()> {
+    /// let stack = orchestra().with("settings", Settings).with("app", simple("echo {port}").may_exit()).start()?;
+    /// assert_eq!(stack.get::<String>("settings"), &format!("port = {}", stack["app"].port()));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// When a hole means nothing here.
+    /// When a hole means nothing here: no such process, no such port, no value of that name, or an environment variable
+    /// that is not set.
     pub fn fill(&self, text: &str) -> Result<String> {
         Template::parse(text).render(&mut |hole| self.value(hole))
     }
@@ -314,13 +352,13 @@ impl Ground {
     /// What a hole means here.
     pub(crate) fn value(&self, hole: &Hole) -> Result<String> {
         if hole.name() == "env" {
-            return env_value(hole);
+            return self.env_value(hole);
         }
         if hole.is_own() {
             return self.own_value(hole);
         }
         if !self.scope.knows(hole.name()) {
-            return Err(self.unknown(hole));
+            return Err(self.unknown(&hole.text, hole.name()));
         }
         self.member_value(hole)
     }
@@ -332,13 +370,24 @@ impl Ground {
         };
         place.value(&hole.path.join(".")).unwrap_or_else(|| {
             let why = match hole.path.get(1) {
-                Some(port) if hole.name() != "env" => {
+                Some(port) if matches!(hole.name(), "port" | "addr") => {
                     format!("no port `{port}` was declared; `.port({port:?})` does it")
                 }
                 _ => "it has none".to_owned(),
             };
             Err(hole_error(&self.name, hole, &why))
         })
+    }
+
+    fn env_value(&self, hole: &Hole) -> Result<String> {
+        let name = hole.rest();
+        let why = match std::env::var(&name) {
+            Ok(value) => return Ok(value),
+            Err(_) if name.is_empty() => "it needs a name, as in {env.HOME}".to_owned(),
+            Err(std::env::VarError::NotPresent) => format!("the variable `{name}` is not set"),
+            Err(std::env::VarError::NotUnicode(_)) => format!("the value of the variable `{name}` is not UTF-8"),
+        };
+        Err(hole_error(&self.name, hole, &why))
     }
 
     /// A place with a directory and no port, for an executor that reserved nothing.
@@ -351,7 +400,7 @@ impl Ground {
     }
 
     fn member_value(&self, hole: &Hole) -> Result<String> {
-        let Some(found) = self.scope.find(&hole.path) else { return Err(self.unknown(hole)) };
+        let Some(found) = self.scope.find(&hole.path) else { return Err(self.unknown(&hole.text, hole.name())) };
         let Found { rest, value, is_up, keys } = found;
         value.unwrap_or_else(|| {
             let name = hole.name();
@@ -366,40 +415,9 @@ impl Ground {
         })
     }
 
-    pub(crate) fn unknown(&self, hole: &Hole) -> Error {
-        unknown_name(&self.name, &hole.text, hole.name(), &self.scope.names())
-    }
-}
-
-/// What is known of a member for a hole.
-struct Found {
-    rest: String,
-    value: Option<Result<String>>,
-    is_up: bool,
-    keys: Vec<String>,
-}
-
-impl Scope {
-    /// Looks here, then further out; and inside of a member that is a stack.
-    fn find(&self, path: &[String]) -> Option<Found> {
-        let members = lock(&self.members);
-        let Some(member) = members.get(&path[0]) else {
-            drop(members);
-            return self.outer.as_ref()?.find(path);
-        };
-        let inner = member.inner.as_ref().filter(|inner| path.len() > 1 && lock(&inner.members).contains_key(&path[1]));
-        if let Some(inner) = inner.cloned() {
-            drop(members);
-            return inner.find(&path[1..]);
-        }
-        let rest = path[1..].join(".");
-        let (place, is_up) = (member.place.clone(), member.is_up);
-        let keys = member.values.keys().cloned().collect();
-        let known = member.values.get(&rest).cloned().map(Ok);
-        // A directory is made when it is asked for, which is nothing to do under a lock.
-        drop(members);
-        let value = known.or_else(|| place.and_then(|place| place.value(&rest)));
-        Some(Found { rest, value, is_up, keys })
+    /// An error about a name that nobody has, and the text that says it.
+    pub(crate) fn unknown(&self, text: &str, name: &str) -> Error {
+        unknown_name(&self.name, text, name, &self.scope.names())
     }
 }
 
@@ -424,17 +442,4 @@ fn literal_hint(text: &str) -> String {
 
 fn hole_error(process: &str, hole: &Hole, why: &str) -> Error {
     Error::new(Kind::Spec, format!("`{process}` was not started: {} means nothing here", hole.text)).fact("why", why)
-}
-
-fn env_value(hole: &Hole) -> Result<String> {
-    let name = hole.rest();
-    match std::env::var(&name) {
-        Ok(value) => Ok(value),
-        Err(std::env::VarError::NotPresent) => {
-            Err(Error::new(Kind::Spec, format!("{} means nothing here: `{name}` is not set", hole.text)))
-        }
-        Err(std::env::VarError::NotUnicode(_)) => {
-            Err(Error::new(Kind::Spec, format!("{} cannot be used: `{name}` is not UTF-8", hole.text)))
-        }
-    }
 }

@@ -111,8 +111,7 @@ impl Place {
     /// The private directory, made when somebody asks for it first.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
         let guardian = self.guardian()?;
-        let short: String = self.name.chars().take(NAME_BYTES).collect();
-        let path = guardian.directory().join(format!("{short}-{}", self.number));
+        let path = self.path_below(guardian.directory());
         let mut has_directory = lock(&self.has_directory);
         if !*has_directory {
             let made = make_directory(guardian.directory(), &path, self.user.as_ref());
@@ -122,6 +121,11 @@ impl Place {
             *has_directory = true;
         }
         Ok(path)
+    }
+
+    fn path_below(&self, outer: &Path) -> PathBuf {
+        let end = (0..=NAME_BYTES.min(self.name.len())).rev().find(|end| self.name.is_char_boundary(*end)).unwrap_or(0);
+        outer.join(format!("{}-{}", &self.name[..end], self.number))
     }
 
     /// What a hole of this place means, before anything runs here: `port`, `port.peer`, `host`, `addr`, `url`, `dir`.
@@ -153,9 +157,8 @@ impl Drop for Place {
             guardian.release(*number);
         }
         if *lock(&self.has_directory) {
-            let short: String = self.name.chars().take(NAME_BYTES).collect();
             // What cannot be removed now is removed by the guardian at its end.
-            let _ = fs::remove_dir_all(guardian.directory().join(format!("{short}-{}", self.number)));
+            let _ = fs::remove_dir_all(self.path_below(guardian.directory()));
         }
     }
 }

@@ -85,5 +85,10 @@ impl Signal {
 
 /// The name of a signal by its number: `SIGTERM`, or `signal 40` where it has none.
 pub(crate) fn name(number: i32) -> String {
-    Nix::try_from(number).map_or_else(|_| format!("signal {number}"), |known| known.as_str().to_owned())
+    known_name(number).map_or_else(|| format!("signal {number}"), str::to_owned)
+}
+
+/// The name of a signal that has one.
+pub(crate) fn known_name(number: i32) -> Option<&'static str> {
+    Nix::try_from(number).ok().map(Nix::as_str)
 }

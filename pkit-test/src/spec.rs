@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::command::{Command, IntoArgs};
+use crate::command::Command;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use crate::handle::Process;
@@ -13,6 +13,9 @@ use crate::limits::{START_TIMEOUT, STOP_TIMEOUT};
 use crate::ready::{Http, Output, Ready, Tcp};
 use crate::signal::Signal;
 use crate::template::{Hole, Template};
+
+mod surroundings;
+mod life;
 
 /// What to run and when it is ready.
 ///
@@ -75,7 +78,7 @@ pub(crate) enum Expected {
     Code(i32),
 }
 
-/// Runs a command that is ready as soon as it runs.
+/// Runs a command that is ready as soon as it runs: when the kernel has executed the program.
 ///
 /// ```
 /// # fn main() -> pkit_test::Result<()> {
@@ -203,175 +206,12 @@ impl Spec {
         }
     }
 
-    /// Adds one argument, which is not split. Holes in it are filled.
-    pub fn arg(mut self, argument: impl Into<String>) -> Spec {
-        self.command = self.command.arg(argument);
-        self
-    }
-
-    /// Adds arguments: a text is split as a shell splits words, a list is taken as it is.
-    ///
-    /// ```
-    /// # fn main() -> pkit_test::Result<()> {
-    /// let echo = pkit_test::simple("echo").args("a 'b c'").args(["d e"]).start()?;
-    /// echo.wait()?;
-    /// assert_eq!(echo.stdout(), "a b c d e\n");
-    /// # Ok(()) }
-    /// ```
-    pub fn args(mut self, arguments: impl IntoArgs) -> Spec {
-        self.command = self.command.args(arguments);
-        self
-    }
-
-    /// Sets an environment variable. Holes in the value are filled.
-    ///
-    /// ```
-    /// # fn main() -> pkit_test::Result<()> {
-    /// let sh = pkit_test::simple("sh -c 'echo $LISTEN'").env("LISTEN", "{addr}").start()?;
-    /// sh.wait()?;
-    /// assert_eq!(sh.stdout(), format!("{}\n", sh.addr()));
-    /// # Ok(()) }
-    /// ```
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Spec {
-        self.env.push((name.into(), Template::parse(&value.into())));
-        self
-    }
-
-    /// Sets several environment variables.
-    pub fn envs<N: Into<String>, V: Into<String>>(self, variables: impl IntoIterator<Item = (N, V)>) -> Spec {
-        variables.into_iter().fold(self, |spec, (name, value)| spec.env(name, value))
-    }
-
-    /// Lets it inherit nothing: the environment is only what [`env`](Spec::env) sets, before or after this.
-    pub fn env_clear(mut self) -> Spec {
-        self.clears_env = true;
-        self
-    }
-
-    /// Sets its working directory. Holes are filled; a relative one is relative to that of the test.
-    ///
-    /// The default is the working directory of the test, or with [`user`](Spec::user) the process's own `{dir}`.
-    pub fn cwd(mut self, directory: impl Into<std::path::PathBuf>) -> Spec {
-        self.cwd = Some(Template::parse(&directory.into().to_string_lossy()));
-        self
-    }
-
-    /// Lets it read this text and then the end of its standard input.
-    ///
-    /// Without this its standard input is a pipe that stays open, for
-    /// [`write_stdin`](crate::Process::write_stdin); `stdin("")` is an empty one.
-    ///
-    /// ```
-    /// # fn main() -> pkit_test::Result<()> {
-    /// let sort = pkit_test::simple("sort").stdin("b\na\n").start()?;
-    /// assert!(sort.wait()?.success());
-    /// assert_eq!(sort.stdout(), "a\nb\n");
-    /// # Ok(()) }
-    /// ```
-    pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Spec {
-        self.stdin = Some(text.into());
-        self
-    }
-
-    /// Runs it as another user, with that user's groups, `HOME`, `USER` and `LOGNAME`, and `{dir}` theirs.
-    ///
-    /// Only root can do that.
-    pub fn user(mut self, name: impl Into<String>) -> Spec {
-        self.user = Some(name.into());
-        self
-    }
-
-    /// Reserves another free port, for `{port.peer}` and [`Process::port_of`](crate::Process::port_of).
-    pub fn port(mut self, name: impl Into<String>) -> Spec {
-        self.ports.push((name.into(), 0));
-        self
-    }
-
-    /// Sets the IP address of `{host}` and `{addr}`, on which probes expect it; 127.0.0.1 if nothing is said.
-    pub fn host(mut self, address: impl Into<String>) -> Spec {
-        self.host = Some(address.into());
-        self
-    }
-
-    /// Starts it only when that process of the same stack is ready.
-    ///
-    /// A hole of the other process says the same; this is for dependencies that no hole shows.
-    pub fn after(mut self, name: impl Into<String>) -> Spec {
-        self.after.push(name.into());
-        self
-    }
-
-    /// Adds a probe: with several, all of them must hold.
-    pub fn ready(mut self, probe: impl Into<Ready>) -> Spec {
-        self.ready.push(probe.into());
-        self
-    }
-
-    /// Sets how long it may take until it is ready; 30 s if nothing is said.
-    pub fn start_timeout(mut self, timeout: Duration) -> Spec {
-        self.start_timeout = timeout;
-        self
-    }
-
-    /// Sets how long it may take to end after its stop signal, before SIGKILL; 5 s if nothing is said.
-    pub fn stop_timeout(mut self, timeout: Duration) -> Spec {
-        self.stop_timeout = timeout;
-        self
-    }
-
-    /// Sets the signal that asks it to end; SIGTERM if nothing is said.
-    ///
-    /// It is the first one after a crash of the test, too.
-    pub fn stop_signal(mut self, signal: Signal) -> Spec {
-        self.stop_signal = signal;
-        self
-    }
-
-    /// Expects it to end by itself with this code: anything else, and still running at the end, is a failure.
-    ///
-    /// The end of the test waits for it as long as a stop may take.
-    pub fn expect_exit(mut self, code: i32) -> Spec {
-        self.expects = Expected::Code(code);
-        self
-    }
-
-    /// Lets it end by itself, in any way and at any time, without failing the test.
-    pub fn may_exit(mut self) -> Spec {
-        self.expects = Expected::MayExit;
-        self
-    }
-
-    /// Makes needing SIGKILL a failure of the test.
-    pub fn must_stop_gracefully(mut self) -> Spec {
-        self.must_stop_gracefully = true;
-        self
-    }
-
-    /// Believes a listener whoever owns it: for proxies and for `docker run -p`, which never own theirs.
-    pub fn any_owner(mut self) -> Spec {
-        self.any_owner = true;
-        self
-    }
-
-    /// Calls this when it became ready, each time.
-    ///
-    /// Callbacks run on one thread of ours, may call any method, and a panic in one fails the test.
-    pub fn on_start(mut self, callback: impl Fn(&Process) + Send + Sync + 'static) -> Spec {
-        self.on_start.push(Arc::new(callback));
-        self
-    }
-
-    /// Calls this when nothing of it is left, once per exit and in the order of the exits.
-    pub fn on_exit(mut self, callback: impl Fn(&Process, Exit) + Send + Sync + 'static) -> Spec {
-        self.on_exit.push(Arc::new(callback));
-        self
-    }
-
     /// The name where nobody gave one: that of the program.
     pub(crate) fn own_name(&self) -> String {
         let written = self.command.to_string();
-        let program = written.split_whitespace().next().unwrap_or("process");
-        program.trim_matches(['\'', '"']).rsplit('/').next().unwrap_or(program).to_owned()
+        let program = written.split_whitespace().next().unwrap_or_default();
+        let name = program.trim_matches(['\'', '"']).rsplit('/').next().unwrap_or_default();
+        if name.is_empty() { "process".to_owned() } else { name.to_owned() }
     }
 
     /// What the spec says, and where.

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::private::Private;
 
 /// Only catches a hang.
@@ -50,5 +51,15 @@ impl Drop for Child {
             // At once: whoever returned said that nothing is left.
             assert_eq!(self.copy.survivors(), Vec::<u32>::new(), "processes are left that run {:?}", self.path());
         }
+    }
+}
+
+/// Waits for what no descriptor tells of: the state of another process, a file.
+#[track_caller]
+pub(crate) fn wait_until(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + HANG;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it never became so");
+        wait_ms(1);
     }
 }

@@ -4,3 +4,5 @@ mod child;
 mod text;
 
 mod errors;
+mod handle;
+mod output;

@@ -41,7 +41,11 @@ struct Case {
 const CASES: [Case; 3] = [
     Case { name: "one sleep", start: |bench| Owner::of_sleeps(bench, 1), processes: 1 },
     Case { name: "10 services", start: |bench| Owner::of_sleeps(bench, 10), processes: 10 },
-    Case { name: "a service with 100 daemons", start: |bench| Owner::of_daemons(bench, DAEMONS), processes: DAEMONS + 1 },
+    Case {
+        name: "a service with 100 daemons",
+        start: |bench| Owner::of_daemons(bench, DAEMONS),
+        processes: DAEMONS + 1,
+    },
 ];
 
 #[derive(Default)]

@@ -17,7 +17,8 @@ pub(super) fn measure(bench: &Bench) -> Outcome<Vec<Table>> {
     }
     let line = Line::new("start() of `simple`", ours).minus("Command::spawn", raw);
     Ok(vec![
-        Table::new("first: the first start of a fresh process, ms").line(line.budget(Budget::Difference(DIFFERENCE_MS))),
+        Table::new("first: the first start of a fresh process, ms")
+            .line(line.budget(Budget::Difference(DIFFERENCE_MS))),
     ])
 }
 

@@ -24,7 +24,8 @@ pub(super) fn measure(bench: &Bench) -> Outcome<Vec<Table>> {
     for boot_ms in BOOTS_MS {
         let seen = Seen::by_both(bench, boot_ms)?;
         let what = format!("boot of {boot_ms} ms");
-        lag = lag.line(Line::new(&what, seen.lag_ms).minus("read of a pipe", seen.raw_lag_ms).budget(Budget::Ours(LAG_MS)));
+        lag = lag
+            .line(Line::new(&what, seen.lag_ms).minus("read of a pipe", seen.raw_lag_ms).budget(Budget::Ours(LAG_MS)));
         let line = Line::new(&what, seen.cpu_ms).minus("a start of `simple`", seen.simple_cpu_ms);
         cpu = cpu.line(line.budget(Budget::Difference(CPU_MS)));
     }

@@ -42,7 +42,8 @@ pub(super) fn measure(bench: &Bench) -> Outcome<Vec<Table>> {
         let seen = Seen::by_all(bench, boot_ms)?;
         let what = format!("boot of {boot_ms} ms");
         lag = lag.line(seen.lag_line(&what).budget(lag_budget(boot_ms)));
-        cpu = cpu.line(Line::new(&what, seen.ours.cpu_ms.clone()).minus("a start of `simple`", seen.simple_cpu_ms.clone()));
+        cpu = cpu
+            .line(Line::new(&what, seen.ours.cpu_ms.clone()).minus("a start of `simple`", seen.simple_cpu_ms.clone()));
         share = share.line(seen.share_line(&what).budget(cpu_budget(boot_ms)));
     }
     let share = share.note("ours is without the CPU of a start of `simple`, the loops are without that of their spawn");

@@ -36,7 +36,9 @@ pub(super) fn measure(bench: &Bench) -> Outcome<Vec<Table>> {
     let table = Table::new(title)
         .line(Line::new("up", ours.up).over("bare", bare.up))
         .line(Line::new("down by kill()", ours.kill).over("SIGKILL, waitpid", bare.kill))
-        .line(Line::new("up, and down by kill()", ours.both).over("bare", bare.both).budget(Budget::Ours(UP_AND_DOWN_MS)))
+        .line(
+            Line::new("up, and down by kill()", ours.both).over("bare", bare.both).budget(Budget::Ours(UP_AND_DOWN_MS)),
+        )
         .line(Line::new("down by stop()", ours.stop).over("SIGTERM, waitpid", bare.stop))
         .note("redis looks at a SIGTERM when its timer fires, ten times a second");
     Ok(vec![table])

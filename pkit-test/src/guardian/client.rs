@@ -53,6 +53,14 @@ pub(crate) fn current() -> Result<Arc<Guardian>> {
     Ok(guardian)
 }
 
+/// A handle was dropped and left its process up, so that the guardian stays.
+static HAS_KEPT: AtomicBool = AtomicBool::new(false);
+
+/// Notes that a process was left up.
+pub(crate) fn note_kept() {
+    HAS_KEPT.store(true, Ordering::Relaxed);
+}
+
 /// Notes that something failed in this process.
 pub(crate) fn note_failure() {
     HAS_FAILED.store(true, Ordering::Relaxed);
@@ -132,6 +140,12 @@ impl Guardian {
 
     pub(crate) fn is_dead(&self) -> bool {
         self.is_dead.load(Ordering::Relaxed)
+    }
+
+    /// A short text that another process, also one of the same id, does not have.
+    pub(crate) fn token(&self) -> &str {
+        let name = self.directory.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+        name.rsplit('-').next().unwrap_or_default()
     }
 
     /// The directory that ends with the guardian. It is made by whoever needs it first.
@@ -227,10 +241,10 @@ fn goodbye() {
     let Some(guardian) = lock(&CURRENT).take().filter(|guardian| guardian.is_ours()) else { return };
     let has_failed = HAS_FAILED.load(Ordering::Relaxed);
     if !guardian.is_dead() {
-        let is_kept = config().keep.applies(has_failed) && guardian.has_runs();
+        let is_kept = config().keep.applies(has_failed) && (HAS_KEPT.load(Ordering::Relaxed) || guardian.has_runs());
         let _ = guardian.send(&Order::Goodbye { failed: has_failed }.to_frame(0), None);
         if is_kept {
-            return eprint!("{}", report::kept(guardian.pid));
+            return config::say(&report::kept(guardian.pid));
         }
         if !fd::is_closed_within(&guardian.socket, GOODBYE_LIMIT) {
             // It is stopped or stuck. Its shims see its end and stop their services.

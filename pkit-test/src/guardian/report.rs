@@ -10,6 +10,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use crate::limits::{LAST_REPORT_MS, TAIL_BYTES, TAIL_LINES};
+use crate::output::LogFiles;
 use crate::output::tail::{Tail, tail};
 use crate::sys::{child::own_pid, fd};
 
@@ -44,7 +45,7 @@ pub(crate) fn kept(guardian: i32) -> String {
 
 fn section(account: &Account) -> String {
     let tail = tail(&account.log, TAIL_LINES, TAIL_BYTES).unwrap_or_default();
-    render(&account.name, &tail, &account.log.join(crate::output::LOG), "the test died; ")
+    render(&account.name, &tail, &LogFiles::at(&account.log).data(), "the test died; ")
 }
 
 /// The end of a log, for people.

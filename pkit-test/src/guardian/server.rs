@@ -56,8 +56,17 @@ struct Guardian {
     ports: HashMap<u16, OwnedFd>,
     file_limit: Option<FileLimit>,
     phase: Phase,
+    /// A shim that has nothing to run yet.
+    spare: Option<Spare>,
+    wants_spare: bool,
     /// Set while orphans of a killed shim may be around.
     is_sweeping: bool,
+}
+
+/// A shim before its first order.
+struct Spare {
+    pid: i32,
+    socket: UnixStream,
 }
 
 enum Phase {
@@ -108,6 +117,8 @@ impl Guardian {
             ports: HashMap::new(),
             file_limit,
             phase: Phase::Serving,
+            spare: None,
+            wants_spare: false,
             is_sweeping: false,
         })
     }
@@ -134,6 +145,10 @@ impl Guardian {
 
     fn clear(&mut self) {
         self.ports.clear();
+        if let Some(spare) = self.spare.take() {
+            child::kill_child(spare.pid);
+            child::wait_for(spare.pid);
+        }
         if let Some(hello) = &self.hello {
             // Missing already, or not ours to remove: there is nobody left to be told.
             let _ = std::fs::remove_dir_all(&hello.directory);
@@ -152,6 +167,7 @@ impl Guardian {
             self.read_shim(id);
         }
         self.flush();
+        self.fork_spare();
         if wait::is_asked_to_end() {
             self.end(true);
         }
@@ -225,7 +241,7 @@ impl Guardian {
                 }
             }
             Some(Order::Release(port)) => drop(self.ports.remove(&port)),
-            Some(Order::Spawn(launch)) => self.spawn(frame.id, *launch),
+            Some(Order::Spawn(launch)) => self.spawn(&frame, &launch),
             Some(Order::Goodbye { failed }) => self.goodbye(failed),
             _ => {}
         }
@@ -272,40 +288,47 @@ impl Guardian {
 
     // Shims.
 
-    fn spawn(&mut self, id: u32, launch: Launch) {
-        let account = Account { name: launch.name.clone(), log: launch.log.clone() };
-        let stop = launch.stop;
-        match self.fork_shim(id, launch) {
-            Ok((pid, socket)) => {
-                let shim = Shim {
+    fn spawn(&mut self, frame: &Frame, launch: &Launch) {
+        let born = self.spare.take().map_or_else(|| self.fork_shim(), Ok);
+        match born {
+            Ok(Spare { pid, socket }) => {
+                let mut shim = Shim {
                     pid,
                     socket,
                     inbox: Inbox::default(),
                     outbox: Outbox::default(),
-                    account,
-                    stop,
+                    account: Account { name: launch.name.clone(), log: launch.log.clone() },
+                    stop: launch.stop,
                     has_said_all: false,
                     is_reaped: false,
                     is_closed: false,
                 };
-                self.shims.insert(id, shim);
+                shim.outbox.push(frame);
+                self.shims.insert(frame.id, shim);
             }
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(0);
-                self.outbox.push(&Event::Refused { step: child::Step::Fork, errno }.to_frame(id));
+                self.outbox.push(&Event::Refused { step: child::Step::Fork, errno }.to_frame(frame.id));
             }
         }
     }
 
-    fn fork_shim(&self, id: u32, launch: Launch) -> io::Result<(i32, UnixStream)> {
+    /// Forks the next shim while the test is busy with the last one: a good part of a start is done before it is asked
+    /// for. Where there is no room for one now, the next start says so.
+    fn fork_spare(&mut self) {
+        if self.wants_spare && self.spare.is_none() && matches!(self.phase, Phase::Serving) {
+            self.spare = self.fork_shim().ok();
+        }
+        self.wants_spare = false;
+    }
+
+    fn fork_shim(&self) -> io::Result<Spare> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         theirs.set_nonblocking(true)?;
         match child::fork()? {
-            Side::Parent { child } => Ok((child, ours)),
+            Side::Parent { child: pid } => Ok(Spare { pid, socket: ours }),
             Side::Child => become_shim(Birth {
-                id,
-                launch,
                 socket: theirs,
                 file_limit: self.file_limit,
                 crash_ms: self.hello.as_ref().map_or(0, |hello| hello.crash_ms),
@@ -326,7 +349,9 @@ impl Guardian {
             }
         }
         while let Ok(Some(frame)) = shim.inbox.take() {
-            shim.has_said_all |= matches!(Event::from_frame(&frame), Some(Event::Gone { .. } | Event::Refused { .. }));
+            let event = Event::from_frame(&frame);
+            shim.has_said_all |= matches!(event, Some(Event::Gone { .. } | Event::Refused { .. }));
+            self.wants_spare |= matches!(event, Some(Event::Started { .. }));
             if self.owner.is_some() {
                 self.outbox.push(&frame);
             }
@@ -338,6 +363,7 @@ impl Guardian {
 
     fn reap(&mut self) {
         while let Reaped::Ended(pid, _) = child::reap() {
+            self.spare.take_if(|spare| spare.pid == pid);
             let found = self.shims.iter_mut().find(|(_, shim)| shim.pid == pid);
             if let Some((id, shim)) = found {
                 shim.is_reaped = true;
@@ -363,7 +389,8 @@ impl Guardian {
 
     /// Kills what a shim left that was itself killed: it came to us, the next subreaper.
     fn sweep(&mut self) {
-        let shims: Vec<i32> = self.shims.values().map(|shim| shim.pid).collect();
+        let spare = self.spare.iter().map(|spare| spare.pid);
+        let shims: Vec<i32> = self.shims.values().map(|shim| shim.pid).chain(spare).collect();
         let orphans = child::own_children().into_iter().filter(|pid| !shims.contains(pid));
         let mut any = false;
         for orphan in orphans {

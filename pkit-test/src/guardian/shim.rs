@@ -6,13 +6,12 @@
 //! services in their order.
 //!
 //! ```text
-//!            program runs     leader ends 0      leader ends otherwise   no child left
-//! Starting   -> Running       -> Running         -> Running              refused, or gone
-//! Running    (impossible)     a daemonizer: on   stop the rest           -> gone
+//!            leader ends 0       leader ends otherwise   no child left
+//! Running    a daemonizer: on    stop the rest           -> gone
 //! ```
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
@@ -21,9 +20,9 @@ use super::stopping::Stopping;
 use super::wire::{Got, Inbox, Outbox};
 use crate::exit::Exit;
 use crate::output::record::Recorder;
-use crate::sys::child::{self, Reaped, Side, Step};
+use crate::sys::child::{self, Reaped, Step};
 use crate::sys::wait::{self, For};
-use crate::sys::{fd, pipe, platform};
+use crate::sys::{fd, platform};
 
 mod input;
 mod tree;
@@ -34,11 +33,9 @@ use input::Input;
 /// more than its pipes can hold.
 const PORTIONS: usize = 64;
 
-/// What a shim is told at its fork.
+/// What a shim is told at its fork. What it is to run comes as its first order: it may be forked ahead of time.
 #[derive(Debug)]
 pub(crate) struct Birth {
-    pub(crate) id: u32,
-    pub(crate) launch: Launch,
     pub(crate) socket: UnixStream,
     pub(crate) file_limit: Option<child::FileLimit>,
     pub(crate) crash_ms: u64,
@@ -46,18 +43,41 @@ pub(crate) struct Birth {
 
 /// The child's side of the guardian's fork. Never returns into the guardian's code.
 pub(crate) fn main(birth: Birth) -> ! {
-    let id = birth.id;
-    match Shim::begin(birth) {
-        Ok(mut shim) => shim.run(),
-        Err((socket, error)) => {
-            let errno = error.raw_os_error().unwrap_or(0);
-            let mut outbox = Outbox::default();
-            outbox.push(&Event::Refused { step: Step::Prepare, errno }.to_frame(id));
-            // Whoever does not get this sees the end of the socket.
-            let _ = outbox.flush(&socket);
+    let mut inbox = Inbox::default();
+    if let Some((id, launch)) = first_order(&birth.socket, &mut inbox) {
+        match start(&launch, birth.file_limit) {
+            Ok(started) => Shim::new(id, &launch, birth, inbox, started).run(),
+            Err((step, error)) => refuse(id, &birth.socket, step, &error),
         }
     }
     child::exit_now(0)
+}
+
+/// Waits for something to run; `None` when the guardian goes before there is.
+fn first_order(socket: &UnixStream, inbox: &mut Inbox) -> Option<(u32, Launch)> {
+    platform::become_subreaper().ok()?;
+    loop {
+        if let Some(frame) = inbox.take().ok()? {
+            let Some(Order::Spawn(launch)) = Order::from_frame(&frame) else { return None };
+            return Some((frame.id, *launch));
+        }
+        match inbox.fill(socket).ok()? {
+            Got::Some => {}
+            Got::End => return None,
+            Got::Nothing => drop(wait::wait(&[(socket.as_fd(), For::Reading)], None).ok()?),
+        }
+        if wait::is_asked_to_end() {
+            return None;
+        }
+    }
+}
+
+fn refuse(id: u32, socket: &UnixStream, step: Step, error: &io::Error) {
+    let errno = error.raw_os_error().unwrap_or(0);
+    let mut outbox = Outbox::default();
+    outbox.push(&Event::Refused { step, errno }.to_frame(id));
+    // Whoever does not get this sees the end of the socket.
+    let _ = outbox.flush(socket);
 }
 
 struct Shim {
@@ -70,9 +90,6 @@ struct Shim {
     /// The service itself, until it is reaped, and how it ended.
     leader: Option<i32>,
     exit: Option<Exit>,
-    /// Until the program runs: the pipe on which the child says why it does not.
-    trouble: Option<(OwnedFd, Vec<u8>)>,
-    refused: Option<Event>,
     recorder: Recorder,
     input: Input,
     watch: Option<u64>,
@@ -82,41 +99,39 @@ struct Shim {
 }
 
 impl Shim {
-    fn begin(birth: Birth) -> Result<Shim, (UnixStream, io::Error)> {
-        let Birth { id, launch, socket, file_limit, crash_ms } = birth;
-        match start(&launch, file_limit) {
-            Ok(started) => Ok(Shim {
-                id,
-                socket,
-                inbox: Inbox::default(),
-                outbox: Outbox::default(),
-                plan: launch.stop,
-                crash_ms,
-                leader: Some(started.pid),
-                exit: None,
-                trouble: Some((started.trouble, Vec::new())),
-                refused: None,
-                recorder: started.recorder,
-                input: started.input,
-                watch: None,
-                stopping: Stopping::new(),
-                is_empty: false,
-                is_alone: false,
-            }),
-            Err(error) => Err((socket, error)),
+    fn new(id: u32, launch: &Launch, birth: Birth, inbox: Inbox, started: Started) -> Shim {
+        Shim {
+            id,
+            socket: birth.socket,
+            inbox,
+            outbox: Outbox::default(),
+            plan: launch.stop,
+            crash_ms: birth.crash_ms,
+            leader: Some(started.pid),
+            exit: None,
+            recorder: started.recorder,
+            input: started.input,
+            watch: None,
+            stopping: Stopping::new(),
+            is_empty: false,
+            is_alone: false,
         }
     }
 
     fn run(&mut self) {
+        self.say(&Event::Started { pid: self.leader.unwrap_or(0), shim: child::own_pid() });
+        self.speak();
+        self.recorder.make_files();
         loop {
             self.reap();
             let now = Instant::now();
             if self.stopping.is_under_way() && !self.is_empty {
                 self.stop_more(now);
             }
-            if self.is_empty && self.trouble.is_none() {
+            if self.is_empty {
                 return self.finish();
             }
+            self.speak();
             let Ok(()) = self.wait(self.stopping.next_look(now)) else { return };
         }
     }
@@ -149,11 +164,8 @@ impl Shim {
     fn leader_ended(&mut self, exit: Exit) {
         self.leader = None;
         self.exit = Some(exit);
-        self.read_trouble();
-        if self.refused.is_none() {
-            self.recorder_catches_up();
-            self.say(&Event::Exited(exit));
-        }
+        self.recorder_catches_up();
+        self.say(&Event::Exited(exit));
         // A leader that ends well and leaves descendants is a daemonizer; one that fails leaves a ruin.
         if !exit.success() && !self.stopping.is_under_way() {
             self.stopping.order(StopPlan { then_kill: true, ..self.plan }, Instant::now());
@@ -173,14 +185,12 @@ impl Shim {
     fn finish(&mut self) {
         self.recorder_catches_up();
         let killed = self.stopping.had_to_kill();
-        let last = match (self.refused.take(), self.exit) {
-            (Some(refused), _) => refused,
-            (None, Some(exit)) => Event::Gone { exit, killed },
-            (None, None) => Event::Lost,
-        };
+        // Nothing is left, so the leader was reaped.
+        let last = self.exit.map_or(Event::Lost, |exit| Event::Gone { exit, killed });
         self.say(&last);
         while !self.outbox.is_empty() && !self.is_alone {
-            if wait::wait(&[(self.socket.as_fd(), For::Writing)], None).is_err() || self.flush().is_err() {
+            self.speak();
+            if !self.outbox.is_empty() && wait::wait(&[(self.socket.as_fd(), For::Writing)], None).is_err() {
                 return;
             }
         }
@@ -192,39 +202,17 @@ impl Shim {
         if !self.is_alone {
             fds.push((self.socket.as_fd(), speak));
         }
-        if let Some((trouble, _)) = &self.trouble {
-            fds.push((trouble.as_fd(), For::Reading));
-        }
         fds.extend(self.recorder.open_pipes().map(|pipe| (pipe, For::Reading)));
         fds.extend(self.input.waiting().map(|pipe| (pipe, For::Writing)));
         wait::wait(&fds, deadline)?;
-        self.read_trouble();
         self.recorder_moves();
-        self.input.flush();
+        let answers = self.input.flush();
+        self.answer_all(answers);
         self.listen();
         if wait::is_asked_to_end() {
             self.stop_alone();
         }
         Ok(())
-    }
-
-    /// Reads why the program does not run, or learns from the end of the pipe that it does.
-    fn read_trouble(&mut self) {
-        let Some((trouble, bytes)) = &mut self.trouble else { return };
-        let mut buffer = [0; 16];
-        match nix::unistd::read(&*trouble, &mut buffer) {
-            Ok(0) => {
-                let refused = child::read_trouble(bytes).map(|(step, errno)| Event::Refused { step, errno });
-                self.trouble = None;
-                match (refused, self.leader.or(self.exit.map(|_| 0))) {
-                    (Some(refused), _) => self.refused = Some(refused),
-                    (None, pid) => self.say(&Event::Started { pid: pid.unwrap_or(0), shim: child::own_pid() }),
-                }
-            }
-            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
-            // Nothing yet.
-            Err(_) => {}
-        }
     }
 
     fn recorder_moves(&mut self) {
@@ -250,18 +238,17 @@ impl Shim {
         }
     }
 
+    /// What is said at one time goes in one piece: each wakes the guardian and the test.
     fn say(&mut self, event: &Event) {
-        if self.is_alone {
-            return;
-        }
-        self.outbox.push(&event.to_frame(self.id));
-        if self.flush().is_err() {
-            self.stop_alone();
+        if !self.is_alone {
+            self.outbox.push(&event.to_frame(self.id));
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.outbox.flush(&self.socket)
+    fn speak(&mut self) {
+        if !self.is_alone && self.outbox.flush(&self.socket).is_err() {
+            self.stop_alone();
+        }
     }
 
     fn listen(&mut self) {
@@ -279,9 +266,6 @@ impl Shim {
             if let Some(order) = Order::from_frame(&frame) {
                 self.obey(order);
             }
-        }
-        if self.flush().is_err() {
-            self.stop_alone();
         }
     }
 
@@ -301,8 +285,8 @@ impl Shim {
             Order::Resume { token } => self.answer(token, tree::resume()),
             Order::Stop(plan) => self.stopping.order(plan, Instant::now()),
             Order::Write { token, bytes } => {
-                let taken = self.input.take(&bytes);
-                self.answer(token, taken);
+                let answers = self.input.take(token, bytes);
+                self.answer_all(answers);
             }
             Order::CloseInput { token } => {
                 self.input.close();
@@ -321,6 +305,10 @@ impl Shim {
         }
     }
 
+    fn answer_all(&mut self, answers: Vec<input::Answer>) {
+        answers.into_iter().for_each(|(token, result)| self.answer(token, result));
+    }
+
     fn answer(&mut self, token: u64, result: io::Result<()>) {
         let errno = result.err().map_or(0, |error| error.raw_os_error().unwrap_or(libc_eio()));
         let pid = self.leader.or_else(|| child::own_children().first().copied()).unwrap_or(0);
@@ -334,13 +322,19 @@ fn libc_eio() -> i32 {
 
 struct Started {
     pid: i32,
-    trouble: OwnedFd,
     recorder: Recorder,
     input: Input,
 }
 
-fn start(launch: &Launch, file_limit: Option<child::FileLimit>) -> io::Result<Started> {
-    platform::become_subreaper()?;
+fn start(launch: &Launch, file_limit: Option<child::FileLimit>) -> Result<Started, (Step, io::Error)> {
+    let (image, stdio, recorder, input) = prepare(launch, file_limit).map_err(|error| (Step::Prepare, error))?;
+    let pid = child::spawn(&image, &stdio)?;
+    Ok(Started { pid, recorder, input })
+}
+
+type Prepared = (child::Image, child::Stdio, Recorder, Input);
+
+fn prepare(launch: &Launch, file_limit: Option<child::FileLimit>) -> io::Result<Prepared> {
     let image = image(launch, file_limit)?;
     let (recorder, output, error) = Recorder::create(&launch.log, launch.log_bytes)?;
     let (input, input_end) = Input::create(&launch.input, launch.input_ends)?;
@@ -350,14 +344,7 @@ fn start(launch: &Launch, file_limit: Option<child::FileLimit>) -> io::Result<St
             fd::give(end, user)?;
         }
     }
-    let (trouble, trouble_end) = pipe::pipe()?;
-    fd::set_nonblocking(trouble.as_fd())?;
-    let stdio = child::Stdio { input: input_end, output, error };
-    let parent = child::own_pid();
-    match child::fork()? {
-        Side::Child => child::become_program(&image, &stdio, &trouble_end, parent),
-        Side::Parent { child: pid } => Ok(Started { pid, trouble, recorder, input }),
-    }
+    Ok((image, child::Stdio { input: input_end, output, error }, recorder, input))
 }
 
 fn image(launch: &Launch, file_limit: Option<child::FileLimit>) -> io::Result<child::Image> {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
-use crate::config::{Show, config, deadline_in, log, scaled};
+use crate::config::{Show, config, deadline_in, log, say, scaled};
 use crate::error::{Error, Kind, Result};
 use crate::guardian::client;
 use crate::guardian::protocol::StopPlan;
+use crate::guardian::report::render;
 use crate::guardian::run::{Phase, Run};
 use crate::limits::{CALLBACK_LIMIT, KILL_LIMIT, LAST_WORDS_LINES, SHIM_MARGIN, TAIL_BYTES, TAIL_LINES};
+use crate::output::LogFiles;
 use crate::output::tail::{last_words, tail};
 use crate::signal::Signal;
 use crate::spec::Expected;
@@ -38,7 +40,8 @@ impl Core {
     fn end(&self, plan: StopPlan) -> Result<()> {
         let Some(run) = self.run() else { return Ok(()) };
         self.run_or_error("stop it")?;
-        if !run.phase().is_over() {
+        let was_over = run.phase().is_over();
+        if !was_over {
             log(|| format!("stop {} with signal {}", self.place().name, plan.signal));
             run.stop(plan);
             self.wait_end(&run, plan)?;
@@ -46,6 +49,8 @@ impl Core {
         self.callbacks_done()?;
         match run.phase() {
             lost @ Phase::Lost { .. } => Err(self.ended_error("stop it", lost)),
+            // Whoever asks again for the end of what is gone hears nothing.
+            _ if was_over => Ok(()),
             _ => self.had_to_kill(&run, plan).map_or(Ok(()), Err),
         }
     }
@@ -138,9 +143,11 @@ impl Core {
 
     pub(crate) fn keep(self: &Arc<Core>) {
         self.place().keep();
+        client::note_kept();
         let address = self.place().address("").map(|address| format!(" at {address}")).unwrap_or_default();
         let pid = self.run().and_then(|run| run.look(|state| state.pid)).unwrap_or(0);
-        eprintln!("--- `{}` stays up{address}, pid {pid}, output in {}", self.place().name, self.log_path().display());
+        let (name, log) = (&self.place().name, self.log_path());
+        say(&format!("--- `{name}` stays up{address}, pid {pid}, output in {}\n", log.display()));
     }
 
     /// Shows the end of its output, in the words of the thread that asks: a test's own thread is captured.
@@ -154,7 +161,7 @@ impl Core {
             _ => String::new(),
         };
         let tail = tail(run.log(), TAIL_LINES, TAIL_BYTES).unwrap_or_default();
-        eprint!("{}", crate::guardian::report::render(&self.place().name, &tail, &self.log_path(), &why));
+        say(&render(&self.place().name, &tail, &self.log_path(), &why));
     }
 
     /// Removes the logs of a test that passed.
@@ -163,8 +170,7 @@ impl Core {
             return;
         }
         for log in self.life(|life| std::mem::take(&mut life.logs)) {
-            // A log that cannot be removed is only litter.
-            let _ = std::fs::remove_dir_all(log);
+            LogFiles::at(&log).remove();
         }
     }
 
@@ -218,9 +224,14 @@ impl Core {
         let mut outcome = Outcome::default();
         outcome.failures.extend(self.callbacks_done().err());
         outcome.failures.extend(self.life(|life| std::mem::take(&mut life.troubles)));
-        let was_killed = self.run().is_some_and(|run| run.look(|state| state.was_killed && state.is_asked_to_end));
-        if was_killed && !self.spec().must_stop_gracefully {
-            let plan = self.spec().stop_plan();
+        let run = self.run().filter(|run| run.look(|state| state.was_killed && state.is_asked_to_end));
+        let plan = self.spec().stop_plan();
+        let had_to_kill = run.as_ref().and_then(|run| self.had_to_kill(run, plan));
+        if let Some(error) = had_to_kill {
+            // Also where the test has stopped it and did not look what became of that; but once.
+            let is_said = outcome.failures.iter().any(|failure| failure.kind() == Kind::HadToKill);
+            outcome.failures.extend((!is_said).then_some(error));
+        } else if run.is_some() {
             let signal = crate::signal::name(plan.signal);
             outcome.notes.push(format!(
                 "`{}` had to be killed {} after {signal}",

@@ -27,11 +27,11 @@ pub use stack::Stack;
 /// use pkit_test::{orchestra, simple, tcp};
 /// # fn main() -> pkit_test::Result<()> {
 /// let stack = orchestra()
-///     .with("client", simple("sh -c 'echo {server.addr}; sleep 60'"))
+///     .with("client", simple("sh -c 'echo {server.addr}'").may_exit())
 ///     .with("server", tcp("python3 -m http.server --bind {host} {port}", 0))
 ///     .start()?;
-/// let client = &stack["client"];
-/// client.wait_for_output(r"^127\.0\.0\.1:\d+$", std::time::Duration::from_secs(10))?;
+/// stack["client"].wait()?;
+/// assert_eq!(stack["client"].stdout(), format!("{}\n", stack["server"].addr()));
 /// # Ok(()) }
 /// ```
 #[must_use = "an orchestra does nothing until it is started"]
@@ -45,7 +45,10 @@ pub struct Orchestra {
 /// An orchestra without members yet, for executors of different types.
 ///
 /// ```
-/// assert!(pkit_test::orchestra().start().is_ok());
+/// # fn main() -> pkit_test::Result<()> {
+/// let stack = pkit_test::orchestra().with("sleeper", pkit_test::simple("sleep 60")).start()?;
+/// assert!(stack["sleeper"].is_alive());
+/// # Ok(()) }
 /// ```
 pub fn orchestra() -> Orchestra {
     Orchestra::default()
@@ -83,13 +86,37 @@ impl<N: Into<String>, E: Executor + 'static> FromIterator<(N, E)> for Orchestra 
 }
 
 impl Orchestra {
-    /// Adds a member.
+    /// Adds a member under a name: letters, digits and `_`, and not one that means something else in a hole (`port`,
+    /// `host`, `addr`, `dir`, `env`, `index`, `slot`, `peers`, `link`).
+    ///
+    /// A member may be a stack itself. Those outside of it name its members through it, and its members name those
+    /// outside as they are.
+    ///
+    /// ```
+    /// use pkit_test::{Stack, orchestra, simple};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let inner = orchestra().with("db", simple("sleep 60 {port}"));
+    /// let app = simple("echo {storage.db.port}").may_exit();
+    /// let stack = orchestra().with("storage", inner).with("app", app).start()?;
+    /// stack["app"].wait()?;
+    /// let db_port = stack.get::<Stack>("storage")["db"].port();
+    /// assert_eq!(stack["app"].stdout(), format!("{db_port}\n"));
+    /// # Ok(()) }
+    /// ```
     pub fn with<E: Executor + 'static>(mut self, name: impl Into<String>, executor: E) -> Orchestra {
         self.members.push(Box::new(Member::new(name.into(), executor)));
         self
     }
 
     /// Starts all of them, and returns when all are ready.
+    ///
+    /// ```
+    /// use pkit_test::{orchestrate, simple};
+    /// let (hen, egg) = (simple("sleep {egg.port}"), simple("sleep {hen.port}"));
+    /// let error = orchestrate([("hen", hen), ("egg", egg)]).start().unwrap_err();
+    /// assert!(error.is_spec());
+    /// assert!(error.to_string().starts_with("these processes wait for each other: `hen` needs `egg` needs `hen`"));
+    /// ```
     ///
     /// # Errors
     ///

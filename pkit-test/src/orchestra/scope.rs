@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::engine::{newest_first, stop_all};
 use super::{Orchestra, Stack};
-use crate::config::config;
+use crate::config::{config, say};
 use crate::error::{Error, Result};
 use crate::ground::Scope;
 use crate::guardian::client;
@@ -44,12 +44,17 @@ pub fn orchestrated<R>(members: impl Into<Orchestra>, body: impl FnOnce(&Stack) 
     match (result, verdict) {
         // What the body said is more important than what became of the processes.
         (Err(panic), verdict) => {
-            verdict.iter().for_each(|error| eprintln!("{error}"));
+            verdict.iter().for_each(say_error);
             resume_unwind(panic)
         }
         (Ok(_), Some(error)) => Err(error),
         (Ok(value), None) => Ok(value),
     }
+}
+
+/// Says what went wrong where it cannot be what the test fails with.
+pub(super) fn say_error(error: &Error) {
+    say(&format!("{error}\n"));
 }
 
 /// Stops everything and says what went wrong.
@@ -68,7 +73,7 @@ pub(super) fn end(scope: &Scope, has_failed: bool) -> Option<Error> {
     let failure = Error::all(failures.into_iter().flatten());
     if has_failed || failure.is_some() {
         client::note_failure();
-        notes.iter().flatten().for_each(|note| eprintln!("--- {note}"));
+        notes.iter().flatten().for_each(|note| say(&format!("--- {note}\n")));
     }
     failure
 }

@@ -37,7 +37,17 @@ impl Stack {
         Stack { scope, handles, is_inner }
     }
 
-    /// The handle under a name.
+    /// The handle under a name, whatever its type: a [`Process`] of a spec, a [`Stack`] of an orchestra.
+    ///
+    /// ```
+    /// use pkit_test::{Process, Stack, orchestra, simple};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let inner = orchestra().with("db", simple("sleep 60"));
+    /// let stack = orchestra().with("storage", inner).with("app", simple("sleep 60")).start()?;
+    /// let app: &Process = stack.get("app");
+    /// assert!(app.is_alive() && stack.get::<Stack>("storage")["db"].is_alive());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Panics
     ///
@@ -54,11 +64,30 @@ impl Stack {
     }
 
     /// The names, in the order in which they were given.
+    ///
+    /// ```
+    /// use pkit_test::{orchestrate, simple};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let stack = orchestrate([("b", simple("echo {a.port}").may_exit()), ("a", simple("sleep 60 {port}"))]).start()?;
+    /// assert_eq!(stack.names().collect::<Vec<_>>(), ["b", "a"]);
+    /// # Ok(()) }
+    /// ```
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.handles.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Stops all of it, in reverse order of start.
+    /// Stops all of it, in reverse order of start. The handles stay: each process can be started again.
+    ///
+    /// ```
+    /// use pkit_test::{orchestrate, simple};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let stack = orchestrate([("one", simple("sleep 60")), ("two", simple("sleep 60"))]).start()?;
+    /// stack.stop()?;
+    /// assert!(!stack["one"].is_alive() && !stack["two"].is_alive());
+    /// stack["two"].start()?;
+    /// assert!(stack["two"].is_alive());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use super::engine::Handles;
-use super::scope::{clear, end};
+use super::scope::{clear, end, say_error};
 use super::{Orchestra, Stack};
-use crate::config::{config, log};
+use crate::config::{config, log, say};
 use crate::error::{Error, Result};
 use crate::ground::{Executor, Scope};
 use crate::guardian::client;
@@ -76,7 +76,7 @@ impl Stage {
     pub fn run_should_panic(self, body: impl FnOnce(&mut Up)) {
         let (scope, mut up) = match self.start() {
             Ok(up) => up,
-            Err(error) => return eprintln!("{error}"),
+            Err(error) => return say_error(&error),
         };
         let result = catch_unwind(AssertUnwindSafe(|| body(&mut up)));
         let has_failed = result.is_err();
@@ -84,7 +84,7 @@ impl Stage {
         match (result, verdict) {
             // Whatever the panic was about: with a process that broke it proves nothing.
             (Err(panic), None) => resume_unwind(panic),
-            (_, verdict) => verdict.iter().for_each(|error| eprintln!("{error}")),
+            (_, verdict) => verdict.iter().for_each(say_error),
         }
     }
 
@@ -113,13 +113,13 @@ impl Stage {
     {
         let (scope, mut up) = match off_thread(move || self.start_sendable()).await {
             Ok((scope, handles)) => (scope, Up::new(handles)),
-            Err(error) => return eprintln!("{error}"),
+            Err(error) => return say_error(&error),
         };
         let result = Caught { future: Box::pin(body(&mut up)) }.await;
         let verdict = finish_off_thread(scope, up, result.is_err()).await;
         match (result, verdict) {
             (Err(panic), None) => resume_unwind(panic),
-            (_, verdict) => verdict.iter().for_each(|error| eprintln!("{error}")),
+            (_, verdict) => verdict.iter().for_each(say_error),
         }
     }
 
@@ -128,7 +128,7 @@ impl Stage {
     }
 
     fn start_sendable(self) -> Result<(Arc<Scope>, Handles)> {
-        config().mistakes.iter().for_each(|mistake| eprintln!("pkit-test: {mistake}"));
+        config().mistakes.iter().for_each(|mistake| say(&format!("pkit-test: {mistake}\n")));
         log(|| format!("{}: start {} processes", self.name, self.count));
         let started = self.orchestra.start();
         if started.is_err() {
@@ -175,11 +175,11 @@ fn finish(scope: &Arc<Scope>, up: Up, has_failed: bool) -> Option<Error> {
 fn conclude<R>(result: Result<R, Panic>, verdict: Option<Error>, has_failed: bool) -> Result<R> {
     match (result, verdict) {
         (Err(panic), verdict) => {
-            verdict.iter().for_each(|error| eprintln!("{error}"));
+            verdict.iter().for_each(say_error);
             resume_unwind(panic)
         }
         (Ok(value), Some(error)) if has_failed => {
-            eprintln!("{error}");
+            say_error(&error);
             Ok(value)
         }
         (Ok(_), Some(error)) => Err(error),

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::{ENTRY_BYTES, INDEX, LOG, OLD_INDEX, OLD_LOG, Stream, Stretch};
+use super::{ENTRY_BYTES, LogFiles, Stream, Stretch};
 
 /// How much is read at a time.
 const PIECE_BYTES: u64 = 1024 * 1024;
@@ -25,7 +25,7 @@ pub(crate) struct Piece {
 /// A place in a log that moves on as it is read.
 #[derive(Debug, Clone)]
 pub(crate) struct Follower {
-    dir: PathBuf,
+    log: PathBuf,
     offset: u64,
     /// The entry of which index the next byte belongs to, so that a long index is not read again and again.
     hint: Hint,
@@ -38,20 +38,20 @@ struct Hint {
 }
 
 impl Follower {
-    /// Follows the log in `dir` from a byte of the run on.
-    pub(crate) fn new(dir: &Path, offset: u64) -> Follower {
-        Follower { dir: dir.to_owned(), offset, hint: Hint::default() }
+    /// Follows a log from a byte of the run on.
+    pub(crate) fn new(log: &Path, offset: u64) -> Follower {
+        Follower { log: log.to_owned(), offset, hint: Hint::default() }
     }
 
-    /// Follows the log in `dir` from at most `bytes` bytes before its end.
-    pub(crate) fn near_end(dir: &Path, bytes: u64) -> Follower {
-        let end = Part::open(dir, LOG, INDEX).ok().flatten().and_then(|part| part.end().ok());
-        Follower::new(dir, end.unwrap_or(0).saturating_sub(bytes))
+    /// Follows a log from at most `bytes` bytes before its end.
+    pub(crate) fn near_end(log: &Path, bytes: u64) -> Follower {
+        let end = Part::newer(log).ok().flatten().and_then(|part| part.end().ok());
+        Follower::new(log, end.unwrap_or(0).saturating_sub(bytes))
     }
 
     /// The next pieces, in the order of arrival; empty when there is nothing new. What was thrown away is skipped.
     pub(crate) fn next(&mut self) -> io::Result<Vec<Piece>> {
-        let Some(part) = Part::holding(&self.dir, self.offset)? else { return Ok(Vec::new()) };
+        let Some(part) = Part::holding(&self.log, self.offset)? else { return Ok(Vec::new()) };
         self.offset = self.offset.max(part.base);
         if self.hint.base != part.base {
             self.hint = Hint { base: part.base, entry: 0 };
@@ -85,13 +85,13 @@ struct Part {
 
 impl Part {
     /// The part that holds a byte: the newer one, unless the byte is older and still there.
-    fn holding(dir: &Path, offset: u64) -> io::Result<Option<Part>> {
+    fn holding(log: &Path, offset: u64) -> io::Result<Option<Part>> {
         for _ in 0..TRIES {
-            let new = Part::open(dir, LOG, INDEX)?;
+            let new = Part::newer(log)?;
             if new.as_ref().is_some_and(|part| part.base <= offset) {
                 return Ok(new);
             }
-            let old = Part::open(dir, OLD_LOG, OLD_INDEX)?;
+            let old = Part::older(log)?;
             // Read in this order the two can be a generation apart; then the older one ends too early.
             match (old, new) {
                 (Some(old), Some(new)) if old.end()? > offset && old.end()? == new.base => return Ok(Some(old)),
@@ -103,18 +103,28 @@ impl Part {
         Ok(None)
     }
 
-    fn open(dir: &Path, log: &str, index: &str) -> io::Result<Option<Part>> {
+    fn newer(log: &Path) -> io::Result<Option<Part>> {
+        let files = LogFiles::at(log);
+        Part::open(&files.data(), &files.index())
+    }
+
+    fn older(log: &Path) -> io::Result<Option<Part>> {
+        let files = LogFiles::at(log);
+        Part::open(&files.old_data(), &files.old_index())
+    }
+
+    fn open(data: &Path, index: &Path) -> io::Result<Option<Part>> {
         for _ in 0..TRIES {
-            let Some(first) = open(&dir.join(index))? else { return Ok(None) };
-            let Some(data) = open(&dir.join(log))? else { return Ok(None) };
+            let Some(first) = open(index)? else { return Ok(None) };
+            let Some(opened) = open(data)? else { return Ok(None) };
             // The same index before and after: then the log between them is its own.
-            let Some(again) = open(&dir.join(index))? else { continue };
+            let Some(again) = open(index)? else { continue };
             if first.metadata()?.ino() != again.metadata()?.ino() {
                 continue;
             }
             let mut base = [0; 8];
             if first.read_at(&mut base, 0)? == base.len() {
-                return Ok(Some(Part { base: u64::from_le_bytes(base), data, index: first }));
+                return Ok(Some(Part { base: u64::from_le_bytes(base), data: opened, index: first }));
             }
             std::thread::yield_now();
         }

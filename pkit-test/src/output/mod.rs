@@ -1,23 +1,66 @@
 //! What a process writes: recorded by its shim, read by the test and, after a crash, by the guardian.
 //!
-//! Each run has two files. `output.log` holds both streams in the order of arrival, for people as well. `output.idx`
+//! Each run has two files. The `.log` holds both streams in the order of arrival, for people as well. The `.idx`
 //! says which stretch came from which stream: eight bytes with the offset where the log begins (0 until something was
 //! thrown away), then eight bytes a stretch, its end offset with the stream in the top bit. A stretch that grows
 //! overwrites its own entry. When half of the bound is full both files are moved to `.1` and begun again, so that the
 //! newest half is always there. The files say all: no process needs to be asked, so a log survives everybody.
+
+use std::path::{Path, PathBuf};
 
 pub(crate) mod follow;
 pub(crate) mod lines;
 pub(crate) mod record;
 pub(crate) mod tail;
 
-/// The file that people read.
-pub(crate) const LOG: &str = "output.log";
-/// The file that says which stretch of the log came from which stream.
-pub(crate) const INDEX: &str = "output.idx";
-/// The older halves of both.
-pub(crate) const OLD_LOG: &str = "output.log.1";
-pub(crate) const OLD_INDEX: &str = "output.idx.1";
+/// The files of a log, by the path that they share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LogFiles<'a> {
+    base: &'a Path,
+}
+
+impl LogFiles<'_> {
+    pub(crate) fn at(base: &Path) -> LogFiles<'_> {
+        LogFiles { base }
+    }
+
+    /// The file that people read.
+    pub(crate) fn data(self) -> PathBuf {
+        self.with(".log")
+    }
+
+    /// The file that says which stretch came from which stream.
+    pub(crate) fn index(self) -> PathBuf {
+        self.with(".idx")
+    }
+
+    /// The older halves of both.
+    pub(crate) fn old_data(self) -> PathBuf {
+        self.with(".log.1")
+    }
+
+    pub(crate) fn old_index(self) -> PathBuf {
+        self.with(".idx.1")
+    }
+
+    /// Removes all of them.
+    pub(crate) fn remove(self) {
+        for file in [self.data(), self.index()] {
+            // A log that was never made or cannot be removed is at worst litter.
+            let _ = std::fs::remove_file(file);
+        }
+        if self.old_index().exists() {
+            let _ = std::fs::remove_file(self.old_data());
+            let _ = std::fs::remove_file(self.old_index());
+        }
+    }
+
+    fn with(self, ending: &str) -> PathBuf {
+        let mut path = self.base.as_os_str().to_owned();
+        path.push(ending);
+        path.into()
+    }
+}
 
 /// One of the two streams that a process writes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

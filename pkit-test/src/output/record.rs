@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::{ENTRY_BYTES, INDEX, LOG, OLD_INDEX, OLD_LOG, Stream, Stretch};
+use super::{ENTRY_BYTES, LogFiles, Stream, Stretch};
 use crate::limits::MOVE_BYTES;
 use crate::sys::{fd, pipe};
 
@@ -20,15 +20,22 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Makes a log in `dir` that keeps at most `bound` bytes. Returns the ends that the service writes to.
-    pub(crate) fn create(dir: &Path, bound: u64) -> io::Result<(Recorder, OwnedFd, OwnedFd)> {
+    /// Prepares a log that keeps at most `bound` bytes. Returns the ends that the service writes to.
+    pub(crate) fn create(log: &Path, bound: u64) -> io::Result<(Recorder, OwnedFd, OwnedFd)> {
         let (out, out_end) = pipe::pipe()?;
         let (err, err_end) = pipe::pipe()?;
         fd::set_nonblocking(out.as_fd())?;
         fd::set_nonblocking(err.as_fd())?;
-        let log = Log::create(dir, bound / 2)?;
+        let log = Log::new(log, bound / 2);
         let pipes = vec![(Stream::Out, out), (Stream::Err, err)];
         Ok((Recorder { pipes, log }, out_end, err_end))
+    }
+
+    /// Makes the files, when nothing more urgent is left to do. The first byte would otherwise have to wait for them,
+    /// and what both streams bring meanwhile has no order any more.
+    pub(crate) fn make_files(&mut self) {
+        // Tried again with the first byte.
+        let _ = self.log.make_room();
     }
 
     /// The pipes that can still bring something.
@@ -62,9 +69,8 @@ impl Recorder {
 /// The two files of a log.
 #[derive(Debug)]
 struct Log {
-    dir: PathBuf,
-    data: File,
-    index: File,
+    base_path: PathBuf,
+    files: Option<Files>,
     /// Where the current file begins and where it ends, counted from the first byte of the run.
     base: u64,
     end: u64,
@@ -73,23 +79,48 @@ struct Log {
     half: u64,
 }
 
+#[derive(Debug)]
+struct Files {
+    data: File,
+    index: File,
+}
+
 impl Log {
-    fn create(dir: &Path, half: u64) -> io::Result<Log> {
-        let (data, index) = create_files(dir, 0)?;
-        Ok(Log { dir: dir.to_owned(), data, index, base: 0, end: 0, last: None, entries: 0, half })
+    fn new(base_path: &Path, half: u64) -> Log {
+        Log { base_path: base_path.to_owned(), files: None, base: 0, end: 0, last: None, entries: 0, half }
     }
 
     fn take(&mut self, stream: Stream, pipe: &OwnedFd) -> io::Result<pipe::Moved> {
-        if self.end - self.base >= self.half {
-            self.turn_over()?;
+        if let (None, Some(nothing)) = (&self.files, pipe::without_bytes(pipe)) {
+            return Ok(nothing);
         }
+        let made = self.make_room();
+        let (Some(files), Ok(())) = (&self.files, made) else {
+            // No log is a pity; a service that waits for its reader would be a failure.
+            return pipe::drop_bytes(pipe);
+        };
         let room = usize::try_from(self.half - (self.end - self.base)).unwrap_or(usize::MAX);
-        let moved = pipe::move_bytes(pipe, &self.data, self.end - self.base, room.clamp(1, MOVE_BYTES))?;
+        let moved = pipe::move_bytes(pipe, &files.data, self.end - self.base, room.clamp(1, MOVE_BYTES))?;
         if let pipe::Moved::Bytes(count) = moved {
             self.end += count as u64;
             self.note(stream);
         }
         Ok(moved)
+    }
+
+    /// Makes the files when there is something to write, and begins them again when they are full.
+    fn make_room(&mut self) -> io::Result<()> {
+        if self.files.is_some() && self.end - self.base < self.half {
+            return Ok(());
+        }
+        if self.files.is_some() {
+            let files = LogFiles::at(&self.base_path);
+            fs::rename(files.index(), files.old_index())?;
+            fs::rename(files.data(), files.old_data())?;
+        }
+        self.files = Some(Files::create(LogFiles::at(&self.base_path), self.end)?);
+        (self.base, self.last, self.entries) = (self.end, None, 0);
+        Ok(())
     }
 
     /// Says in the index whose the newest bytes are: after the data, so that a reader never sees more than there is.
@@ -99,29 +130,24 @@ impl Log {
             self.entries += 1;
         }
         let entry = Stretch { stream, end: self.end };
-        // On a full disk the bytes are there without a name, and the next entry claims them.
-        let _ = self.index.write_all_at(&entry.to_bytes(), self.entries * ENTRY_BYTES);
-    }
-
-    fn turn_over(&mut self) -> io::Result<()> {
-        fs::rename(self.dir.join(INDEX), self.dir.join(OLD_INDEX))?;
-        fs::rename(self.dir.join(LOG), self.dir.join(OLD_LOG))?;
-        (self.data, self.index) = create_files(&self.dir, self.end)?;
-        self.base = self.end;
-        self.last = None;
-        self.entries = 0;
-        Ok(())
+        if let Some(files) = &self.files {
+            // On a full disk the bytes are there without a name, and the next entry claims them.
+            let _ = files.index.write_all_at(&entry.to_bytes(), self.entries * ENTRY_BYTES);
+        }
     }
 }
 
-/// The log first: a reader that finds an index finds its log, too.
-fn create_files(dir: &Path, base: u64) -> io::Result<(File, File)> {
-    let data = open(&dir.join(LOG))?;
-    let index = open(&dir.join(INDEX))?;
-    index.write_all_at(&base.to_le_bytes(), 0)?;
-    Ok((data, index))
+impl Files {
+    /// The log first: a reader that finds an index finds its log, too.
+    fn create(files: LogFiles<'_>, base: u64) -> io::Result<Files> {
+        let data = open(&files.data())?;
+        let index = open(&files.index())?;
+        index.write_all_at(&base.to_le_bytes(), 0)?;
+        Ok(Files { data, index })
+    }
 }
 
+/// Whoever asked for the log by its name may have made it already, empty.
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).open(path)
 }

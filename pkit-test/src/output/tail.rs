@@ -5,9 +5,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::LOG;
+use super::LogFiles;
+use super::Stream;
 use super::follow::Follower;
-use super::{OLD_LOG, Stream};
 
 /// The last lines of a log, both streams in order of arrival.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -17,15 +17,15 @@ pub(crate) struct Tail {
     pub(crate) is_cut: bool,
 }
 
-/// Reads at most `lines` lines from the last `bytes` bytes of the log in `dir`.
-pub(crate) fn tail(dir: &Path, lines: usize, bytes: u64) -> io::Result<Tail> {
-    let file = File::open(dir.join(LOG))?;
+/// Reads at most `lines` lines from the last `bytes` bytes of a log.
+pub(crate) fn tail(log: &Path, lines: usize, bytes: u64) -> io::Result<Tail> {
+    let file = File::open(LogFiles::at(log).data())?;
     let length = file.metadata()?.len();
     let start = length.saturating_sub(bytes);
     let mut buffer = vec![0; usize::try_from(length - start).unwrap_or(0)];
     let got = file.read_at(&mut buffer, start)?;
     buffer.truncate(got);
-    let is_old = start > 0 || dir.join(OLD_LOG).exists();
+    let is_old = start > 0 || LogFiles::at(log).old_data().exists();
     Ok(last_lines(&String::from_utf8_lossy(&buffer), lines, is_old))
 }
 
@@ -39,11 +39,11 @@ fn last_lines(text: &str, count: usize, mut is_cut: bool) -> Tail {
 }
 
 /// The last words of a process: the last lines of stderr, or of stdout where it wrote nothing to stderr.
-pub(crate) fn last_words(dir: &Path, count: usize, bytes: u64) -> Option<(Stream, Tail)> {
-    let end = std::fs::metadata(dir.join(LOG)).ok()?.len();
-    let mut follower = Follower::new(dir, 0);
+pub(crate) fn last_words(log: &Path, count: usize, bytes: u64) -> Option<(Stream, Tail)> {
+    let end = std::fs::metadata(LogFiles::at(log).data()).ok()?.len();
+    let mut follower = Follower::new(log, 0);
     if end > bytes {
-        follower = Follower::near_end(dir, bytes);
+        follower = Follower::near_end(log, bytes);
     }
     let mut streams = [Vec::new(), Vec::new()];
     follower.each(|piece| streams[piece.stream as usize].extend_from_slice(&piece.bytes)).ok()?;

@@ -12,12 +12,14 @@ use crate::template::Template;
 
 /// Ready when a request is answered with a status of 200 to 299, or one that was asked for.
 ///
+/// A redirect is not followed. An answer that takes longer than 2 s counts as none, and the request is made again,
+/// until the time for the start is over.
+///
 /// ```
 /// use pkit_test::{Spec, ready::Http};
 /// # fn main() -> pkit_test::Result<()> {
-/// let server = Spec::new("python3 -m http.server --bind {host} {port}")
-///     .ready(Http::get("/nothing-here").status(404).header("X-Probe", "{port}"))
-///     .start()?;
+/// let server = Spec::new("python3 -m http.server --bind {host} {port}").ready(Http::get("/")).start()?;
+/// assert!(server.stderr().contains(r#""GET / HTTP/1.1" 200"#));
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
@@ -30,12 +32,34 @@ pub struct Http {
 
 impl Http {
     /// A GET of a path on its own port, or of a full `http://` URL. Holes are filled.
+    ///
+    /// ```
+    /// use pkit_test::{Spec, ready::Http};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = Spec::new("python3 -m http.server --bind {host} {port.admin}")
+    ///     .port("admin")
+    ///     .ready(Http::get("http://{addr.admin}/"))
+    ///     .start()?;
+    /// assert!(std::net::TcpStream::connect((server.host(), server.port_of("admin"))).is_ok());
+    /// assert!(Spec::new("cat").ready(Http::get("https://localhost/")).start().unwrap_err().is_spec());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn get(target: impl Into<String>) -> Http {
         Http { method: "GET", target: Template::parse(&target.into()), headers: Vec::new(), statuses: Vec::new() }
     }
 
     /// Accepts this status, and no other one that was not named as well.
+    ///
+    /// ```
+    /// use pkit_test::{Spec, ready::Http};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = Spec::new("python3 -m http.server --bind {host} {port}")
+    ///     .ready(Http::get("/nothing-here").status(401).status(404))
+    ///     .start()?;
+    /// assert!(server.stderr().contains(r#""GET /nothing-here HTTP/1.1" 404"#));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn status(mut self, status: u16) -> Http {
         self.statuses.push(status);
@@ -43,6 +67,23 @@ impl Http {
     }
 
     /// Sends a header. Holes in the value are filled.
+    ///
+    /// ```
+    /// use pkit_test::{Spec, ready::Http};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let script = r#"
+    /// import http.server as h
+    /// class Guarded(h.BaseHTTPRequestHandler):
+    ///     def do_GET(self):
+    ///         self.send_response(204 if self.headers["Authorization"] == "Bearer 42" else 401)
+    ///         self.end_headers()
+    /// h.HTTPServer(("{host}", {port}), Guarded).serve_forever()
+    /// "#;
+    /// let probe = Http::get("/").header("Authorization", "Bearer 42");
+    /// let server = Spec::new(["python3", "-c", script]).ready(probe).start()?;
+    /// assert!(server.stderr().contains(r#""GET / HTTP/1.1" 204"#));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Http {
         self.headers.push((name.into(), Template::parse(&value.into())));

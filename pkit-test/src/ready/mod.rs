@@ -10,6 +10,7 @@
 //!     .ready(ready::Output::stdout("Serving HTTP"))
 //!     .ready(ready::Http::get("/").status(200))
 //!     .start()?;
+//! assert!(server.output().contains("GET / HTTP/1.1"));
 //! # Ok(()) }
 //! ```
 
@@ -29,7 +30,17 @@ pub use output::Output;
 pub(crate) use output::{Found, Search};
 pub use tcp::Tcp;
 
-/// A probe of any kind, for [`Spec::ready`](crate::Spec::ready).
+/// A probe of any kind, for [`Spec::ready`](crate::Spec::ready). Each kind turns into it by itself.
+///
+/// ```
+/// use pkit_test::{Spec, ready::{Output, Ready, Tcp}};
+/// # fn main() -> pkit_test::Result<()> {
+/// let probes: [Ready; 2] = [Tcp::any().into(), Output::any("^Serving").into()];
+/// let spec = Spec::new("python3 -u -m http.server --bind {host} {port}");
+/// let server = probes.into_iter().fold(spec, Spec::ready).start()?;
+/// assert!(server.output().starts_with("Serving"));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Ready {
     kind: Kind,

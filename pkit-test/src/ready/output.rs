@@ -32,18 +32,47 @@ pub struct Output {
 
 impl Output {
     /// A line of either stream.
+    ///
+    /// The syntax of the regex is that of the `regex-lite` crate; an invalid one is an error of the start. In it only
+    /// names that are known are holes, and their values are inserted escaped.
+    ///
+    /// ```
+    /// use pkit_test::{Spec, ready::Output};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let worker = Spec::new("sh -c 'echo ready >&2; sleep 60'").ready(Output::any("^ready$")).start()?;
+    /// assert_eq!(worker.output(), "ready\n");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn any(regex: impl Into<String>) -> Output {
         Output { stream: None, regex: regex.into() }
     }
 
-    /// A line of its standard output.
+    /// A line of its standard output. What it writes to standard error does not count.
+    ///
+    /// ```
+    /// use pkit_test::{Spec, ready::Output};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let command = "sh -c 'echo ready >&2; echo ready; sleep 60'";
+    /// let worker = Spec::new(command).ready(Output::stdout("^ready$")).start()?;
+    /// assert_eq!(worker.stdout(), "ready\n");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn stdout(regex: impl Into<String>) -> Output {
         Output { stream: Some(Stream::Out), regex: regex.into() }
     }
 
-    /// A line of its standard error.
+    /// A line of its standard error. What it writes to standard output does not count.
+    ///
+    /// ```
+    /// use pkit_test::{Spec, ready::Output};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let command = "sh -c 'echo ready; echo ready >&2; sleep 60'";
+    /// let worker = Spec::new(command).ready(Output::stderr("^ready$")).start()?;
+    /// assert_eq!(worker.stderr(), "ready\n");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn stderr(regex: impl Into<String>) -> Output {
         Output { stream: Some(Stream::Err), regex: regex.into() }

@@ -25,22 +25,30 @@ pub struct Tcp {
 }
 
 impl Tcp {
-    /// Its own port, the one of `{port}`.
+    /// Its own port, the one of `{port}`. A spec that names no port gets a free one.
+    ///
+    /// ```
+    /// use pkit_test::{Spec, ready::Tcp};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let error = Spec::new("sh -c 'exit 1'").ready(Tcp::any()).start().unwrap_err();
+    /// assert!(error.is_exit());
+    /// assert!(error.to_string().contains("tcp 127.0.0.1:"));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn any() -> Tcp {
         Tcp { port_name: String::new() }
     }
 
-    /// The port that was declared with [`Spec::port`](crate::Spec::port).
+    /// The port that was declared with [`Spec::port`](crate::Spec::port); one that was not is an error of the start.
     ///
     /// ```
     /// use pkit_test::{Spec, ready::Tcp};
     /// # fn main() -> pkit_test::Result<()> {
-    /// let server = Spec::new("python3 -m http.server --bind {host} {port.admin}")
-    ///     .port("admin")
-    ///     .ready(Tcp::port("admin"))
-    ///     .start()?;
-    /// assert_ne!(server.port_of("admin"), 0);
+    /// let server = Spec::new("python3 -m http.server --bind {host} {port.admin}").ready(Tcp::port("admin"));
+    /// assert!(server.clone().start().unwrap_err().is_spec());
+    /// let server = server.port("admin").start()?;
+    /// assert!(std::net::TcpStream::connect((server.host(), server.port_of("admin"))).is_ok());
     /// # Ok(()) }
     /// ```
     #[must_use]

@@ -9,6 +9,17 @@ use crate::spec::Spec;
 use crate::sync::lock;
 
 /// How a process is brought down before it is started again.
+///
+/// ```
+/// use pkit_test::{Restart, simple};
+/// # fn main() -> pkit_test::Result<()> {
+/// let sleeper = simple("sleep 60").start()?;
+/// for (how, signal) in [(Restart::Graceful, 15), (Restart::Forced, 9)] {
+///     sleeper.restart(how)?;
+///     assert_eq!(sleeper.exit().and_then(|exit| exit.signal()), Some(signal));
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Restart {
     /// As [`Process::stop`] does: its stop signal, its grace, SIGKILL.
@@ -38,11 +49,22 @@ impl Process {
         self.start_again()
     }
 
-    /// Brings it down and up again.
+    /// Brings it down and up again, on the same ports and in the same directory. Returns when it is ready.
+    ///
+    /// ```
+    /// use pkit_test::{Restart, tcp};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = tcp("python3 -m http.server --bind {host} {port}", 0).start()?;
+    /// let (pid, addr) = (server.pid(), server.addr());
+    /// server.restart(Restart::Forced)?;
+    /// assert_ne!(server.pid(), pid);
+    /// assert!(std::net::TcpStream::connect(addr).is_ok());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`stop`](Process::stop) and [`start`](Process::start).
+    /// As [`stop`](Process::stop), and then it is not started again. And as [`start`](Process::start).
     pub fn restart(&self, how: Restart) -> Result<()> {
         let _starting = lock(&self.core.starting);
         match how {
@@ -68,7 +90,8 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// As [`stop`](Process::stop) and [`start`](Process::start).
+    /// When the new spec cannot mean anything or wants other ports; the old one still runs then. And as
+    /// [`stop`](Process::stop) and [`start`](Process::start), with nothing running after it.
     pub fn replace(&self, spec: Spec) -> Result<()> {
         let _starting = lock(&self.core.starting);
         spec.check(self.name())?;

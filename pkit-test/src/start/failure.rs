@@ -41,7 +41,7 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
                 (Kind::Timeout, format!("`{name}` was not ready after {timeout:?}"))
             };
             let error = asked(about(core, run, Error::new(kind, title)), waited);
-            let error = error.fact("listens", elsewhere(run)).fact("needs", needs(core));
+            let error = error.fact("serves", elsewhere(core, run)).fact("needs", needs(core));
             with_last_words(error, run)
         }
     }
@@ -133,8 +133,10 @@ fn strangers(core: &Core) -> String {
 }
 
 /// Where it listens instead.
-fn elsewhere(run: &Run) -> String {
+fn elsewhere(core: &Core, run: &Run) -> String {
     let (Ok(diag), Some(shim)) = (Diag::open(), run.look(|state| state.shim)) else { return String::new() };
     let addresses = port::listens_elsewhere(&diag, shim);
-    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    let is_asked =
+        |address: &SocketAddr| core.place().ports.iter().any(|(name, _)| core.place().address(name) == Some(*address));
+    addresses.iter().filter(|address| !is_asked(address)).map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

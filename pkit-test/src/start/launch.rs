@@ -5,13 +5,14 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use super::failure;
 use crate::config::{config, log};
 use crate::error::{Error, Kind, Result};
 use crate::ground::Executor;
+use crate::guardian::client::Guardian;
 use crate::guardian::protocol::Launch;
 use crate::guardian::run::{Phase, State};
 use crate::handle::{Core, Process};
@@ -20,11 +21,18 @@ use crate::program::{NotFound, Wanted};
 use crate::spec::Spec;
 use crate::sys::child::own_pid;
 
+/// How much of a name is part of a path: a file name has 255 bytes, of which a character takes up to four.
+const NAME_CHARS: usize = 40;
+
 /// Notes whom a process needs, so that it ends before them.
 pub(super) fn depend(core: &Arc<Core>) -> Result<()> {
-    for need in core.spec().needs().iter().filter(|need| need.is_ordered()) {
-        if let Some(other) = core.ground.core_of(need.name()) {
-            other.add_dependent(core);
+    let spec = core.spec();
+    for need in spec.needs().iter().filter(|need| need.is_ordered()) {
+        match core.ground.core_of(need.name()) {
+            Some(other) => other.add_dependent(core),
+            // It is no single process, or a name in a regex that is no process at all.
+            None if need.is_optional || core.ground.scope().knows(need.name()) => {}
+            None => return Err(core.ground.unknown(&need.text, need.name()).fact("spec", spec.shown())),
         }
     }
     Ok(())
@@ -36,13 +44,12 @@ impl Core {
         let spec = self.spec();
         // Everything that can be wrong with the probes is said before anything runs.
         self.probes()?;
-        let launch = self
-            .prepare(&spec)
-            .map_err(|error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error })?;
         let guardian = self.place().guardian()?;
-        let log_directory = launch.log.clone();
-        make_log_directory(&log_directory)?;
-        self.life(|life| life.logs.push(log_directory));
+        let launch = self
+            .prepare(&spec, &guardian)
+            .map_err(|error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error })?;
+        check_log_base()?;
+        self.life(|life| life.logs.push(launch.log.clone()));
         log(|| format!("start {}: {}", self.place().name, self.life(|life| life.ran.clone())));
         let run = guardian.launch(launch, self.on_end(&spec))?;
         self.life(|life| {
@@ -62,7 +69,7 @@ impl Core {
         }
     }
 
-    fn prepare(&self, spec: &Spec) -> Result<Launch> {
+    fn prepare(&self, spec: &Spec, guardian: &Guardian) -> Result<Launch> {
         let name = &self.place().name;
         let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
         let line = spec.command.render(&mut lookup)?;
@@ -76,36 +83,34 @@ impl Core {
         self.life(|life| life.ran = ran);
         let mut arguments = vec![own_argument(&line.program, &program)];
         arguments.extend(line.args.into_iter().map(String::into_bytes));
-        self.refuse_nul(spec, &arguments)?;
+        let environment: Vec<Vec<u8>> =
+            environment.into_iter().map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'=')).collect();
+        self.refuse_nul("argument", &arguments)?;
+        self.refuse_nul("environment variable", &environment)?;
         let starts = self.life(|life| life.starts);
         Ok(Launch {
             name: name.clone(),
             program,
             arguments,
-            environment: environment
-                .into_iter()
-                .map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'='))
-                .collect(),
+            environment,
             cwd,
             user: self.place().user.clone(),
             stop: spec.stop_plan(),
-            log: log_directory(self.place().number, starts, name),
+            log: log_directory(guardian, self.place().number, starts, name),
             log_bytes: OUTPUT_BYTES,
             input: spec.stdin.clone().unwrap_or_default(),
             input_ends: spec.stdin.is_some(),
         })
     }
 
-    fn refuse_nul(&self, spec: &Spec, arguments: &[Vec<u8>]) -> Result<()> {
-        match arguments.iter().find(|argument| argument.contains(&0)) {
+    fn refuse_nul(&self, what: &str, texts: &[Vec<u8>]) -> Result<()> {
+        match texts.iter().find(|text| text.contains(&0)) {
             None => Ok(()),
-            Some(argument) => {
-                let shown = String::from_utf8_lossy(argument).escape_debug().to_string();
-                let title = format!(
-                    "`{}` was not started: no argument can have a zero byte in it: `{shown}`",
-                    self.place().name
-                );
-                Err(Error::new(Kind::Spec, title).fact("spec", spec.shown()))
+            Some(text) => {
+                let shown = String::from_utf8_lossy(text).escape_debug().to_string();
+                let title =
+                    format!("`{}` was not started: no {what} can have a zero byte in it: `{shown}`", self.place().name);
+                Err(Error::new(Kind::Spec, title))
             }
         }
     }
@@ -133,6 +138,7 @@ impl Core {
             None if self.place().user.is_some() => self.place().directory()?,
             None => here.to_owned(),
         };
+        self.refuse_nul("path", &[cwd.as_os_str().as_bytes().to_vec()])?;
         match std::fs::metadata(&cwd) {
             Ok(metadata) if metadata.is_dir() => Ok(cwd),
             Ok(_) => Err(failure::no_cwd(self, spec, &cwd, "it is not a directory")),
@@ -162,22 +168,32 @@ impl Core {
     }
 }
 
-/// Every run has a log of its own; the process that ran before under the same id may have left some.
-fn log_directory(number: u64, starts: u32, name: &str) -> PathBuf {
-    let safe: String = name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
-    config().directory.join(format!("{}.{number}-{safe}.{}", own_pid(), starts + 1))
+/// Every run has a log of its own. The number at its end keeps it apart from that of a process that ran before under
+/// the same id.
+fn log_directory(guardian: &Guardian, number: u64, starts: u32, name: &str) -> PathBuf {
+    let is_plain = |c: &char| c.is_alphanumeric() || "-_.".contains(*c);
+    let safe: String = name.chars().take(NAME_CHARS).map(|c| if is_plain(&c) { c } else { '_' }).collect();
+    let run = starts + 1;
+    config().directory.join(format!("{}.{number}-{safe}.{run}-{}", own_pid(), guardian.token()))
 }
 
-fn make_log_directory(path: &Path) -> Result<()> {
-    let made = std::fs::create_dir(path).or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound => std::fs::create_dir_all(path),
-        io::ErrorKind::AlreadyExists => std::fs::remove_dir_all(path).and_then(|()| std::fs::create_dir(path)),
-        _ => Err(error),
-    });
-    made.map_err(|error| {
-        Error::system(format_args!("no directory for output was made: {}", path.display()), error)
-            .fact("hint", "PKIT_DIR names another place")
+/// Makes sure, once, that there can be logs. The shim makes one when there is something to write.
+fn check_log_base() -> Result<()> {
+    static BASE: OnceLock<std::result::Result<(), (io::ErrorKind, String)>> = OnceLock::new();
+    let base = BASE.get_or_init(|| try_base(&config().directory).map_err(|error| (error.kind(), error.to_string())));
+    base.as_ref().map(drop).map_err(|(kind, text)| {
+        let shown = config().directory.display();
+        let error =
+            Error::system(format_args!("no output can be kept in {shown}"), io::Error::new(*kind, text.clone()));
+        error.fact("hint", "PKIT_DIR names another place")
     })
+}
+
+fn try_base(base: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(base)?;
+    let trial = base.join(format!("{}.trial", own_pid()));
+    std::fs::create_dir(&trial)?;
+    std::fs::remove_dir(&trial)
 }
 
 fn not_found(name: &str, spec: &Spec, why: &NotFound) -> Error {

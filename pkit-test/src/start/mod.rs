@@ -126,7 +126,19 @@ impl Executor for Spec {
 }
 
 impl Process {
-    /// Waits until it is ready, after [`Spec::spawn`]. Returns at once when it was ready before.
+    /// Waits until it is ready, after [`Spec::spawn`]. Returns at once when it was ready before, also if it has ended
+    /// since.
+    ///
+    /// The time for the start runs from [`Spec::spawn`] on, not from here.
+    ///
+    /// ```
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let slow = pkit_test::output("sh -c 'read line; echo $line; sleep 60'", "^ready$").spawn()?;
+    /// slow.write_stdin("ready\n")?;
+    /// slow.wait_ready()?;
+    /// assert_eq!(slow.stdout(), "ready\n");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

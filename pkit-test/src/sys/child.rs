@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::waitpid;
 use nix::unistd::{self, ForkResult, Pid};
 
 use super::{fd, platform, procfs, user::User, wait};
@@ -58,19 +58,33 @@ pub(crate) enum Reaped {
 }
 
 /// Takes the exit of one child, any child, without waiting.
+///
+/// Not by nix, which refuses a status with a real-time signal in it: the child is reaped, and nobody knows which.
 pub(crate) fn reap() -> Reaped {
+    let mut status = 0;
     loop {
-        return match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => Reaped::Ended(pid.as_raw(), End::Code(code)),
-            Ok(WaitStatus::Signaled(pid, signal, dumped)) => {
-                Reaped::Ended(pid.as_raw(), End::Signal { number: signal as i32, core_dumped: dumped })
+        // SAFETY: waitpid writes nothing but the one status.
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+        return match pid {
+            1.. if libc::WIFEXITED(status) => Reaped::Ended(pid, End::Code(libc::WEXITSTATUS(status))),
+            1.. => {
+                let (number, core_dumped) = (libc::WTERMSIG(status), libc::WCOREDUMP(status));
+                Reaped::Ended(pid, End::Signal { number, core_dumped })
             }
-            Err(Errno::ECHILD) => Reaped::NoChildren,
-            // A real-time signal, which nix has no name for, ended a child: the child is reaped all the same.
-            Err(Errno::EINTR | Errno::EINVAL) => continue,
-            _ => Reaped::NoneYet,
+            0 => Reaped::NoneYet,
+            _ => match Errno::last() {
+                Errno::EINTR => continue,
+                Errno::ECHILD => Reaped::NoChildren,
+                _ => Reaped::NoneYet,
+            },
         };
     }
+}
+
+/// Waits for the end of a child that is about to end.
+pub(crate) fn wait_for(child: i32) {
+    // Reaped already, or not ours any more: either way it is not waited for.
+    while waitpid(Pid::from_raw(child), None) == Err(Errno::EINTR) {}
 }
 
 /// Signals a child that was not reaped yet. A child that is dead already is not an error.
@@ -166,22 +180,24 @@ impl Step {
     }
 }
 
-/// The child's side of a fork: becomes the program, or writes the step and the error number to `trouble` and ends.
-pub(crate) fn become_program(image: &Image, stdio: &Stdio, trouble: &OwnedFd, parent: i32) -> ! {
-    let (step, error) = match try_become(image, stdio, parent) {
-        Ok(never) => match never {},
-        Err(failed) => failed,
-    };
-    let number = error.raw_os_error().unwrap_or(0).to_ne_bytes();
-    // The parent reads end of file and says so if even this fails.
-    let _ = unistd::write(trouble, &[step as u8, number[0], number[1], number[2], number[3]]);
-    exit_now(127)
-}
-
-/// Reads what [`become_program`] wrote.
-pub(crate) fn read_trouble(bytes: &[u8]) -> Option<(Step, i32)> {
-    let (step, number) = bytes.split_first()?;
-    Some((Step::from_number(*step), i32::from_ne_bytes(number.try_into().ok()?)))
+/// Starts a program as a child. Returns when it runs, or why and at which step it does not.
+///
+/// # Errors
+///
+/// The step that failed, and its error.
+pub(crate) fn spawn(image: &Image, stdio: &Stdio) -> Result<i32, (Step, io::Error)> {
+    let parent = own_pid();
+    let mut failed = None;
+    let spawned = platform::spawn_sharing_memory(&mut || failed = try_become(image, stdio, parent).err());
+    let pid = spawned.map_err(|error| (Step::Fork, error))?;
+    match failed {
+        None => Ok(pid),
+        Some(failed) => {
+            // It has nothing more to say than what it left in our memory.
+            wait_for(pid);
+            Err(failed)
+        }
+    }
 }
 
 fn try_become(image: &Image, stdio: &Stdio, parent: i32) -> Result<std::convert::Infallible, (Step, io::Error)> {

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
+use nix::errno::Errno;
+
 use super::platform;
 pub(crate) use super::platform::pipe;
 
@@ -34,6 +36,31 @@ pub(crate) fn move_bytes(from: &OwnedFd, to: &File, offset: u64, max: usize) -> 
                 _ => return copy_bytes(from, to, offset, max),
             },
         }
+    }
+}
+
+/// What there is instead of bytes, where there are none. It reads nothing: bytes may arrive at any moment.
+pub(crate) fn without_bytes(pipe: &OwnedFd) -> Option<Moved> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let mut polled = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+    // A poll that fails sees nothing, and the next one sees what there is.
+    let _ = poll(&mut polled, PollTimeout::ZERO);
+    let events = polled[0].revents().unwrap_or(PollFlags::empty());
+    if events.contains(PollFlags::POLLIN) {
+        return None;
+    }
+    Some(if events.is_empty() { Moved::Empty } else { Moved::End })
+}
+
+/// Reads and throws away.
+pub(crate) fn drop_bytes(from: &OwnedFd) -> io::Result<Moved> {
+    let mut buffer = [0; 64 * 1024];
+    match nix::unistd::read(from, &mut buffer) {
+        Ok(0) => Ok(Moved::End),
+        Ok(count) => Ok(Moved::Dropped(count)),
+        Err(Errno::EAGAIN) => Ok(Moved::Empty),
+        Err(Errno::EINTR) => Ok(Moved::Dropped(0)),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -52,10 +52,13 @@ pub(crate) fn forget_inherited_signals() {
 /// The largest number of a signal on the systems we know.
 const LAST_SIGNAL: libc::c_int = 64;
 
-/// Takes back what [`prepare_signals`] did and exec would keep: handlers go by themselves.
+/// Takes back what [`prepare_signals`] did.
 pub(crate) fn reset_signals() {
-    // Both calls have valid arguments and cannot fail.
-    let _ = set_handler(Signal::SIGPIPE, SigHandler::SigDfl);
+    // All of these have valid arguments and cannot fail. Handlers would go with the exec, but a signal may come first,
+    // and they would change memory that is still the parent's.
+    for ours in ENDS.into_iter().chain([Signal::SIGCHLD, Signal::SIGPIPE]) {
+        let _ = set_handler(ours, SigHandler::SigDfl);
+    }
     let _ = signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
 

@@ -57,16 +57,47 @@ fn a_deadline_tells_what_the_probe_saw_last() {
     check(tcp(wrong.with("{port}"), 0).start_timeout(SOON), expect![[r#"
         `wrong_port` was not ready after 200ms
           spec:   tcp("'CHILDREN/wrong_port' {port}", 0)   tests/it/errors/start.rs
-          ran:    CHILDREN/wrong_port 19876   pid N, in N ms
+          ran:    CHILDREN/wrong_port PORT   pid N, in N ms
           probe:  tcp 127.0.0.1:PORT: connection refused, N tries
-          listens:127.0.0.1:PORT
+          serves: 127.0.0.1:PORT
           stdout: listening on 127.0.0.1:PORT"#]]);
-    check(tcp(wrong.with("{port} --v6"), 0).start_timeout(SOON), expect![[""]]);
-    check(http(slow.with("0 {port}"), "/other").start_timeout(SOON), expect![[""]]);
-    check(http(sleeper.with(""), "/").start_timeout(SOON), expect![[""]]);
-    check(output(banner.with("almost"), "ready").start_timeout(SOON), expect![[""]]);
-    check(simple(banner.with("almost")).ready(Output::stderr("ready")).start_timeout(SOON), expect![[""]]);
-    check(simple(slow.with("0 {port}")).ready(Http::get("/").status(418)).start_timeout(SOON), expect![[""]]);
+    check(tcp(wrong.with("{port} --v6"), 0).start_timeout(SOON), expect![[r#"
+        `wrong_port` was not ready after 200ms
+          spec:   tcp("'CHILDREN/wrong_port' {port} --v6", 0)   tests/it/errors/start.rs
+          ran:    CHILDREN/wrong_port PORT --v6   pid N, in N ms
+          probe:  tcp 127.0.0.1:PORT: connection refused, N tries
+          serves: [::1]:PORT
+          stdout: listening on [::1]:PORT"#]]);
+    check(http(slow.with("0 {port}"), "/other").start_timeout(SOON), expect![[r#"
+        `slow` was not ready after 200ms
+          spec:   http("'CHILDREN/slow' 0 {port}", "/other")   tests/it/errors/start.rs
+          ran:    CHILDREN/slow 0 PORT   pid N, in N ms
+          probe:  GET http://127.0.0.1:PORT/other: status 404, N tries
+          output: none"#]]);
+    check(http(sleeper.with(""), "/").start_timeout(SOON), expect![[r#"
+        `sleeper` was not ready after 200ms
+          spec:   http("'CHILDREN/sleeper'", "/")   tests/it/errors/start.rs
+          ran:    CHILDREN/sleeper   pid N, in N ms
+          probe:  GET http://127.0.0.1:PORT/: connection refused, N tries
+          stdout: sleeper"#]]);
+    check(output(banner.with("almost"), "ready").start_timeout(SOON), expect![[r#"
+        `banner` was not ready after 200ms
+          spec:   output("'CHILDREN/banner' almost", "ready")   tests/it/errors/start.rs
+          ran:    CHILDREN/banner almost   pid N, in N ms
+          probe:  output matches `ready`: no line matches; the last one is "almost", N tries
+          stdout: almost"#]]);
+    check(simple(banner.with("almost")).ready(Output::stderr("ready")).start_timeout(SOON), expect![[r#"
+        `banner` was not ready after 200ms
+          spec:   simple("'CHILDREN/banner' almost")   tests/it/errors/start.rs
+          ran:    CHILDREN/banner almost   pid N, in N ms
+          probe:  stderr matches `ready`: it has written nothing, N tries
+          stdout: almost"#]]);
+    check(simple(slow.with("0 {port}")).ready(Http::get("/").status(418)).start_timeout(SOON), expect![[r#"
+        `slow` was not ready after 200ms
+          spec:   simple("'CHILDREN/slow' 0 {port}")   tests/it/errors/start.rs
+          ran:    CHILDREN/slow 0 PORT   pid N, in N ms
+          probe:  GET http://127.0.0.1:PORT/: status 200, N tries
+          output: none"#]]);
 }
 
 #[test]
@@ -78,7 +109,7 @@ fn a_foreign_listener_is_never_taken_for_ours() {
         `sleeper` was not ready after 200ms: its port is somebody else's
           spec:   http("'CHILDREN/sleeper'", "http://127.0.0.1:PORT/")   tests/it/errors/start.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
-          probe:  GET http://127.0.0.1:PORT/: 127.0.0.1:PORT belongs to somebody else: `/tmp/it-target/debug/deps/it-86b28e403c131c95 errors --quiet` (pid N), N tries
+          probe:  GET http://127.0.0.1:PORT/: 127.0.0.1:PORT belongs to somebody else: `THIS TEST` (pid N), N tries
           stdout: sleeper"#]]);
 }
 
@@ -88,7 +119,7 @@ fn a_taken_port_is_said_with_its_owner() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     check(tcp(sleeper.with(""), port), expect![[r#"
-        `sleeper` was not started: port PORT is taken by pid N: /tmp/it-target/debug/deps/it-86b28e403c131c95 errors --quiet
+        `sleeper` was not started: port PORT is taken by pid N: THIS TEST
           spec:   tcp("'CHILDREN/sleeper'", PORT)   tests/it/errors/start.rs"#]]);
 }
 

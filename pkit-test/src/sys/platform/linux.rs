@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::io;
+use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -112,6 +113,36 @@ fn close_one_by_one(first: RawFd, flags: libc::c_uint) {
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?)
 }
+
+/// Runs `child` in a new process that shares our memory, and waits until it executes a program or ends.
+///
+/// Nothing is copied, so it costs the same whatever our size; and what the child leaves in memory can be read here.
+/// `posix_spawn` works like this, but can neither change the user nor set a death signal. The caller must have one
+/// thread only: then nobody else can be in the middle of anything while the child runs on the same heap.
+pub(crate) fn spawn_sharing_memory(child: &mut dyn FnMut()) -> io::Result<i32> {
+    extern "C" fn enter(child: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: the pointer is the one given to `clone` below, whose caller is suspended until we are gone.
+        let child = unsafe { &mut *child.cast::<&mut dyn FnMut()>() };
+        child();
+        FAILED
+    }
+    let mut child = child;
+    let mut stack = vec![0_u128; STACK_BYTES / size_of::<u128>()];
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack is aligned, grows down from its end and lives until the call returns, which with CLONE_VFORK
+    // is after the child has left it; so does the closure.
+    let pid = unsafe {
+        let top = stack.as_mut_ptr_range().end.cast();
+        libc::clone(enter, top, flags, (&raw mut child).cast())
+    };
+    check(pid.into()).map(|_| pid)
+}
+
+/// What the child of [`spawn_sharing_memory`] ends with if it executes nothing.
+const FAILED: libc::c_int = 127;
+
+/// Far more than a few system calls and the arrays for an exec need.
+const STACK_BYTES: usize = 256 * 1024;
 
 /// Moves at most `max` bytes from a pipe into a file at `offset`, without copying them through this process.
 pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, offset: u64, max: usize) -> io::Result<usize> {

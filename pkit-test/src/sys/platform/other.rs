@@ -47,6 +47,10 @@ pub(crate) fn close_from(_first: RawFd) {}
 
 pub(crate) fn cloexec_from(_first: RawFd) {}
 
+pub(crate) fn spawn_sharing_memory(_child: &mut dyn FnMut()) -> io::Result<i32> {
+    unsupported()
+}
+
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     unsupported()
 }

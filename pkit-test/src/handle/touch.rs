@@ -1,0 +1,155 @@
+//! What can be done to a process that runs: its standard input, and signals.
+
+use std::io;
+
+use super::Process;
+use crate::error::{Error, Kind, Result};
+use crate::guardian::protocol::Order;
+use crate::guardian::run::NoAnswer;
+use crate::signal::Signal;
+
+impl Process {
+    /// Writes to its standard input. Returns when the text is on its way, not when it was read.
+    ///
+    /// ```
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let cat = pkit_test::simple("cat").start()?;
+    /// cat.write_stdin("hello")?;
+    /// cat.close_stdin()?;
+    /// cat.wait()?;
+    /// assert_eq!(cat.stdout(), "hello");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it has ended, when its standard input was closed (by it, by [`Spec::stdin`](crate::Spec::stdin), or by
+    /// [`close_stdin`](Process::close_stdin)), or when more than 1 MiB waits to be read by it and it does not read any
+    /// for 10 s. The beginning of a long text may be on its way all the same.
+    pub fn write_stdin(&self, text: impl AsRef<[u8]>) -> Result<()> {
+        text.as_ref().chunks(crate::limits::STDIN_BYTES / 2).try_for_each(|bytes| {
+            let (doing, bytes) = ("write to its standard input", bytes.to_vec());
+            let run = self.core.run_or_error(doing)?;
+            let written = run.request(|token| Order::Write { token, bytes });
+            written.map(drop).map_err(|why| self.not_written(doing, why))
+        })
+    }
+
+    fn not_written(&self, doing: &str, why: NoAnswer) -> Error {
+        let name = self.name();
+        match why {
+            NoAnswer::Silent => {
+                let limit = crate::limits::REPLY_LIMIT;
+                Error::new(Kind::Timeout, format!("cannot {doing}: `{name}` has not read any of it for {limit:?}"))
+            }
+            NoAnswer::Refused(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Error::new(Kind::State, format!("cannot {doing}: that of `{name}` is closed"))
+            }
+            why => self.not_done(doing, why),
+        }
+    }
+
+    /// Ends its standard input after what was written. Once is enough; a second time does nothing.
+    ///
+    /// ```
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let count = pkit_test::simple("wc -l").start()?;
+    /// count.write_stdin("one\ntwo\n")?;
+    /// count.close_stdin()?;
+    /// assert!(count.wait()?.success());
+    /// assert_eq!(count.stdout().trim(), "2");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn close_stdin(&self) -> Result<()> {
+        self.ask("close its standard input", |token| Order::CloseInput { token })
+    }
+
+    /// Sends a signal to the process itself; to what it left in the background where it has ended itself.
+    ///
+    /// An exit that follows a signal that asks to end (HUP, INT, QUIT, ABRT, KILL or TERM) is one that the test asked
+    /// for. It returns when the signal is sent, not when it has had its effect.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use pkit_test::{Signal, output};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let script = r#"trap "echo reloaded" HUP; echo up; while :; do sleep 0.01; done"#;
+    /// let server = output(["sh", "-c", script], "^up$").start()?;
+    /// server.signal(Signal::Hup)?;
+    /// assert_eq!(server.wait_for_output("^re", Duration::from_secs(10))?.line(), "reloaded");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it has ended, or when the signal is not allowed or not known on this system.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        if let (true, Some(run)) = (signal.asks_to_end(), self.core.run()) {
+            run.expect_end();
+        }
+        self.ask("send it a signal", |token| Order::Signal { token, number: signal.number() })
+    }
+
+    /// Stops it and all that descends from it where they stand, until [`resume`](Process::resume).
+    ///
+    /// To its clients it hangs: connections are accepted by the kernel, and nothing answers. A stop ends it all the
+    /// same.
+    ///
+    /// ```
+    /// use std::{io::Read, net::TcpStream, time::Duration};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = pkit_test::tcp("python3 -m http.server --bind {host} {port}", 0).start()?;
+    /// server.pause()?;
+    /// let mut client = TcpStream::connect(server.addr()).unwrap();
+    /// client.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    /// assert!(client.read(&mut [0]).is_err(), "it is up, and says nothing");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn pause(&self) -> Result<()> {
+        self.ask("pause it", |token| Order::Pause { token })
+    }
+
+    /// Lets it go on after [`pause`](Process::pause).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let echo = pkit_test::simple("cat").start()?;
+    /// echo.pause()?;
+    /// echo.write_stdin("ping\n")?;
+    /// assert!(echo.wait_for_output("ping", Duration::from_millis(50)).unwrap_err().is_timeout());
+    /// echo.resume()?;
+    /// assert_eq!(echo.wait_for_output("ping", Duration::from_secs(10))?.line(), "ping");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn resume(&self) -> Result<()> {
+        self.ask("resume it", |token| Order::Resume { token })
+    }
+
+    fn ask(&self, doing: &str, order: impl FnOnce(u64) -> Order) -> Result<()> {
+        let run = self.core.run_or_error(doing)?;
+        run.request(order).map(drop).map_err(|why| self.not_done(doing, why))
+    }
+
+    fn not_done(&self, doing: &str, why: NoAnswer) -> Error {
+        match why {
+            NoAnswer::Over(phase) => self.core.ended_error(doing, phase),
+            NoAnswer::Refused(error) => Error::system(format_args!("cannot {doing}: `{}`", self.name()), error),
+            NoAnswer::Silent => {
+                Error::new(Kind::Timeout, format!("cannot {doing}: the shim of `{}` does not answer", self.name()))
+            }
+        }
+    }
+}
