@@ -66,12 +66,25 @@ pub(crate) enum Kind {
     GuardianLost,
     Unsupported,
     System,
+    /// Somebody else's.
+    Other,
 }
 
 impl Error {
     pub(crate) fn new(kind: Kind, title: impl Into<String>) -> Error {
         let title = title.into();
         Error { inner: Box::new(Inner { kind, title, facts: Vec::new(), exit: None, also: Vec::new(), source: None }) }
+    }
+
+    /// An error in words of your own, for an [`Executor`](crate::Executor) that has its own ways to fail.
+    ///
+    /// ```
+    /// let error = pkit_test::Error::other("the migration left table `users` empty");
+    /// assert_eq!(error.to_string(), "the migration left table `users` empty");
+    /// ```
+    #[must_use]
+    pub fn other(what: impl Into<String>) -> Error {
+        Error::new(Kind::Other, what)
     }
 
     /// A refusal of the operating system, while we were doing something.

@@ -104,6 +104,11 @@ impl Place {
         self.port(name).map(|port| SocketAddr::new(self.host, port))
     }
 
+    /// Whether that, as a spec says it, is its host.
+    pub(crate) fn is_at(&self, host: Option<&str>) -> bool {
+        parse_host(host).is_ok_and(|host| host == self.host)
+    }
+
     pub(crate) fn site(&self, any_owner: bool) -> Site {
         Site { host: self.host, ports: self.ports.clone(), any_owner }
     }

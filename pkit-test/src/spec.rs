@@ -12,7 +12,7 @@ use crate::handle::Process;
 use crate::limits::{START_TIMEOUT, STOP_TIMEOUT};
 use crate::ready::{Http, Output, Ready, Tcp};
 use crate::signal::Signal;
-use crate::template::{Hole, Template};
+use crate::template::{Hole, Template, is_name};
 
 mod surroundings;
 mod life;
@@ -100,6 +100,11 @@ pub fn simple(command: impl Into<Command>) -> Spec {
 /// # fn main() -> pkit_test::Result<()> {
 /// let worker = pkit_test::output("sh -c 'echo warming up; echo ready; sleep 60'", "^ready$").start()?;
 /// assert_eq!(worker.stdout(), "warming up\nready\n");
+/// assert!(worker.is_alive());
+///
+/// // A hole in the regex: its value is taken literally, dots and all.
+/// let server = pkit_test::output("sh -c 'echo listening on {addr}; sleep 60'", "on {addr}$").start()?;
+/// assert_eq!(server.stdout(), format!("listening on {}\n", server.addr()));
 /// # Ok(()) }
 /// ```
 #[track_caller]
@@ -250,6 +255,9 @@ impl Spec {
             return refused(format!("`{}` cannot be the name of an environment variable", name.escape_debug()));
         }
         let peers: Vec<&str> = self.ports.iter().map(|(name, _)| name.as_str()).collect();
+        if let Some(odd) = peers.iter().find(|name| !name.is_empty() && !is_name(name)) {
+            return refused(format!("no port can be called `{odd}`: no hole could name it"));
+        }
         if let Some(twice) = peers.iter().enumerate().find(|(index, name)| peers[..*index].contains(name)) {
             return refused(format!("the port `{}` is declared twice", twice.1));
         }

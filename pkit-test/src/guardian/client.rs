@@ -18,7 +18,7 @@ use super::run::Run;
 use super::wire::{self, Frame, Got, Inbox};
 use crate::config::{self, Show, config, scaled};
 use crate::error::{Error, Kind, Result};
-use crate::limits::{CRASH_TIMEOUT, GOODBYE_LIMIT};
+use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT};
 use crate::sync::lock;
 use crate::sys::{child, fd, platform, takeover};
 
@@ -112,9 +112,14 @@ impl Guardian {
         on_end: Box<dyn FnOnce(&super::run::State) + Send>,
     ) -> Result<Arc<Run>> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let run = Arc::new(Run::new(id, Arc::clone(self), launch.log.clone(), on_end));
+        let (name, log) = (launch.name.clone(), launch.log.clone());
+        let order = Order::Spawn(Box::new(launch)).to_frame(id);
+        if order.payload.len() > FRAME_BYTES {
+            return Err(too_large(&name));
+        }
+        let run = Arc::new(Run::new(id, Arc::clone(self), log, on_end));
         lock(&self.runs).insert(id, Arc::downgrade(&run));
-        if self.is_dead() || self.send(&Order::Spawn(Box::new(launch)).to_frame(id), None).is_err() {
+        if self.is_dead() || self.send(&order, None).is_err() {
             lock(&self.runs).remove(&id);
             return Err(Error::new(Kind::GuardianLost, "the guardian was killed while a process was started"));
         }
@@ -181,6 +186,12 @@ impl Guardian {
         // So that it is no zombie; if it is still about to die, the goodbye reaps it.
         let _ = lock(&self.child).try_wait();
     }
+}
+
+fn too_large(name: &str) -> Error {
+    let mb = FRAME_BYTES / 1024 / 1024;
+    let title = format!("`{name}` was not started: it is given more than {mb} MiB of arguments, environment and input");
+    Error::new(Kind::Spec, title).fact("hint", "`write_stdin` takes a text of any length")
 }
 
 fn check_system() -> Result<()> {

@@ -21,7 +21,7 @@ use super::protocol::{Event, Hello, Keep, Launch, Order, StopPlan};
 use super::report::{Account, report};
 use super::shim::{self, Birth};
 use super::wire::{Frame, Got, Inbox, Outbox};
-use crate::limits::{KILL_LIMIT, SHIM_MARGIN};
+use crate::limits::{FRAME_BYTES, KILL_LIMIT, SHIM_MARGIN};
 use crate::sys::child::{self, FileLimit, Reaped, Side};
 use crate::sys::wait::{self, For};
 use crate::sys::{fd, platform};
@@ -33,8 +33,8 @@ use ending::Ending;
 /// How long between two looks for orphans of a shim that was killed.
 const SWEEP_PAUSE: Duration = Duration::from_millis(1);
 
-/// More unsent orders than this and a shim is stuck: it reads whatever comes.
-const STUCK_BYTES: usize = 4 * 1024 * 1024;
+/// More unsent orders than this, beside a start of any size, and a shim is stuck: it reads whatever comes.
+const STUCK_BYTES: usize = FRAME_BYTES + 4 * 1024 * 1024;
 
 /// Runs the guardian in the process that the constructor recognised. Never returns to the test binary's `main`.
 pub(crate) fn main() -> ! {

@@ -22,7 +22,8 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// When nothing was started, or when it was killed with its guardian.
+    /// When it was killed together with the guardian or the shim above it
+    /// ([`is_guardian_lost`](crate::Error::is_guardian_lost)).
     pub fn wait(&self) -> Result<Exit> {
         let run = self.core.run_or_error("wait for it")?;
         let phase = run.wait_over(None).expect("without a deadline it waits for the end");
@@ -135,10 +136,10 @@ impl Process {
     ///
     /// ```
     /// # fn main() -> pkit_test::Result<()> {
-    /// let deaf = pkit_test::simple("sh -c 'sleep 60 & sleep 60'").start()?;
-    /// deaf.kill()?;
-    /// assert_eq!(deaf.exit().and_then(|exit| exit.signal()), Some(9));
-    /// assert_eq!(deaf.pid(), None);
+    /// let two = pkit_test::simple("sh -c 'sleep 60 & sleep 60'").start()?;
+    /// two.kill()?;
+    /// assert_eq!(two.exit().and_then(|exit| exit.signal()), Some(9));
+    /// assert_eq!(two.pid(), None);
     /// # Ok(()) }
     /// ```
     ///

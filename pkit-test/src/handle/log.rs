@@ -193,7 +193,10 @@ impl Process {
     fn search(&self, regex: &str, timeout: Duration, from: u64) -> Result<Mark> {
         let run = self.core.run_or_error("wait for its output")?;
         let started = self.core.life(|life| life.starts);
-        let search = Search::compiled(&run, regex, from).map_err(|why| Error::new(Kind::Spec, why))?;
+        let search = Search::compiled(&run, regex, from).map_err(|why| {
+            let title = format!("cannot wait for the output of `{}`: {why}", self.name());
+            Error::new(Kind::Spec, title)
+        })?;
         wait_for(&self.core, &run, search, regex, deadline_in(scaled(timeout))).map(|found| Mark {
             run: started,
             end: found.end,

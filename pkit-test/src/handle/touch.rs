@@ -40,7 +40,7 @@ impl Process {
         match why {
             NoAnswer::Silent => {
                 let limit = crate::limits::REPLY_LIMIT;
-                Error::new(Kind::Timeout, format!("cannot {doing}: `{name}` has not read any of it for {limit:?}"))
+                Error::new(Kind::Timeout, format!("cannot {doing}: `{name}` does not read it, for {limit:?} by now"))
             }
             NoAnswer::Refused(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 Error::new(Kind::State, format!("cannot {doing}: that of `{name}` is closed"))

@@ -140,11 +140,19 @@ impl Log {
 impl Files {
     /// The log first: a reader that finds an index finds its log, too.
     fn create(files: LogFiles<'_>, base: u64) -> io::Result<Files> {
-        let data = open(&files.data())?;
+        let data = open(&files.data()).or_else(|error| match error.kind() {
+            // Somebody cleans up while tests run.
+            io::ErrorKind::NotFound => make_parent(&files.data()).and_then(|()| open(&files.data())),
+            _ => Err(error),
+        })?;
         let index = open(&files.index())?;
         index.write_all_at(&base.to_le_bytes(), 0)?;
         Ok(Files { data, index })
     }
+}
+
+fn make_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)
 }
 
 /// Whoever asked for the log by its name may have made it already, empty.

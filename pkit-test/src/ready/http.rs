@@ -114,11 +114,15 @@ impl Http {
         let headers: Vec<(String, String)> = headers.collect::<Result<_, E>>().map_err(Unprepared::Hole)?;
         let (address, host, path) = find(&target, site).map_err(Unprepared::Mistake)?;
         let is_local = address.ip().is_loopback() || address.ip().is_unspecified() || address.ip() == site.host;
+        let request = Request { method: self.method.to_owned(), host, path, headers, body: None };
+        if let Some(fault) = request.fault() {
+            return Err(Unprepared::Mistake(format!("the probe cannot be sent: {fault}")));
+        }
         Ok(Answers {
             listening: is_local.then(|| Listening::new(address, site.any_owner)),
             address,
-            shown: format!("{} http://{host}{path}", self.method),
-            request: Request { method: self.method.to_owned(), host, path, headers, body: None },
+            shown: format!("{} http://{}{}", self.method, request.host, request.path),
+            request,
             statuses: self.statuses.clone(),
         })
     }

@@ -83,8 +83,11 @@ impl Output {
     }
 
     pub(super) fn mistake(&self) -> Option<String> {
-        // As if no name were known: a value is inserted escaped and cannot make a sound regex unsound.
-        compile(&self.regex).err()
+        // With a letter in each hole: a value is inserted escaped, so that none makes a sound regex unsound. Where a name
+        // turns out to mean nothing, its braces are looked at again when the probe is prepared.
+        let filled = Template::parse_regex(&self.regex, &|_| true).render(&mut |_| Ok::<_, ()>("x".to_owned()));
+        let sound = Regex::new(&filled.unwrap_or_default());
+        sound.err().map(|error| invalid(&self.regex, &error))
     }
 
     pub(super) fn prepare<E>(&self, fill: &mut Fill<'_, E>) -> Result<Written, Unprepared<E>> {
@@ -97,7 +100,11 @@ impl Output {
 
 /// A regex for one line, or what is wrong with it.
 fn compile(regex: &str) -> Result<Regex, String> {
-    Regex::new(regex).map_err(|error| format!("invalid regex `{regex}`: {error}"))
+    Regex::new(regex).map_err(|error| invalid(regex, &error))
+}
+
+fn invalid(regex: &str, error: &regex_lite::Error) -> String {
+    format!("invalid regex `{regex}`: {error}")
 }
 
 /// Whether a line was written.

@@ -123,7 +123,7 @@ impl Spec {
     /// # fn main() -> pkit_test::Result<()> {
     /// match pkit_test::simple("sh -c 'id -un; touch {dir}/mine'").user("nobody").start() {
     ///     Ok(id) => assert!(id.wait()?.success() && id.stdout() == "nobody\n"),
-    ///     Err(error) => assert!(error.to_string().contains("only root can run a process as `nobody`")),
+    ///     Err(error) => assert!(error.to_string().contains("as `nobody`"), "only root may: {error}"),
     /// }
     /// # Ok(()) }
     /// ```

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{deadline_of, launch};
 use crate::error::{Error, Kind, Result};
 use crate::handle::Process;
+use crate::place::Place;
 use crate::spec::Spec;
 use crate::sync::lock;
 
@@ -90,20 +91,15 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// When the new spec cannot mean anything or wants other ports; the old one still runs then. And as
+    /// When the new spec cannot mean anything, or wants other ports, another host or user; the old one still runs then. And as
     /// [`stop`](Process::stop) and [`start`](Process::start), with nothing running after it.
     pub fn replace(&self, spec: Spec) -> Result<()> {
         let _starting = lock(&self.core.starting);
         spec.check(self.name())?;
         let place = self.core.place();
-        for (name, number) in spec.wanted_ports() {
-            let held = place.port(&name);
-            if held.is_none() || (number != 0 && held != Some(number)) {
-                let what = if name.is_empty() { "a port of its own".to_owned() } else { format!("the port `{name}`") };
-                let title =
-                    format!("`{}` was not replaced: the new spec wants {what}, which the old one has not", place.name);
-                return Err(Error::new(Kind::Spec, title).fact("spec", spec.shown()));
-            }
+        if let Some(what) = misfit(place, &spec) {
+            let title = format!("`{}` was not replaced: the new spec wants {what}", place.name);
+            return Err(Error::new(Kind::Spec, title).fact("spec", spec.shown()));
         }
         self.stop()?;
         self.core.settle();
@@ -124,4 +120,21 @@ impl Process {
         Arc::clone(&self.core).launch(deadline_of(&self.core))?;
         self.wait_ready()
     }
+}
+
+/// What a new spec wants that the place of the old one is not.
+fn misfit(place: &Place, spec: &Spec) -> Option<String> {
+    let user = place.user.as_ref().map(|user| user.name.as_str());
+    if spec.user.as_deref() != user {
+        return Some(format!("to run as {}", spec.user.as_deref().unwrap_or("the user of the test")));
+    }
+    if !place.is_at(spec.host.as_deref()) {
+        return Some(format!("the host {}", spec.host.as_deref().unwrap_or("127.0.0.1")));
+    }
+    spec.wanted_ports().into_iter().find_map(|(name, number)| match place.port(&name) {
+        None if name.is_empty() => Some("a port, and none was reserved".to_owned()),
+        None => Some(format!("the port `{name}`, and none was reserved")),
+        Some(held) if number != 0 && held != number => Some(format!("port {number}, and {held} was reserved")),
+        Some(_) => None,
+    })
 }

@@ -20,6 +20,7 @@ use crate::limits::OUTPUT_BYTES;
 use crate::program::{NotFound, Wanted};
 use crate::spec::Spec;
 use crate::sys::child::own_pid;
+use crate::sys::user;
 
 /// How much of a name is part of a path: a file name has 255 bytes, of which a character takes up to four.
 const NAME_CHARS: usize = 40;
@@ -45,13 +46,12 @@ impl Core {
         // Everything that can be wrong with the probes is said before anything runs.
         self.probes()?;
         let guardian = self.place().guardian()?;
-        let launch = self
-            .prepare(&spec, &guardian)
-            .map_err(|error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error })?;
+        let with_spec = |error: Error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error };
+        let launch = self.prepare(&spec, &guardian).map_err(with_spec)?;
         check_log_base()?;
         self.life(|life| life.logs.push(launch.log.clone()));
         log(|| format!("start {}: {}", self.place().name, self.life(|life| life.ran.clone())));
-        let run = guardian.launch(launch, self.on_end(&spec))?;
+        let run = guardian.launch(launch, self.on_end(&spec)).map_err(with_spec)?;
         self.life(|life| {
             life.run = Some(Arc::clone(&run));
             life.starts += 1;
@@ -94,7 +94,8 @@ impl Core {
             arguments,
             environment,
             cwd,
-            user: self.place().user.clone(),
+            // Whoever is that user already need not, and may not, become it.
+            user: self.place().user.clone().filter(|_| user::may_change_user()),
             stop: spec.stop_plan(),
             log: log_directory(guardian, self.place().number, starts, name),
             log_bytes: OUTPUT_BYTES,

@@ -16,6 +16,11 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// Why it can never be sent, if it cannot.
+    pub(crate) fn fault(&self) -> Option<Trouble> {
+        self.bytes().err()
+    }
+
     /// The request as it is sent.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, Trouble> {
         if !is_token(&self.method) {
