@@ -145,7 +145,11 @@ impl Line {
 
     /// The command line for people, who may copy it: the program as it was found, from `cwd` if it is below.
     pub(crate) fn for_people(&self, located: &Path, cwd: &Path) -> String {
-        let shown = located.strip_prefix(cwd).ok().filter(|path| path.components().count() > 1 && cwd.parent().is_some()).unwrap_or(located);
+        let shown = located
+            .strip_prefix(cwd)
+            .ok()
+            .filter(|path| path.components().count() > 1 && cwd.parent().is_some())
+            .unwrap_or(located);
         let shown = shown.to_string_lossy();
         quote::line(std::iter::once(&*shown).chain(self.args.iter().map(String::as_str)))
     }

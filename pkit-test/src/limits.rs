@@ -37,7 +37,7 @@ pub(crate) const POLL_MIN: Duration = Duration::from_micros(100);
 pub(crate) const POLL_MAX: Duration = Duration::from_millis(10);
 
 /// The pause between two questions is the time waited so far, divided by this.
-pub(crate) const POLL_SHARE: u32 = 32;
+pub(crate) const POLL_SHARE: u32 = 24;
 
 /// How many starts of one stack are under way at a time.
 pub(crate) const PARALLEL_STARTS: usize = 64;

@@ -86,11 +86,12 @@ impl Place {
         let mut guardian = lock(&self.guardian);
         if guardian.is_dead() {
             let next = client::current()?;
-            for (_, number) in &self.ports {
-                let port = Port::fixed(*number).map_err(|trouble| port_error(&trouble))?;
-                next.hold(*number, port.into_hold())?;
+            // All of them or none: what only the next guardian held nobody would release.
+            let ports = self.ports.iter().map(|(_, number)| Port::fixed(*number)).collect::<Result<Vec<_>, _>>();
+            for port in ports.map_err(|trouble| port_error(&trouble))? {
+                next.hold(port.number(), port.into_hold())?;
             }
-            *lock(&self.has_directory) = false;
+            *lock(&self.has_directory) = self.path_below(next.directory()).is_dir();
             *guardian = next;
         }
         Ok(Arc::clone(&guardian))

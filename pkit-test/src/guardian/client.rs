@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 
 use nix::sys::signal::SigSet;
@@ -218,7 +218,7 @@ fn listen(guardian: &Arc<Guardian>) -> io::Result<()> {
 
 fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>) {
     let mut inbox = Inbox::default();
-    while matches!(inbox.fill(socket), Ok(Got::Some | Got::Nothing)) {
+    while fd::wait_readable(socket) && !matches!(inbox.fill(socket), Ok(Got::End) | Err(_)) {
         let Some(guardian) = guardian.upgrade() else { return };
         while let Ok(Some(frame)) = inbox.take() {
             guardian.hear(&frame);
@@ -230,13 +230,21 @@ fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>) {
 }
 
 /// A directory of our own, short enough for the path of a unix socket in it, that nobody can guess and take before.
+/// It is the same one for all guardians of this process: what starts again does so in its directory.
 fn private_directory() -> PathBuf {
+    static OWN: Mutex<Option<(i32, PathBuf)>> = Mutex::new(None);
+    let mut own = lock(&OWN);
+    // A fork of the test is another process.
+    match own.as_ref().filter(|(pid, _)| *pid == child::own_pid()) {
+        Some((_, directory)) => directory.clone(),
+        None => own.insert((child::own_pid(), new_private_directory())).1.clone(),
+    }
+}
+
+fn new_private_directory() -> PathBuf {
     const LONGEST: usize = 40;
-    static BASE: OnceLock<PathBuf> = OnceLock::new();
-    let base = BASE.get_or_init(|| {
-        let wanted = std::env::temp_dir();
-        if wanted.as_os_str().len() <= LONGEST { wanted } else { PathBuf::from("/tmp") }
-    });
+    let wanted = std::env::temp_dir();
+    let base = if wanted.as_os_str().len() <= LONGEST { wanted } else { PathBuf::from("/tmp") };
     base.join(format!("pkit-{}-{:06x}", child::own_pid(), random() & 0xff_ffff))
 }
 

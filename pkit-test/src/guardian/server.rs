@@ -24,7 +24,7 @@ use super::wire::{Frame, Got, Inbox, Outbox};
 use crate::limits::{FRAME_BYTES, KILL_LIMIT, SHIM_MARGIN};
 use crate::sys::child::{self, FileLimit, Reaped, Side};
 use crate::sys::wait::{self, For};
-use crate::sys::{fd, platform};
+use crate::sys::{fd, platform, procfs};
 
 mod ending;
 
@@ -104,6 +104,8 @@ impl Guardian {
         platform::set_process_name(c"pkit-guardian");
         platform::become_subreaper()?;
         let file_limit = child::raise_file_limit();
+        // Asked once here, and known in every shim.
+        procfs::knows_children();
         let socket = UnixStream::from(control);
         socket.set_nonblocking(true)?;
         Ok(Guardian {
@@ -203,7 +205,7 @@ impl Guardian {
         while let Some(socket) = &self.owner {
             match self.inbox.fill(socket) {
                 Ok(Got::Some) => {}
-                Ok(Got::Nothing) => break,
+                Ok(Got::All | Got::Nothing) => break,
                 Ok(Got::End) | Err(_) => {
                     self.obey_all();
                     self.owner = None;
@@ -235,15 +237,19 @@ impl Guardian {
         }
         match Order::from_frame(&frame) {
             Some(Order::Hello(hello)) => self.hello = Some(hello),
-            Some(Order::Hold(port)) => {
-                if let Some(hold) = self.inbox.fds.pop() {
-                    self.ports.insert(port, hold);
-                }
-            }
+            Some(Order::Hold(port)) => self.hold(port),
             Some(Order::Release(port)) => drop(self.ports.remove(&port)),
             Some(Order::Spawn(launch)) => self.spawn(&frame, &launch),
             Some(Order::Goodbye { failed }) => self.goodbye(failed),
             _ => {}
+        }
+    }
+
+    /// The oldest descriptor belongs to the oldest frame that came with one.
+    fn hold(&mut self, port: u16) {
+        if !self.inbox.fds.is_empty() {
+            let hold = self.inbox.fds.remove(0);
+            self.ports.insert(port, hold);
         }
     }
 
@@ -341,7 +347,7 @@ impl Guardian {
         loop {
             match shim.inbox.fill(&shim.socket) {
                 Ok(Got::Some) => {}
-                Ok(Got::Nothing) => break,
+                Ok(Got::All | Got::Nothing) => break,
                 Ok(Got::End) | Err(_) => {
                     shim.is_closed = true;
                     break;
@@ -362,6 +368,9 @@ impl Guardian {
     }
 
     fn reap(&mut self) {
+        if !wait::has_child_ended() {
+            return;
+        }
         while let Reaped::Ended(pid, _) = child::reap() {
             self.spare.take_if(|spare| spare.pid == pid);
             let found = self.shims.iter_mut().find(|(_, shim)| shim.pid == pid);

@@ -62,7 +62,7 @@ fn first_order(socket: &UnixStream, inbox: &mut Inbox) -> Option<(u32, Launch)> 
             return Some((frame.id, *launch));
         }
         match inbox.fill(socket).ok()? {
-            Got::Some => {}
+            Got::Some | Got::All => {}
             Got::End => return None,
             Got::Nothing => drop(wait::wait(&[(socket.as_fd(), For::Reading)], None).ok()?),
         }
@@ -174,7 +174,7 @@ impl Shim {
 
     fn stop_more(&mut self, now: Instant) {
         let mut ended = Vec::new();
-        let stuck = self.stopping.act(now, &mut |reaped| ended.push(reaped));
+        let stuck = self.stopping.act(now, self.leader, &mut |reaped| ended.push(reaped));
         ended.into_iter().for_each(|reaped| self.see(reaped));
         if let (Some(pids), false) = (stuck, self.is_empty) {
             self.say(&Event::Stuck(pids));
@@ -258,7 +258,7 @@ impl Shim {
         loop {
             match self.inbox.fill(&self.socket) {
                 Ok(Got::Some) => {}
-                Ok(Got::Nothing) => break,
+                Ok(Got::All | Got::Nothing) => break,
                 Ok(Got::End) | Err(_) => return self.stop_alone(),
             }
         }

@@ -79,12 +79,15 @@ impl Stopping {
     }
 
     /// Does what is due now. Returns the survivors when SIGKILL did not help in time, once.
-    pub(crate) fn act(&mut self, now: Instant, see: &mut dyn FnMut(Reaped)) -> Option<Vec<i32>> {
+    ///
+    /// The leader, if it was not reaped, is known without asking the kernel who our children are.
+    pub(crate) fn act(&mut self, now: Instant, leader: Option<i32>, see: &mut dyn FnMut(Reaped)) -> Option<Vec<i32>> {
         self.move_on(now);
         match self.stage {
             Stage::Running => None,
             Stage::Asking { plan, .. } => {
-                self.ask(plan.signal);
+                self.ask(leader.into_iter(), plan.signal);
+                self.ask(child::own_children().into_iter(), plan.signal);
                 None
             }
             Stage::Killing { .. } => {
@@ -113,8 +116,8 @@ impl Stopping {
         self.stage = if plan.then_kill { killing(now) } else { Stage::Running };
     }
 
-    fn ask(&mut self, signal: i32) {
-        for pid in child::own_children() {
+    fn ask(&mut self, children: impl Iterator<Item = i32>, signal: i32) {
+        for pid in children {
             if self.asked.contains(&pid) {
                 continue;
             }

@@ -12,6 +12,9 @@ use crate::sys::fd;
 
 const HEADER_BYTES: usize = 9;
 
+/// How much is read at a time: nearly all messages are far smaller, and the buffer is cleared each time.
+const BUFFER_BYTES: usize = 4 * 1024;
+
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -37,13 +40,17 @@ impl Frame {
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     bytes: Vec<u8>,
+    /// In the order of the frames that they came with.
     pub(crate) fds: Vec<OwnedFd>,
 }
 
 /// What a look at a socket gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Got {
+    /// There may be more.
     Some,
+    /// All that there was.
+    All,
     Nothing,
     End,
 }
@@ -51,12 +58,12 @@ pub(crate) enum Got {
 impl Inbox {
     /// Reads what there is.
     pub(crate) fn fill(&mut self, socket: &UnixStream) -> io::Result<Got> {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = [0; BUFFER_BYTES];
         match fd::receive(socket, &mut buffer, &mut self.fds) {
             Ok(0) => Ok(Got::End),
             Ok(count) => {
                 self.bytes.extend_from_slice(&buffer[..count]);
-                Ok(Got::Some)
+                Ok(if count < BUFFER_BYTES { Got::All } else { Got::Some })
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted => Ok(Got::Some),

@@ -97,8 +97,10 @@ impl Core {
         let done = self.callbacks.wait_until(deadline_in(scaled(CALLBACK_LIMIT)));
         let name = &self.place().name;
         let panics = self.callbacks.take_panics().into_iter();
-        let panicked =
-            panics.map(|text| Error::new(Kind::Callback, format!("a callback of `{name}` panicked: {text}")));
+        let shown = self.spec().shown();
+        let panicked = panics.map(|text| {
+            Error::new(Kind::Callback, format!("a callback of `{name}` panicked: {text}")).fact("spec", &shown)
+        });
         let late =
             (!done).then(|| Error::new(Kind::Callback, format!("a callback of `{name}` does not come to its end")));
         Error::all(panicked.chain(late)).map_or(Ok(()), Err)
@@ -114,12 +116,12 @@ impl Core {
         if has_failed {
             client::note_failure();
         }
+        if self.is_managed() && config().keep != Show::Never {
+            // Only the end of the scope knows whether the test has failed, and says once what stays.
+            return;
+        }
         if config().keep.applies(has_failed) && !run.phase().is_over() {
             return self.keep();
-        }
-        if self.is_managed() && config().keep == Show::Failed {
-            // Only the end of the scope knows whether the test has failed.
-            return;
         }
         if self.is_managed() && !has_failed {
             self.await_expected_exit();

@@ -10,7 +10,7 @@ use super::end::with_last_words;
 use crate::config::{deadline_in, scaled};
 use crate::error::{Error, Kind, Result};
 use crate::guardian::protocol::Order;
-use crate::guardian::run::Run;
+use crate::guardian::run::{Phase, Run};
 use crate::output::follow::Follower;
 use crate::output::{LogFiles, Stream};
 use crate::ready::{Found, Search};
@@ -259,6 +259,9 @@ fn wait_for(core: &Arc<Core>, run: &Run, mut search: Search, regex: &str, deadli
 }
 
 fn not_found(core: &Arc<Core>, run: &Run, search: &Search, regex: &str, is_over: bool) -> Error {
+    if let lost @ Phase::Lost { .. } = run.phase() {
+        return core.ended_error("wait for its output", lost).fact("saw", search.nothing());
+    }
     let name = &core.place().name;
     let (kind, title) = if is_over {
         (Kind::Unexpected, format!("`{name}` has ended and never wrote `{regex}`"))

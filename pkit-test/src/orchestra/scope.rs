@@ -1,7 +1,6 @@
 //! The end of a scope: everything stops, and what went wrong is said.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
 
 use super::engine::{newest_first, stop_all};
 use super::{Orchestra, Stack};
@@ -34,10 +33,9 @@ use crate::handle::Outcome;
 ///
 /// When something did not start, and when something went wrong before the end. The result of the body is lost then.
 pub fn orchestrated<R>(members: impl Into<Orchestra>, body: impl FnOnce(&Stack) -> R) -> Result<R> {
-    let mut stack = members.into().start()?;
+    let stack = members.into().start()?;
     let result = catch_unwind(AssertUnwindSafe(|| body(&stack)));
-    let scope = Arc::clone(stack.scope());
-    let handles = stack.take_handles();
+    let (scope, handles) = stack.take_apart();
     let verdict = end(&scope, result.is_err());
     drop(handles);
     clear(&scope, result.is_err() || verdict.is_some());

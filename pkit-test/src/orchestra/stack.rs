@@ -30,11 +30,13 @@ pub struct Stack {
     handles: Handles,
     /// Part of a larger stack, which speaks for it at the end.
     is_inner: bool,
+    /// Somebody else conducts its end.
+    is_taken: bool,
 }
 
 impl Stack {
     pub(super) fn new(scope: Arc<Scope>, handles: Handles, is_inner: bool) -> Stack {
-        Stack { scope, handles, is_inner }
+        Stack { scope, handles, is_inner, is_taken: false }
     }
 
     /// The handle under a name, whatever its type: a [`Process`] of a spec, a [`Stack`] of an orchestra.
@@ -102,12 +104,10 @@ impl Stack {
         format!("there is no `{name}` in the stack, but {}", names.join(", "))
     }
 
-    pub(super) fn scope(&self) -> &Arc<Scope> {
-        &self.scope
-    }
-
-    pub(super) fn take_handles(&mut self) -> Handles {
-        std::mem::take(&mut self.handles)
+    /// For whoever conducts its end.
+    pub(super) fn take_apart(mut self) -> (Arc<Scope>, Handles) {
+        self.is_taken = true;
+        (Arc::clone(&self.scope), std::mem::take(&mut self.handles))
     }
 }
 
@@ -127,6 +127,9 @@ impl Index<&str> for Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
+        if self.is_taken {
+            return;
+        }
         let has_failed = std::thread::panicking();
         if !scope::is_to_be_kept(&self.scope, has_failed) {
             stop_all(&self.scope);

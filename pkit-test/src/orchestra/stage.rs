@@ -134,13 +134,7 @@ impl Stage {
         if started.is_err() {
             client::note_failure();
         }
-        started.map(|mut stack: Stack| {
-            let scope = Arc::clone(stack.scope());
-            let handles = stack.take_handles();
-            // Its end is ours to conduct.
-            std::mem::forget(stack);
-            (scope, handles)
-        })
+        started.map(Stack::take_apart)
     }
 }
 

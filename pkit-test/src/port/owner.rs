@@ -78,19 +78,26 @@ struct Tree {
 }
 
 impl Tree {
-    /// Looks no further than until all are found, which mostly is the first service.
+    /// Looks no further than until all are found, which mostly is the first service, a child of the root itself.
     fn holding(root: i32, listeners: &[Listener]) -> Tree {
         let mut missing: HashSet<_> = listeners.iter().map(|listener| listener.inode).collect();
-        let mut held = HashSet::new();
-        let processes: Vec<_> = std::iter::once(root).chain(procfs::descendants(root)).collect();
-        for pid in &processes {
-            if missing.is_empty() {
-                break;
-            }
-            let sockets = procfs::socket_inodes(*pid).unwrap_or_default();
-            held.extend(sockets.into_iter().filter(|inode| missing.remove(inode)));
+        let mut tree = Tree { root, processes: Vec::new(), held: HashSet::new() };
+        tree.look_at(procfs::children_of_single(root).unwrap_or_default(), &mut missing);
+        if !missing.is_empty() {
+            tree.processes.clear();
+            tree.look_at(std::iter::once(root).chain(procfs::descendants(root)), &mut missing);
         }
-        Tree { root, processes, held }
+        tree
+    }
+
+    fn look_at(&mut self, processes: impl IntoIterator<Item = i32>, missing: &mut HashSet<u64>) {
+        for pid in processes {
+            self.processes.push(pid);
+            if !missing.is_empty() {
+                let sockets = procfs::socket_inodes(pid).unwrap_or_default();
+                self.held.extend(sockets.into_iter().filter(|inode| missing.remove(inode)));
+            }
+        }
     }
 
     fn holds(&self, listener: &Listener) -> bool {

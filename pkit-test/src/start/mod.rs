@@ -245,7 +245,9 @@ fn ask(core: &Core, run: &Run, probe: &mut dyn Probe, waited: &mut Waited) -> Lo
     let tree_root = run.look(|state| state.shim).unwrap_or(0);
     let look = probe.look(&View { run, tree_root, patience: HTTP_TRY, is_over: &is_over });
     waited.tries += 1;
-    waited.question = probe.question();
+    if waited.question.is_empty() {
+        waited.question = probe.question();
+    }
     match &look {
         Look::Ready => {}
         Look::NotYet(why) | Look::AfterOutput(_, why) | Look::Foreign(why) => waited.last.clone_from(why),

@@ -110,7 +110,7 @@ pub(crate) fn wake(child: i32) {
 ///
 /// Where they cannot be listed there seem to be none: whoever kills them asks again, and only [`reap`] knows the end.
 pub(crate) fn own_children() -> Vec<i32> {
-    procfs::children(own_pid()).unwrap_or_default()
+    procfs::children_of_single(own_pid()).unwrap_or_default()
 }
 
 /// The id of the calling process and of its parent.

@@ -170,3 +170,13 @@ pub(crate) fn keep_only(fd: OwnedFd) -> io::Result<OwnedFd> {
     fcntl(&kept, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     Ok(kept)
 }
+
+/// Waits until there is something to read, or the end.
+///
+/// Not by a read that waits: the kernel wakes it each time the other end makes room, and for nothing.
+pub(crate) fn wait_readable(socket: &UnixStream) -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    // A signal that this thread does not take cannot interrupt it; any other error is for the read to find.
+    matches!(poll(&mut polled, PollTimeout::NONE), Ok(1) | Err(nix::errno::Errno::EINTR))
+}

@@ -14,6 +14,7 @@ use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, SigmaskHow,
 use super::platform;
 
 static ASKED_TO_END: AtomicBool = AtomicBool::new(false);
+static CHILD_ENDED: AtomicBool = AtomicBool::new(false);
 
 const ENDS: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
 
@@ -67,7 +68,14 @@ pub(crate) fn is_asked_to_end() -> bool {
     ASKED_TO_END.load(Ordering::Relaxed)
 }
 
-extern "C" fn on_child(_: libc::c_int) {}
+/// Whether a child ended since the last time this was asked.
+pub(crate) fn has_child_ended() -> bool {
+    CHILD_ENDED.swap(false, Ordering::Relaxed)
+}
+
+extern "C" fn on_child(_: libc::c_int) {
+    CHILD_ENDED.store(true, Ordering::Relaxed);
+}
 
 extern "C" fn on_end(_: libc::c_int) {
     ASKED_TO_END.store(true, Ordering::Relaxed);

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -51,9 +52,19 @@ impl Diag {
         let socket = socket(AddressFamily::Netlink, SockType::Datagram, flags, SockProtocol::NetlinkSockDiag)?;
         setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(ANSWER_LIMIT_MS))?;
         let diag = Diag { socket, sequence: Cell::new(0) };
-        match diag.dump(libc::AF_INET, 1) {
+        diag.check()?;
+        Ok(diag)
+    }
+
+    /// Whether the kernel answers such questions at all, which it does not unlearn.
+    fn check(&self) -> io::Result<()> {
+        static ANSWERS: OnceLock<()> = OnceLock::new();
+        if ANSWERS.get().is_some() {
+            return Ok(());
+        }
+        match self.dump(libc::AF_INET, 1) {
             Err(error) if is_no_entry(&error) => Err(io::Error::new(io::ErrorKind::Unsupported, "no tcp_diag here")),
-            known => known.map(|_| diag),
+            known => known.map(|_| *ANSWERS.get_or_init(|| ())),
         }
     }
 

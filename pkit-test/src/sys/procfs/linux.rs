@@ -71,9 +71,18 @@ pub(crate) fn forbid_looking() -> io::Result<()> {
 }
 
 /// Whether the kernel lists children (`CONFIG_PROC_CHILDREN`), which spares reading all of `/proc`.
-fn knows_children() -> bool {
+pub(crate) fn knows_children() -> bool {
     static KNOWS: OnceLock<bool> = OnceLock::new();
     *KNOWS.get_or_init(|| Path::new("/proc/thread-self/children").exists())
+}
+
+/// The children of a process that has one thread.
+pub(crate) fn children_of_single(pid: i32) -> io::Result<Vec<i32>> {
+    if !knows_children() {
+        return children(pid);
+    }
+    let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    Ok(listed.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect())
 }
 
 fn children_of_threads(pid: i32) -> io::Result<Vec<i32>> {

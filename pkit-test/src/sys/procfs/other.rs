@@ -2,8 +2,12 @@
 
 use std::io;
 
-pub(crate) fn children(_pid: i32) -> io::Result<Vec<i32>> {
+pub(crate) fn children_of_single(_pid: i32) -> io::Result<Vec<i32>> {
     Err(unsupported())
+}
+
+pub(crate) fn knows_children() -> bool {
+    false
 }
 
 pub(crate) fn descendants(_pid: i32) -> Vec<i32> {
