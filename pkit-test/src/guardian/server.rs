@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -32,6 +33,9 @@ use ending::Ending;
 
 /// How long between two looks for orphans of a shim that was killed.
 const SWEEP_PAUSE: Duration = Duration::from_millis(1);
+
+/// How long after a start the next shim is forked: first the test is told, and gets the processor.
+const SPARE_DELAY: Duration = Duration::from_micros(500);
 
 /// More unsent orders than this, beside a start of any size, and a shim is stuck: it reads whatever comes.
 const STUCK_BYTES: usize = FRAME_BYTES + 4 * 1024 * 1024;
@@ -56,9 +60,9 @@ struct Guardian {
     ports: HashMap<u16, OwnedFd>,
     file_limit: Option<FileLimit>,
     phase: Phase,
-    /// A shim that has nothing to run yet.
+    /// A shim that has nothing to run yet, and when there is to be one.
     spare: Option<Spare>,
-    wants_spare: bool,
+    spare_due: Option<Instant>,
     /// Set while orphans of a killed shim may be around.
     is_sweeping: bool,
 }
@@ -120,7 +124,7 @@ impl Guardian {
             file_limit,
             phase: Phase::Serving,
             spare: None,
-            wants_spare: false,
+            spare_due: None,
             is_sweeping: false,
         })
     }
@@ -196,7 +200,7 @@ impl Guardian {
             Phase::Ending(ending) => ending.deadline(),
             Phase::Serving | Phase::Kept => None,
         };
-        sweep.into_iter().chain(ending).min()
+        sweep.into_iter().chain(ending).chain(self.spare_due).min()
     }
 
     // The owner.
@@ -322,10 +326,12 @@ impl Guardian {
     /// Forks the next shim while the test is busy with the last one: a good part of a start is done before it is asked
     /// for. Where there is no room for one now, the next start says so.
     fn fork_spare(&mut self) {
-        if self.wants_spare && self.spare.is_none() && matches!(self.phase, Phase::Serving) {
+        if self.spare_due.take_if(|due| *due <= Instant::now()).is_none() {
+            return;
+        }
+        if self.spare.is_none() && matches!(self.phase, Phase::Serving) {
             self.spare = self.fork_shim().ok();
         }
-        self.wants_spare = false;
     }
 
     fn fork_shim(&self) -> io::Result<Spare> {
@@ -357,7 +363,9 @@ impl Guardian {
         while let Ok(Some(frame)) = shim.inbox.take() {
             let event = Event::from_frame(&frame);
             shim.has_said_all |= matches!(event, Some(Event::Gone { .. } | Event::Refused { .. }));
-            self.wants_spare |= matches!(event, Some(Event::Started { .. }));
+            if matches!(event, Some(Event::Started { .. })) {
+                self.spare_due = Some(Instant::now() + SPARE_DELAY);
+            }
             if self.owner.is_some() {
                 self.outbox.push(&frame);
             }
@@ -414,6 +422,10 @@ impl Guardian {
         if is_broken {
             self.read_owner();
             self.owner_died();
+        }
+        for shim in self.shims.values_mut().filter(|shim| !shim.is_closed && shim.has_said_all) {
+            // It waits for this before it ends. Where the socket is closed already it does not.
+            let _ = shim.socket.shutdown(Shutdown::Write);
         }
         for shim in self.shims.values_mut().filter(|shim| !shim.is_closed && !shim.outbox.is_empty()) {
             // A shim whose socket is broken has ended, and its end is read there. One that does not read for

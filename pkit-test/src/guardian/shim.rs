@@ -13,7 +13,7 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::protocol::{Event, Launch, Order, StopPlan};
 use super::stopping::Stopping;
@@ -28,6 +28,9 @@ mod input;
 mod tree;
 
 use input::Input;
+
+/// How long a shim that has said all waits for the guardian to have read it.
+const LAST_WAIT: Duration = Duration::from_millis(100);
 
 /// How many portions of output are "all of it" while somebody goes on writing. After the end of the service it is
 /// more than its pipes can hold.
@@ -193,6 +196,10 @@ impl Shim {
             if !self.outbox.is_empty() && wait::wait(&[(self.socket.as_fd(), For::Writing)], None).is_err() {
                 return;
             }
+        }
+        if !self.is_alone {
+            // To end is work for the kernel, and whoever waits for our word should not wait for that as well.
+            let _ = wait::wait(&[(self.socket.as_fd(), For::Reading)], Some(Instant::now() + LAST_WAIT));
         }
     }
 

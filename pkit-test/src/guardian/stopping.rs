@@ -42,12 +42,14 @@ pub(crate) struct Stopping {
     stage: Stage,
     /// Children that got the signal already and were not reaped since.
     asked: Vec<i32>,
+    /// When the kernel is asked again who our children are; at once if nothing is said.
+    next_list: Option<Instant>,
     had_to_kill: bool,
 }
 
 impl Stopping {
     pub(crate) fn new() -> Stopping {
-        Stopping { stage: Stage::Running, asked: Vec::new(), had_to_kill: false }
+        Stopping { stage: Stage::Running, asked: Vec::new(), next_list: None, had_to_kill: false }
     }
 
     /// Begins, or changes how. Killing is never taken back.
@@ -56,6 +58,7 @@ impl Stopping {
             return;
         }
         self.asked.clear();
+        self.next_list = None;
         self.stage = if plan.signal == Signal::Kill.number() {
             killing(now)
         } else {
@@ -76,21 +79,30 @@ impl Stopping {
     /// To be called with the id of every child that was reaped.
     pub(crate) fn forget(&mut self, pid: i32) {
         self.asked.retain(|asked| *asked != pid);
+        // Its children, if it had any, are ours now.
+        self.next_list = None;
     }
 
     /// Does what is due now. Returns the survivors when SIGKILL did not help in time, once.
     ///
-    /// The leader, if it was not reaped, is known without asking the kernel who our children are.
+    /// The leader, if it was not reaped, is known without asking the kernel who our children are. That is asked again
+    /// when one was reaped and from time to time, and not each time that something else wakes us.
     pub(crate) fn act(&mut self, now: Instant, leader: Option<i32>, see: &mut dyn FnMut(Reaped)) -> Option<Vec<i32>> {
         self.move_on(now);
         match self.stage {
             Stage::Running => None,
             Stage::Asking { plan, .. } => {
-                self.ask(leader.into_iter(), plan.signal);
-                self.ask(child::own_children().into_iter(), plan.signal);
+                if self.ask(leader.into_iter(), plan.signal) {
+                    self.next_list = Some(now + LOOK_WHILE_ASKING);
+                }
+                if self.next_list.is_none_or(|due| due <= now) {
+                    self.ask(child::own_children().into_iter(), plan.signal);
+                    self.next_list = Some(now + LOOK_WHILE_ASKING);
+                }
                 None
             }
             Stage::Killing { .. } => {
+                leader.into_iter().for_each(child::kill_child);
                 self.kill_rounds(see);
                 self.survivors(now)
             }
@@ -116,7 +128,9 @@ impl Stopping {
         self.stage = if plan.then_kill { killing(now) } else { Stage::Running };
     }
 
-    fn ask(&mut self, children: impl Iterator<Item = i32>, signal: i32) {
+    /// Asks those that were not asked yet; whether there were any.
+    fn ask(&mut self, children: impl Iterator<Item = i32>, signal: i32) -> bool {
+        let before = self.asked.len();
         for pid in children {
             if self.asked.contains(&pid) {
                 continue;
@@ -127,6 +141,7 @@ impl Stopping {
             child::wake(pid);
             self.asked.push(pid);
         }
+        self.asked.len() > before
     }
 
     fn kill_rounds(&mut self, see: &mut dyn FnMut(Reaped)) {

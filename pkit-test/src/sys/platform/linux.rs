@@ -127,12 +127,12 @@ pub(crate) fn spawn_sharing_memory(child: &mut dyn FnMut()) -> io::Result<i32> {
         FAILED
     }
     let mut child = child;
-    let mut stack = vec![0_u128; STACK_BYTES / size_of::<u128>()];
+    let mut stack: Vec<u128> = Vec::with_capacity(STACK_BYTES / size_of::<u128>());
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     // SAFETY: the stack is aligned, grows down from its end and lives until the call returns, which with CLONE_VFORK
     // is after the child has left it; so does the closure.
     let pid = unsafe {
-        let top = stack.as_mut_ptr_range().end.cast();
+        let top = stack.as_mut_ptr().add(stack.capacity()).cast();
         libc::clone(enter, top, flags, (&raw mut child).cast())
     };
     check(pid.into()).map(|_| pid)
@@ -142,7 +142,7 @@ pub(crate) fn spawn_sharing_memory(child: &mut dyn FnMut()) -> io::Result<i32> {
 const FAILED: libc::c_int = 127;
 
 /// Far more than a few system calls and the arrays for an exec need.
-const STACK_BYTES: usize = 256 * 1024;
+const STACK_BYTES: usize = 64 * 1024;
 
 /// Moves at most `max` bytes from a pipe into a file at `offset`, without copying them through this process.
 pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, offset: u64, max: usize) -> io::Result<usize> {
