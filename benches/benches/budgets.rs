@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    pkit_test_benches::main()
+    pkit_test_benches::bench_main()
 }

@@ -2,6 +2,9 @@
 
 use crate::rows;
 
+/// What `cargo bench` adds.
+pub(crate) const BENCH_FLAG: &str = "--bench";
+
 /// The parsed command line.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arguments {
@@ -18,8 +21,7 @@ impl Arguments {
             match word {
                 "--quick" => arguments.is_quick = true,
                 "--only" => arguments.only.push(name(words.next())?),
-                // What `cargo bench` adds.
-                "--bench" => {}
+                BENCH_FLAG => {}
                 _ => return Err(format!("`{word}` means nothing here")),
             }
         }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use pkit_test::Spec;
 
-use crate::clock;
 use crate::roles::Role;
 use crate::stamps::Stamps;
 
@@ -70,11 +69,6 @@ impl Bench {
         let samples = if self.is_quick { "quick: too few samples to judge by" } else { "full" };
         let build = if cfg!(debug_assertions) { "debug build: the figures mean nothing" } else { "release build" };
         format!("pkit-test benches: {samples}, {build}; kernel {kernel}, {cpus} CPUs, load {load}")
-    }
-
-    /// A boot of this many ms, and up to one more, so that the phases of nobody's pauses lock to it.
-    pub(crate) fn boot_us(&self, boot_ms: u64) -> u64 {
-        boot_ms * 1000 + clock::random() % 1000
     }
 }
 

@@ -68,9 +68,14 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        // Neither fails for a child that is not reaped. All that it started ends with it.
+        let pidfds = self.pidfds();
+        // Neither fails for a child that is not reaped. All that it started ends with it, and the next sample is not
+        // to compete with that; what is gone already has no descriptor.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Ok((services, own)) = pidfds {
+            let _ = wait_dead(&services).and_then(|()| wait_dead(&own));
+        }
     }
 }
 

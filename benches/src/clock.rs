@@ -40,6 +40,11 @@ pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
+/// A boot of this many ms, and up to one more, so that the phases of nobody's pauses lock to it.
+pub(crate) fn boot_us(boot_ms: u64) -> u64 {
+    boot_ms * 1000 + random() % 1000
+}
+
 /// A number that differs from call to call.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()

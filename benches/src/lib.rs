@@ -21,4 +21,4 @@ mod clock;
 mod outcome;
 mod sys;
 
-pub use run::main;
+pub use run::{bench_main, main};

@@ -60,7 +60,8 @@ pub(crate) fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a value that is no text".to_owned())
 }
 
-fn is_worker() -> bool {
+/// Whether this is the thread of the callbacks.
+pub(crate) fn is_worker() -> bool {
     lock(&WORKER).as_ref().is_some_and(|(_, id)| *id == thread::current().id())
 }
 

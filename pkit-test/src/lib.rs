@@ -110,7 +110,7 @@
 //! use pkit_test::{Process, Result, output, tcp, with_processes};
 //!
 //! #[with_processes(
-//!     client = output("sh -c 'echo I shall ask {server.addr}; cat'", "^I shall ask"),
+//!     client = output("sh -c 'echo I shall ask {server.addr}; cat'", "I shall ask {server.addr}$"),
 //!     server = tcp("python3 -m http.server --bind {host} {port}", 0),
 //! )]
 //! fn client_knows_the_server(client: &Process, server: &Process) -> Result<()> {

@@ -4,7 +4,11 @@ use regex_lite::Regex;
 
 /// What differs from run to run, and what stands for it.
 const DIFFERS: &[(&str, &str)] = &[
-    (r"\bpid \d+", "pid N"),
+    (r"\b(pid|`kill) \d+", "$1 N"),
+    (r"/\d+\.(\d+-\w+\.\d+)-[0-9a-f]+\.log", "/PID.$1.log"),
+    // Newer versions of Rust say more.
+    (r"thread '([^']+)' (?:\(\d+\) )?panicked", "$1 panicked"),
+    (r"(test did not panic as expected) at .*", "$1"),
     (r"\bin \d+ ms\b", "in N ms"),
     (r"\b\d+ (try|tries)\b", "N tries"),
     (r"(tests/it/[\w/]+\.rs):\d+:\d+", "$1"),

@@ -56,6 +56,13 @@ pub fn children(pid: u32) -> Vec<u32> {
     pids().into_iter().filter(is_child).collect()
 }
 
+/// Whether it has a child, be it a zombie. The kernel's own list, and not all processes one by one: a child that hops
+/// from pid to pid is on it as well.
+#[must_use]
+pub fn has_child(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).is_ok_and(|list| !list.trim().is_empty())
+}
+
 /// How many descriptors it has open.
 #[must_use]
 pub fn fds(pid: u32) -> Option<usize> {

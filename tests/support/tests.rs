@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::private::{Private, executable};
-use pkit_test_tests::process::{children, fds, parent, pss_kb, stat, threads};
+use pkit_test_tests::process::{children, fds, has_child, parent, pss_kb, stat, threads};
 
 /// Only catches a hang.
 const HANG: Duration = Duration::from_secs(20);
@@ -170,6 +170,7 @@ mod counters {
         let pid = run.process.id();
         assert_eq!(parent(pid), Some(own));
         assert_eq!(children(pid).len(), 3);
+        assert!(has_child(pid) && !has_child(children(pid)[0]));
         assert_eq!(threads(pid), Some(1));
         // Whatever they inherited from whoever runs us, this one has the two ends of its pipe beside it.
         assert_eq!(fds(pid), fds(plain.process.id()).map(|count| count + 2));
@@ -182,6 +183,30 @@ mod counters {
         let nobody = 1 << 23;
         assert!(stat(nobody).is_none() && fds(nobody).is_none() && threads(nobody).is_none());
         assert!(pss_kb(nobody).is_none() && children(nobody).is_empty());
+    }
+}
+
+mod left_out {
+    use super::*;
+    use pkit_test_tests::left_out::server;
+    use pkit_test_tests::servers::{LEFT_OUT_VARIABLE, SERVERS_VARIABLE};
+
+    #[test]
+    fn needs_redis() {
+        let Some(redis) = server("redis") else { return };
+        assert!(redis.is_file());
+    }
+
+    #[test]
+    fn is_said_and_listed() {
+        let directory = Private::copy_of("sleeper");
+        let list = directory.path().with_file_name("list");
+        let mut command = Command::new(std::env::current_exe().expect("procfs is mounted"));
+        command.args(["--exact", "left_out::needs_redis"]).env(SERVERS_VARIABLE, "nginx,python");
+        let output = command.env(LEFT_OUT_VARIABLE, &list).output().expect("it is this very binary");
+        let line = "left out: left_out::needs_redis: redis-server is not installed (Debian: redis-server)\n";
+        assert_eq!(std::fs::read_to_string(list).expect("it was written"), line);
+        assert!(output.status.success() && String::from_utf8_lossy(&output.stderr).contains(line));
     }
 }
 

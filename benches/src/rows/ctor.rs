@@ -6,7 +6,6 @@ use crate::table::Table;
 
 #[expect(clippy::unnecessary_wraps, reason = "a row of the list like the others")]
 pub(super) fn measure(_bench: &Bench) -> Outcome<Vec<Table>> {
-    let note =
-        "not measured: it reads one word of memory that the kernel has left there, a thousandth of the exec before it";
+    let note = "not measured: a few microseconds, which vanish in the spread of the exec before them";
     Ok(vec![Table::new("ctor: the constructor at the start of a program").note(note)])
 }

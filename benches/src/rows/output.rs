@@ -11,7 +11,7 @@ use crate::stamps::Stamps;
 use crate::stats::Samples;
 use crate::table::{Budget, Line, Table};
 
-use super::ready::cpu_of_simple;
+use super::ready::cpu_without_probe;
 
 const BOOTS_MS: [u64; 3] = [0, 5, 20];
 const SAMPLES: usize = 50;
@@ -26,7 +26,7 @@ pub(super) fn measure(bench: &Bench) -> Outcome<Vec<Table>> {
         let what = format!("boot of {boot_ms} ms");
         lag = lag
             .line(Line::new(&what, seen.lag_ms).minus("read of a pipe", seen.raw_lag_ms).budget(Budget::Ours(LAG_MS)));
-        let line = Line::new(&what, seen.cpu_ms).minus("a start of `simple`", seen.simple_cpu_ms);
+        let line = Line::new(&what, seen.cpu_ms).minus("without a probe", seen.no_probe_cpu_ms);
         cpu = cpu.line(line.budget(Budget::Difference(CPU_MS)));
     }
     Ok(vec![lag, cpu])
@@ -36,7 +36,7 @@ pub(super) fn measure(bench: &Bench) -> Outcome<Vec<Table>> {
 struct Seen {
     lag_ms: Samples,
     cpu_ms: Samples,
-    simple_cpu_ms: Samples,
+    no_probe_cpu_ms: Samples,
     raw_lag_ms: Samples,
 }
 
@@ -45,11 +45,11 @@ impl Seen {
         let mut stamps = bench.stamps()?;
         let mut seen = Seen::default();
         for _ in 0..bench.samples(SAMPLES) {
-            let (lag_ms, cpu_ms) = by_us(bench, bench.boot_us(boot_ms), &mut stamps)?;
+            let (lag_ms, cpu_ms) = by_us(bench, clock::boot_us(boot_ms), &mut stamps)?;
             seen.lag_ms.push(lag_ms);
             seen.cpu_ms.push(cpu_ms);
-            seen.simple_cpu_ms.push(cpu_of_simple(bench, &mut stamps)?);
-            seen.raw_lag_ms.push(by_hand(bench, bench.boot_us(boot_ms), &mut stamps)?);
+            seen.no_probe_cpu_ms.push(cpu_without_probe(bench, &role(0, &stamps), &mut stamps)?);
+            seen.raw_lag_ms.push(by_hand(bench, clock::boot_us(boot_ms), &mut stamps)?);
         }
         Ok(seen)
     }

@@ -42,11 +42,12 @@ pub(super) fn measure(bench: &Bench) -> Outcome<Vec<Table>> {
         let seen = Seen::by_all(bench, boot_ms)?;
         let what = format!("boot of {boot_ms} ms");
         lag = lag.line(seen.lag_line(&what).budget(lag_budget(boot_ms)));
-        cpu = cpu
-            .line(Line::new(&what, seen.ours.cpu_ms.clone()).minus("a start of `simple`", seen.simple_cpu_ms.clone()));
+        cpu =
+            cpu.line(Line::new(&what, seen.ours.cpu_ms.clone()).minus("without a probe", seen.no_probe_cpu_ms.clone()));
         share = share.line(seen.share_line(&what).budget(cpu_budget(boot_ms)));
     }
-    let share = share.note("ours is without the CPU of a start of `simple`, the loops are without that of their spawn");
+    let share =
+        share.note("ours is without the CPU of a start that has no probe, the loops are without that of their spawn");
     Ok(vec![lag, cpu, share])
 }
 
@@ -61,7 +62,7 @@ fn cpu_budget(boot_ms: u64) -> Budget {
 /// What all ways to wait have seen at one time of boot.
 struct Seen {
     ours: Waits,
-    simple_cpu_ms: Samples,
+    no_probe_cpu_ms: Samples,
     loops: Vec<Waits>,
 }
 
@@ -96,12 +97,12 @@ impl Seen {
     fn by_all(bench: &Bench, boot_ms: u64) -> Outcome<Seen> {
         let mut stamps = bench.stamps()?;
         let loops = LOOPS.iter().map(|_| Waits::default()).collect();
-        let mut seen = Seen { ours: Waits::default(), simple_cpu_ms: Samples::default(), loops };
+        let mut seen = Seen { ours: Waits::default(), no_probe_cpu_ms: Samples::default(), loops };
         for _ in 0..bench.samples(SAMPLES) {
-            seen.ours.push(&by_us(bench, bench.boot_us(boot_ms), &mut stamps)?);
-            seen.simple_cpu_ms.push(cpu_of_simple(bench, &mut stamps)?);
+            seen.ours.push(&by_us(bench, clock::boot_us(boot_ms), &mut stamps)?);
+            seen.no_probe_cpu_ms.push(cpu_without_probe(bench, &server(0, &stamps), &mut stamps)?);
             for ((_, pause), waits) in LOOPS.iter().zip(&mut seen.loops) {
-                waits.push(&by_loop(bench, bench.boot_us(boot_ms), *pause, &mut stamps)?);
+                waits.push(&by_loop(bench, clock::boot_us(boot_ms), *pause, &mut stamps)?);
             }
         }
         Ok(seen)
@@ -112,7 +113,7 @@ impl Seen {
     }
 
     fn share_line(&self, what: &str) -> Line {
-        let ours = self.ours.cpu_percent(self.simple_cpu_ms.median());
+        let ours = self.ours.cpu_percent(self.no_probe_cpu_ms.median());
         self.beside_loops(Line::new(what, ours), |waits| waits.cpu_percent(0.0))
     }
 
@@ -122,8 +123,7 @@ impl Seen {
 }
 
 fn by_us(bench: &Bench, boot_us: u64, stamps: &mut Stamps) -> Outcome<Wait> {
-    let role = Role::Server { port: "{port}".to_owned(), boot_us, stamps: stamps.path().to_owned() };
-    let spec = bench.spec(&role).ready(pkit_test::ready::Tcp::any());
+    let spec = bench.spec(&server(boot_us, stamps)).ready(pkit_test::ready::Tcp::any());
     let (cpu, began) = (clock::cpu_ms(), clock::now_ns());
     let process = spec.start()?;
     let (ended, cpu_ms) = (clock::now_ns(), clock::cpu_ms() - cpu);
@@ -132,9 +132,13 @@ fn by_us(bench: &Bench, boot_us: u64, stamps: &mut Stamps) -> Outcome<Wait> {
     Ok(Wait { lag_ms, cpu_ms, wait_ms: clock::between_ms(began, ended) })
 }
 
-/// The same program, and nothing to wait for.
-pub(super) fn cpu_of_simple(bench: &Bench, stamps: &mut Stamps) -> Outcome<f64> {
-    let spec = bench.spec(&Role::Idle { stamps: stamps.path().to_owned() });
+fn server(boot_us: u64, stamps: &Stamps) -> Role {
+    Role::Server { port: "{port}".to_owned(), boot_us, stamps: stamps.path().to_owned() }
+}
+
+/// The same program with the same ports, and nothing to wait for.
+pub(super) fn cpu_without_probe(bench: &Bench, role: &Role, stamps: &mut Stamps) -> Outcome<f64> {
+    let spec = bench.spec(role);
     let cpu = clock::cpu_ms();
     let process = spec.start()?;
     let cpu_ms = clock::cpu_ms() - cpu;

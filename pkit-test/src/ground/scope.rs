@@ -46,6 +46,14 @@ impl Scope {
         lock(&self.members).contains_key(name) || self.outer.as_ref().is_some_and(|outer| outer.knows(name))
     }
 
+    /// The process of the stack that has reserved this port.
+    pub(crate) fn holder(&self, port: u16) -> Option<String> {
+        let has_it = |place: &Arc<Place>| place.ports.iter().any(|(_, number)| *number == port);
+        let members = lock(&self.members);
+        let found = members.iter().find(|(_, member)| member.place.as_ref().is_some_and(has_it));
+        found.map(|(name, _)| name.clone()).or_else(|| self.outer.as_ref()?.holder(port))
+    }
+
     pub(super) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = lock(&self.members).keys().cloned().collect();
         names.extend(self.outer.iter().flat_map(|outer| outer.names()));

@@ -44,6 +44,8 @@ pub(crate) struct Life {
     pub(crate) is_settled: bool,
     pub(crate) logs: Vec<PathBuf>,
     pub(crate) was_dropped: bool,
+    /// Its end has begun: a callback or another thread that starts it again comes too late.
+    pub(crate) is_retired: bool,
 }
 
 impl Core {
@@ -59,6 +61,7 @@ impl Core {
             is_settled: true,
             logs: Vec::new(),
             was_dropped: false,
+            is_retired: false,
         };
         Arc::new(Core {
             place,
@@ -131,6 +134,12 @@ impl Core {
     /// How it ended the last time.
     pub(crate) fn last_exit(&self) -> Option<Exit> {
         self.life(|life| life.run.as_ref().and_then(|run| run.phase().exit()).or(life.last_exit))
+    }
+
+    /// Lets nothing be started here any more. A start that is under way is found as the current run by whoever stops
+    /// it after this.
+    pub(crate) fn retire(&self) {
+        self.life(|life| life.is_retired = true);
     }
 
     /// Wakes whoever waits for it.

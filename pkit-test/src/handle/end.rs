@@ -108,7 +108,7 @@ impl Core {
 
     /// The handle is gone: so is the process, and before it all that needs it.
     pub(super) fn dropped(self: &Arc<Core>) {
-        let Some(run) = self.run() else { return };
+        let Some(run) = self.run() else { return self.retire() };
         if !run.guardian().is_ours() || self.life(|life| std::mem::replace(&mut life.was_dropped, true)) {
             return;
         }
@@ -126,6 +126,7 @@ impl Core {
         if self.is_managed() && !has_failed {
             self.await_expected_exit();
         }
+        self.retire();
         self.stop_with_dependents();
         if !self.is_managed() {
             self.show(has_failed);

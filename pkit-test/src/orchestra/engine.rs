@@ -142,9 +142,9 @@ impl Starts {
 
 /// Stops everything that was started in a scope, in reverse order of start; each after what needs it.
 pub(crate) fn stop_all(scope: &Scope) {
-    for core in newest_first(scope) {
-        core.stop_with_dependents();
-    }
+    let cores = newest_first(scope);
+    cores.iter().for_each(|core| core.retire());
+    cores.iter().for_each(Core::stop_with_dependents);
 }
 
 pub(crate) fn newest_first(scope: &Scope) -> Vec<Arc<Core>> {

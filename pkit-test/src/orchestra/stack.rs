@@ -101,7 +101,10 @@ impl Stack {
 
     fn nobody(&self, name: &str) -> String {
         let names: Vec<String> = self.names().map(|name| format!("`{name}`")).collect();
-        format!("there is no `{name}` in the stack, but {}", names.join(", "))
+        match names.as_slice() {
+            [] => format!("there is no `{name}` in the stack: it is empty"),
+            names => format!("there is no `{name}` in the stack, but {}", names.join(", ")),
+        }
     }
 
     /// For whoever conducts its end.

@@ -1,8 +1,9 @@
 //! Starting a process again, on the same ports and in the same directory.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, TryLockError};
 
 use super::{deadline_of, launch};
+use crate::callbacks;
 use crate::error::{Error, Kind, Result};
 use crate::handle::Process;
 use crate::place::Place;
@@ -46,7 +47,7 @@ impl Process {
     ///
     /// While it runs. And as [`Spec::start`].
     pub fn start(&self) -> Result<()> {
-        let _starting = lock(&self.core.starting);
+        let _starting = self.starting()?;
         self.start_again()
     }
 
@@ -67,7 +68,7 @@ impl Process {
     ///
     /// As [`stop`](Process::stop), and then it is not started again. And as [`start`](Process::start).
     pub fn restart(&self, how: Restart) -> Result<()> {
-        let _starting = lock(&self.core.starting);
+        let _starting = self.starting()?;
         match how {
             Restart::Graceful => self.stop()?,
             Restart::Forced => self.kill()?,
@@ -94,7 +95,7 @@ impl Process {
     /// When the new spec cannot mean anything, or wants other ports, another host or user; the old one still runs then. And as
     /// [`stop`](Process::stop) and [`start`](Process::start), with nothing running after it.
     pub fn replace(&self, spec: Spec) -> Result<()> {
-        let _starting = lock(&self.core.starting);
+        let _starting = self.starting()?;
         spec.check(self.name())?;
         let place = self.core.place();
         if let Some(what) = misfit(place, &spec) {
@@ -105,6 +106,21 @@ impl Process {
         self.core.settle();
         self.core.life(|life| life.spec = spec);
         self.start_again()
+    }
+
+    /// One start at a time. A callback does not wait for its turn: whoever has it may wait for the callback.
+    fn starting(&self) -> Result<MutexGuard<'_, ()>> {
+        if !callbacks::is_worker() {
+            return Ok(lock(&self.core.starting));
+        }
+        match self.core.starting.try_lock() {
+            Ok(starting) => Ok(starting),
+            Err(TryLockError::Poisoned(starting)) => Ok(starting.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                let title = format!("`{}` was not started: it is being started already", self.name());
+                Err(Error::new(Kind::State, title))
+            }
+        }
     }
 
     fn start_again(&self) -> Result<()> {

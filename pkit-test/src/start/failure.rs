@@ -41,7 +41,7 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
                 (Kind::Timeout, format!("`{name}` was not ready after {timeout:?}"))
             };
             let error = asked(about(core, run, Error::new(kind, title)), waited);
-            let error = error.fact("serves", elsewhere(core, run)).fact("needs", needs(core));
+            let error = error.fact("serves", elsewhere(run, waited)).fact("needs", needs(core));
             with_last_words(error, run)
         }
     }
@@ -132,11 +132,9 @@ fn strangers(core: &Core) -> String {
     owners.collect::<Vec<_>>().join("\n")
 }
 
-/// Where it listens instead.
-fn elsewhere(core: &Core, run: &Run) -> String {
+/// Where it listens instead of where it was asked.
+fn elsewhere(run: &Run, waited: &Waited) -> String {
     let (Ok(diag), Some(shim)) = (Diag::open(), run.look(|state| state.shim)) else { return String::new() };
-    let addresses = port::listens_elsewhere(&diag, shim);
-    let is_asked =
-        |address: &SocketAddr| core.place().ports.iter().any(|(name, _)| core.place().address(name) == Some(*address));
-    addresses.iter().filter(|address| !is_asked(address)).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    let addresses = port::listens_elsewhere(&diag, shim).into_iter().map(|address| address.to_string());
+    addresses.filter(|address| !waited.question.contains(address)).collect::<Vec<_>>().join(", ")
 }

@@ -51,13 +51,18 @@ impl Core {
         check_log_base()?;
         self.life(|life| life.logs.push(launch.log.clone()));
         log(|| format!("start {}: {}", self.place().name, self.life(|life| life.ran.clone())));
-        let run = guardian.launch(launch, self.on_end(&spec)).map_err(with_spec)?;
-        self.life(|life| {
+        // Under one lock: whoever retires it and then stops its run must not miss one.
+        let run = self.life(|life| {
+            if life.is_retired {
+                return Err(self.retired_error());
+            }
+            let run = guardian.launch(launch, self.on_end(&spec)).map_err(with_spec)?;
             life.run = Some(Arc::clone(&run));
             life.starts += 1;
             life.ready_after = None;
             life.is_settled = false;
-        });
+            Ok(run)
+        })?;
         run.wait_until(Some(deadline), |state| (state.phase != Phase::Starting).then_some(()));
         match run.phase() {
             Phase::Refused { step, errno } => {
@@ -67,6 +72,11 @@ impl Core {
             lost @ Phase::Lost { .. } => Err(self.ended_error("start it", lost)),
             _ => Ok(()),
         }
+    }
+
+    fn retired_error(&self) -> Error {
+        let title = format!("`{}` was not started: its handle is gone, or the test has ended", self.place().name);
+        Error::new(Kind::State, title)
     }
 
     fn prepare(&self, spec: &Spec, guardian: &Guardian) -> Result<Launch> {

@@ -106,6 +106,7 @@ impl Executor for Spec {
         let deadline = deadline_in(scaled(self.start_timeout));
         let patience = Patience { deadline, is_over: &|| ground.is_cancelled() };
         let ports = self.wanted_ports();
+        refuse_ports_of_siblings(&ports, ground).map_err(|error| error.fact("spec", self.shown()))?;
         let wish = Wish { host: self.host.as_deref(), ports: &ports, user: self.user.as_deref() };
         let place = Place::reserve(ground.name(), &wish, &patience).map_err(|error| {
             Error::new(error.kind(), format!("`{}` was not started: {error}", ground.name())).fact("spec", self.shown())
@@ -123,6 +124,16 @@ impl Executor for Spec {
     fn process(handle: &Process) -> Option<&Process> {
         Some(handle)
     }
+}
+
+/// Another test lets a port go some time, a sibling does not: nobody has to wait to know that.
+fn refuse_ports_of_siblings(ports: &[(String, u16)], ground: &Ground) -> Result<()> {
+    let held = ports.iter().find_map(|(_, number)| Some((number, ground.scope().holder(*number)?)));
+    held.map_or(Ok(()), |(number, holder)| {
+        let name = ground.name();
+        let title = format!("`{name}` was not started: port {number} is that of `{holder}`, of the same stack");
+        Err(Error::new(Kind::PortTaken, title))
+    })
 }
 
 impl Process {

@@ -4,3 +4,4 @@ mod check;
 mod spec;
 mod program;
 mod start;
+mod port;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::net::TcpStream;
 
-use expect_test::expect;
-use pkit_test::{Restart, output, simple, tcp};
+use expect_test::{Expect, expect};
+use pkit_test::{Process, Restart, Spec, output, simple, tcp};
 
 use crate::child::{HANG, child};
 use crate::text::normalised;
@@ -99,23 +99,34 @@ fn replace_keeps_the_port() {
 }
 
 #[test]
-fn replace_refuses_ports_that_nobody_reserved() {
-    let (slow, sleeper) = (child("slow"), child("sleeper"));
+fn replace_refuses_what_cannot_be_changed() {
+    let slow = child("slow");
     let server = tcp(slow.with("0 {port}"), 0).start().unwrap();
-    let error = server.replace(tcp(slow.with("0 {port}"), 0).port("peer")).unwrap_err();
-    expect![[r#"
-        `slow` was not replaced: the new spec wants the port `peer`, which the old one has not
-          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]].assert_eq(&normalised(&error.to_string()));
-    let error = server.replace(tcp(slow.with("0 {port}"), 1)).unwrap_err();
-    expect![[r#"
-        `slow` was not replaced: the new spec wants a port of its own, which the old one has not
-          spec:   tcp("'CHILDREN/slow' 0 {port}", 1)   tests/it/handle/again.rs"#]].assert_eq(&normalised(&error.to_string()));
-    assert!(server.is_alive(), "what cannot be replaced goes on");
-    let process = simple(sleeper.with("")).start().unwrap();
-    let error = process.replace(tcp(slow.with("0 {port}"), 0)).unwrap_err();
-    expect![[r#"
-        `sleeper` was not replaced: the new spec wants a port of its own, which the old one has not
-          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]].assert_eq(&normalised(&error.to_string()));
-    assert!(process.replace(simple("echo 'open")).unwrap_err().is_spec());
-    assert!(process.is_alive());
+    let spec = |port| tcp(slow.with("0 {port}"), port);
+    check_refused(&server, spec(0).port("peer"), expect![[r#"
+        `slow` was not replaced: the new spec wants the port `peer`, and none was reserved
+          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]]);
+    check_refused(&server, spec(1), expect![[r#"
+        `slow` was not replaced: the new spec wants port 1, and PORT was reserved
+          spec:   tcp("'CHILDREN/slow' 0 {port}", 1)   tests/it/handle/again.rs"#]]);
+    check_refused(&server, spec(0).host("::1"), expect![[r#"
+        `slow` was not replaced: the new spec wants the host ::1
+          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]]);
+    check_refused(&server, spec(0).user("nobody"), expect![[r#"
+        `slow` was not replaced: the new spec wants to run as nobody
+          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]]);
+    check_refused(&server, simple("echo 'open"), expect![[r#"
+        `slow` was not started: the quote that opens at column 6 of `echo 'open` is never closed: `'open`
+          spec:   simple("echo 'open")   tests/it/handle/again.rs"#]]);
+    let process = simple("sleep 60").start().unwrap();
+    check_refused(&process, spec(0), expect![[r#"
+        `sleep` was not replaced: the new spec wants a port, and none was reserved
+          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]]);
+}
+
+#[track_caller]
+fn check_refused(process: &Process, spec: Spec, expected: Expect) {
+    let error = process.replace(spec).unwrap_err();
+    expected.assert_eq(&normalised(&error.to_string()));
+    assert!(error.is_spec() && process.is_alive(), "what cannot be replaced goes on");
 }

@@ -4,9 +4,10 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use expect_test::expect;
-use pkit_test::{Exit, Process, Restart, orchestrated, simple};
+use pkit_test::{Exit, Process, Restart, orchestra, orchestrated, output, simple};
 
 use crate::child::{HANG, child};
+use crate::text::normalised;
 
 /// Sends what a callback sees.
 fn telling(sender: &Sender<String>, what: &'static str) -> impl Fn(&Process, Exit) + Send + Sync + 'static {
@@ -108,11 +109,15 @@ fn a_panic_in_one_is_an_error_of_the_end() {
     let sleeper = child("sleeper");
     let process = simple(sleeper.with("")).on_start(|_| panic!("no luck today")).start().unwrap();
     let error = process.stop().unwrap_err();
-    expect!["a callback of `sleeper` panicked: no luck today"].assert_eq(&error.to_string());
+    expect![[r#"
+        a callback of `sleeper` panicked: no luck today
+          spec:   simple("'CHILDREN/sleeper'")   tests/it/handle/callbacks.rs"#]].assert_eq(&normalised(&error.to_string()));
     process.stop().unwrap();
     let spec = simple(sleeper.with("")).on_exit(|_, _| panic!("at the end"));
     let error = orchestrated([("worker", spec)], |_| ()).unwrap_err();
-    expect!["a callback of `worker` panicked: at the end"].assert_eq(&error.to_string());
+    expect![[r#"
+        a callback of `worker` panicked: at the end
+          spec:   simple("'CHILDREN/sleeper'")   tests/it/handle/callbacks.rs"#]].assert_eq(&normalised(&error.to_string()));
 }
 
 #[test]
@@ -128,4 +133,39 @@ fn a_slow_one_holds_up_nobody_who_only_waits() {
     assert_eq!(process.wait().unwrap().code(), Some(1));
     go.send(()).unwrap();
     process.stop().unwrap();
+}
+
+#[test]
+fn one_that_starts_it_again_ends_with_the_handle() {
+    let sleeper = child("sleeper");
+    let spec = || simple(sleeper.with("")).on_exit(|process, _| _ = process.start());
+    drop(spec().start().unwrap());
+    assert_eq!(sleeper.count(), 0, "nobody starts what nobody holds");
+    drop(orchestra().with("one", spec()).with("two", spec()).start().unwrap());
+    assert_eq!(sleeper.count(), 0);
+    orchestrated([("one", spec()), ("two", spec())], |_| ()).unwrap();
+    assert_eq!(sleeper.count(), 0);
+}
+
+#[test]
+fn one_that_starts_it_again_meets_somebody_who_does() {
+    let sleeper = child("sleeper");
+    let (sender, told) = channel();
+    let sender = Mutex::new(sender);
+    let again = move |process: &Process, _: Exit| sender.lock().unwrap().send(process.start().map_err(|error| error.is_state())).unwrap();
+    let process = simple(sleeper.with("")).on_exit(again).start().unwrap();
+    for turn in 1..=5 {
+        process.restart(Restart::Forced).unwrap();
+        assert_eq!(told.recv_timeout(HANG), Ok(Err(true)), "it is being started already");
+        assert_eq!((process.restarts(), sleeper.count()), (turn, 1));
+    }
+}
+
+#[test]
+fn a_start_that_fails_is_an_exit_as_well() {
+    let exits = child("exits");
+    let (sender, told) = channel();
+    let error = output(exits.with("3"), "never").on_exit(telling(&sender, "seen")).start().unwrap_err();
+    assert!(error.is_exit());
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), ["seen exits exit code 3"]);
 }

@@ -1,8 +1,9 @@
 //! The files that output is kept in.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pkit_test::{Process, sh, simple};
 
@@ -37,14 +38,23 @@ fn the_logs_of_all_runs_are_gone_with_the_handle() {
     let second = process.log_path();
     assert!(first != second && first.exists(), "a run that is over can still be looked at");
     drop(process);
-    assert!(!first.parent().unwrap().exists() && !second.parent().unwrap().exists());
+    assert_eq!((files_of(&first), files_of(&second)), (0, 0));
+}
+
+/// How many files there are that belong to the run of this log.
+fn files_of(log: &Path) -> usize {
+    let stem = log.file_stem().and_then(OsStr::to_str).unwrap();
+    let files = fs::read_dir(log.parent().unwrap()).unwrap();
+    files.flatten().filter(|file| file.file_name().to_str().unwrap().starts_with(stem)).count()
 }
 
 #[test]
 fn the_log_is_kept_when_the_test_fails() {
     let path = path_after_panic();
     assert!(fs::read_to_string(&path).unwrap().contains("hello\n"));
-    fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::remove_file(path.with_extension("idx")).unwrap();
+    assert_eq!(files_of(&path), 0);
 }
 
 fn path_after_panic() -> PathBuf {

@@ -1,7 +1,7 @@
 //! What a process reads.
 
 use expect_test::{Expect, expect};
-use pkit_test::{Process, Result, Spec, simple};
+use pkit_test::{Process, Result, Spec, output, sh, simple};
 
 use crate::child::{HANG, child};
 use crate::text::normalised;
@@ -50,21 +50,22 @@ fn a_long_text_reaches_who_reads_it() {
 
 #[test]
 fn every_refusal_says_why() {
-    let (echo, sleeper) = (child("echo_stdin"), child("sleeper"));
+    let sleeper = child("sleeper");
     let write = |process: &Process| process.write_stdin("x");
     let close_and_write = |process: &Process| process.close_stdin().and_then(|()| process.write_stdin("x"));
     let write_too_much = |process: &Process| (0..40).try_for_each(|_| process.write_stdin(vec![b'x'; 100_000]));
     let end_and_write = |process: &Process| process.stop().and_then(|()| process.write_stdin("x"));
     let end_and_close = |process: &Process| process.stop().and_then(|()| process.close_stdin());
-    check_refusal(simple(echo.with("")).stdin("text"), write, expect!["cannot write to its standard input: `echo_stdin`: Broken pipe (os error 32)"]);
-    check_refusal(simple(sleeper.with("")), close_and_write, expect!["cannot write to its standard input: `sleeper`: Broken pipe (os error 32)"]);
-    check_refusal(simple(sleeper.with("")), write_too_much, expect!["cannot write to its standard input: `sleeper`: No buffer space available (os error 105)"]);
+    check_refusal(simple(sleeper.with("")).stdin("text"), write, expect!["cannot write to its standard input: that of `sleeper` is closed"]);
+    check_refusal(simple(sleeper.with("")), close_and_write, expect!["cannot write to its standard input: that of `sleeper` is closed"]);
+    check_refusal(simple(sleeper.with("")), write_too_much, expect!["cannot write to its standard input: `sleeper` does not read it, for 10s by now"]);
     check_refusal(simple(sleeper.with("")), end_and_write, expect![[r#"
         cannot write to its standard input: `sleeper` has ended
           exit:   signal 15 (SIGTERM)"#]]);
     check_refusal(simple(sleeper.with("")), end_and_close, expect![[r#"
         cannot close its standard input: `sleeper` has ended
           exit:   signal 15 (SIGTERM)"#]]);
+    check_refusal(output(sh("exec 0<&-; echo closed; sleep 60"), "closed"), write_too_much, expect!["cannot write to its standard input: that of `sh` is closed"]);
 }
 
 #[track_caller]

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use pkit_test::{Process, with_processes};
 use pkit_test_tests::child::{pause, wait_ms};
 use rstest::rstest;
-use victim::{die_of, guardian, murder, say_up, shims, spec, up};
+use victim::{busy_shim, die_of, guardian, murder, say_up, shims, spec, up};
 
 #[with_processes(a = spec(), b = spec())]
 #[test]
@@ -153,13 +153,13 @@ fn dies_after_its_shims() {
 #[test]
 fn goes_on_without_one_shim() {
     let _both = up();
-    murder(shims()[0]);
+    murder(busy_shim());
 }
 
 #[test]
 fn dies_after_one_shim() {
     let _both = up();
-    murder(shims()[0]);
+    murder(busy_shim());
     die_of(Signal::SIGKILL)
 }
 

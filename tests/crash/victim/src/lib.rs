@@ -14,13 +14,12 @@ use nix::sys::signal::{Signal, kill, raise};
 use nix::unistd::Pid;
 use pkit_test::{Process, Spec, output, tcp};
 use pkit_test_tests::child::pause;
-use pkit_test_tests::process::children;
+use pkit_test_tests::process::{children, has_child};
 
 /// Short, as some children are deaf and every run of them waits for it.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// The process that the driver chose.
-#[must_use]
 pub fn spec() -> Spec {
     let command = variable("VICTIM_COMMAND");
     let spec = match variable("VICTIM_READY").as_str() {
@@ -63,12 +62,18 @@ pub fn guardian() -> u32 {
     found.expect("something was started, so there is a guardian")
 }
 
-/// The guardian's children: one shim for each process.
+/// The guardian's children: a shim for each process, and perhaps one that is kept for the next.
 #[must_use]
 pub fn shims() -> Vec<u32> {
-    let shims = children(guardian());
-    assert_eq!(shims.len(), 2, "one for each of the two");
-    shims
+    children(guardian())
+}
+
+/// One of those that have a process to look after.
+#[must_use]
+pub fn busy_shim() -> u32 {
+    let busy: Vec<u32> = shims().into_iter().filter(|&pid| has_child(pid)).collect();
+    assert_eq!(busy.len(), 2, "one for each of the two");
+    busy[0]
 }
 
 /// SIGKILL, from outside of all that it was prepared for.

@@ -1,0 +1,24 @@
+//! When a guardian or a shim is killed, or the test forks: errors and no hangs, and the next start works.
+
+use crate::nested::victim;
+
+#[test]
+fn a_handle_without_its_guardian_is_an_error_and_can_start_again() {
+    victim("lost::the_guardian_is_killed").with("slow").with("sleeper").passes();
+}
+
+#[test]
+fn a_guardian_may_be_asked_to_end() {
+    victim("lost::the_guardian_is_asked_to_end").with("sleeper").passes();
+}
+
+#[test]
+fn a_handle_without_its_shim_is_an_error_and_can_start_again() {
+    victim("lost::a_shim_is_killed").with("daemon").with("sleeper").passes();
+}
+
+#[test]
+fn a_fork_has_nothing_to_say() {
+    victim("lost::a_fork_of_the_test_has_nothing_to_say").with("sleeper").passes();
+    victim("lost::a_fork_that_drops_the_handle_ends_nothing").with("sleeper").passes();
+}

@@ -1,0 +1,129 @@
+//! A stack in a stack.
+
+use std::fs;
+
+use expect_test::expect;
+use pkit_test::{Orchestra, Process, Stack, http, orchestra, orchestrate, orchestrated, output, simple, tcp};
+
+use crate::child::{HANG, child};
+use crate::text::normalised;
+
+#[test]
+fn members_of_inner_stacks_are_named_through_them() {
+    let state = child("serve_state");
+    let storage = orchestra().with("db", tcp(state.with("{port}"), 0));
+    let backend = orchestra().with("storage", storage).with("cache", http(state.with("{port} --peer {storage.db.addr}"), "/"));
+    let stack = orchestra()
+        .with("web", http(state.with("{port} --peer {backend.storage.db.addr}"), "/").after("backend"))
+        .with("backend", backend)
+        .start()
+        .unwrap();
+    let backend: &Stack = stack.get("backend");
+    let db: &Process = backend.get::<Stack>("storage").get("db");
+    assert!(stack["web"].is_alive() && backend["cache"].is_alive() && db.is_alive());
+    assert_eq!(backend.names().collect::<Vec<_>>(), ["storage", "cache"]);
+}
+
+#[test]
+fn inner_members_name_those_outside_as_they_are() {
+    let state = child("serve_state");
+    let inner = orchestra().with("api", http(state.with("{port} --peer {db.addr}"), "/"));
+    let stack = orchestra().with("inner", inner).with("db", tcp(state.with("{port}"), 0)).start().unwrap();
+    assert!(stack.get::<Stack>("inner")["api"].is_alive());
+}
+
+#[test]
+fn an_inner_name_hides_an_outer_one() {
+    let sleeper = child("sleeper");
+    let spec = || output(sleeper.with(""), "sleeper");
+    let told = |name: &str| output(format!("sh -c 'echo port {{{name}.port}}; read line'"), "port");
+    let inner = orchestra().with("db", spec().port("x").env("P", "{port}")).with("client", told("db"));
+    let stack = orchestra().with("db", spec().env("P", "{port}")).with("inner", inner).with("client", told("db")).start().unwrap();
+    let inner: &Stack = stack.get("inner");
+    let line = |db: &Process| format!("port {}\n", db.port());
+    assert_eq!(inner["client"].stdout(), line(&inner["db"]));
+    assert_eq!(stack["client"].stdout(), line(&stack["db"]));
+    assert_ne!(inner["db"].port(), stack["db"].port());
+}
+
+#[test]
+fn the_address_without_order_reaches_into_a_stack() {
+    let sleeper = child("sleeper");
+    let told = |hole: &str| output(sleeper.with(""), "sleeper").env("PEER", hole).env("OWN", "{port}");
+    let inner = orchestra().with("node", told("{&outer.addr}"));
+    let stack = orchestra().with("inner", inner).with("outer", told("{&inner.node.addr}")).start().unwrap();
+    let peer = |process: &Process| {
+        let environment = fs::read_to_string(format!("/proc/{}/environ", process.pid().unwrap())).unwrap();
+        environment.split('\0').find_map(|variable| variable.strip_prefix("PEER=")).map(str::to_owned)
+    };
+    let node = &stack.get::<Stack>("inner")["node"];
+    assert_eq!(peer(node), Some(stack["outer"].addr().to_string()));
+    assert_eq!(peer(&stack["outer"]), Some(node.addr().to_string()));
+}
+
+#[test]
+fn inner_and_outer_members_end_in_one_reverse_order() {
+    let order = child("order");
+    let file = order.file("stops");
+    let spec = |name: &str| output(order.with(&format!("{name} '{}'", file.display())), "ready");
+    let inner = orchestrate([("b", spec("b").after("a")), ("c", spec("c").after("b"))]);
+    let stack: Orchestra = orchestra().with("d", spec("d").after("inner")).with("inner", inner).with("a", spec("a"));
+    drop(stack.start().unwrap());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "d\nc\nb\na\n");
+}
+
+#[test]
+fn a_failure_outside_gives_up_what_starts_inside() {
+    let (sleeper, exits) = (child("sleeper"), child("exits"));
+    let never = || output(sleeper.with(""), "this is never said").start_timeout(HANG * 60);
+    let innermost = orchestrate([("patient", never()), ("never_begun", never().after("patient"))]);
+    let inner = orchestra().with("innermost", innermost).with("up", output(sleeper.with(""), "sleeper"));
+    // It fails only when the others are there.
+    let broken = output(exits.with("3"), "never").after("up");
+    let stack = orchestra().with("inner", inner).with("up", output(sleeper.with(""), "sleeper")).with("broken", broken);
+    let error = stack.start().unwrap_err();
+    assert!(normalised(&error.to_string()).starts_with("`broken` exited before it was ready\n"), "{error}");
+    assert!(!error.to_string().contains("patient"), "{error}");
+}
+
+#[test]
+fn a_failure_inside_gives_up_what_starts_outside() {
+    let (sleeper, exits) = (child("sleeper"), child("exits"));
+    let never = output(sleeper.with(""), "this is never said").start_timeout(HANG * 60);
+    let inner = orchestra().with("broken", output(exits.with("3"), "never"));
+    let error = orchestra().with("patient", never).with("inner", inner).start().unwrap_err();
+    assert!(error.to_string().starts_with("`broken` exited before it was ready\n"), "{error}");
+    assert!(!error.to_string().contains("patient"), "{error}");
+}
+
+#[test]
+fn mistakes_inside_are_found_before_anything_starts() {
+    let sleeper = child("sleeper");
+    let marked = simple(sleeper.with("")).on_start(|_| panic!("it was started"));
+    let inner = orchestra().with("api", simple("echo {nobody.port}"));
+    let error = orchestra().with("first", marked).with("inner", inner).start().unwrap_err();
+    expect![[r#"
+        `inner` was not started: {nobody.port} means nothing here
+          why:    there is no process `nobody`, but `first`
+          hint:   write {{nobody.port}} where the text {nobody.port} is meant"#]]
+    .assert_eq(&error.to_string());
+}
+
+#[test]
+fn a_circle_through_a_stack_is_found() {
+    let inner = orchestra().with("api", simple("echo {db.port}"));
+    let error = orchestra().with("inner", inner).with("db", simple("sleep 60 {port} {inner.api.dir}")).start().unwrap_err();
+    expect![[r#"
+        these processes wait for each other: `inner` needs `db` needs `inner`
+          hint:   `{&db.addr}` is the address without the order"#]]
+    .assert_eq(&error.to_string());
+}
+
+#[test]
+fn a_death_inside_is_the_verdict_of_the_whole() {
+    let exits = child("exits");
+    let inner = orchestra().with("worker", simple(exits.with("7")));
+    let stack = orchestra().with("inner", inner);
+    let error = orchestrated(stack, |stack| stack.get::<Stack>("inner")["worker"].wait().map(drop)).unwrap_err();
+    assert_eq!((error.is_exit(), error.exit().and_then(|exit| exit.code())), (true, Some(7)), "{error}");
+}

@@ -1,0 +1,94 @@
+//! `orchestrated`: whatever becomes of the body, nothing is left after it.
+
+use std::fs;
+
+use pkit_test::{Stack, orchestra, orchestrate, orchestrated, output, simple};
+
+use super::panic_text;
+use crate::child::child;
+
+#[test]
+fn the_value_of_the_body_is_returned() {
+    let sleeper = child("sleeper");
+    let spec = || output(sleeper.with(""), "sleeper");
+    let value = orchestrated([("a", spec()), ("b", spec())], |stack| {
+        assert_eq!(sleeper.count(), 2);
+        stack["a"].name().to_owned()
+    });
+    assert_eq!((value.unwrap().as_str(), sleeper.count()), ("a", 0));
+}
+
+#[test]
+fn the_body_does_not_run_when_something_did_not_start() {
+    let exits = child("exits");
+    let stack = orchestrate([("broken", output(exits.with("1"), "never"))]);
+    let error = orchestrated(stack, |_| unreachable!("the stack is not up")).map(|()| ()).unwrap_err();
+    assert!(error.is_exit(), "{error}");
+}
+
+#[test]
+fn a_panic_goes_on_when_all_is_gone() {
+    let (sleeper, deaf) = (child("sleeper"), child("deaf"));
+    let spec = || output(sleeper.with(""), "sleeper");
+    let inner = orchestra().with("inner", spec()).with("deaf", output(deaf.with(""), "deaf").stop_timeout(std::time::Duration::from_millis(50)));
+    let stack = orchestra().with("storage", inner).with("b", spec());
+    assert_eq!(panic_text(|| orchestrated(stack, |_| -> () { panic!("the body's own") })), "the body's own");
+    assert_eq!(sleeper.count() + deaf.count(), 0);
+}
+
+#[test]
+fn a_panic_is_more_important_than_a_death() {
+    let exits = child("exits");
+    let stack = orchestrate([("worker", simple(exits.with("1")))]);
+    let body = |stack: &Stack| -> () {
+        stack["worker"].wait().unwrap();
+        panic!("the body's own")
+    };
+    assert_eq!(panic_text(|| orchestrated(stack, body)), "the body's own");
+}
+
+#[test]
+fn a_panic_stops_a_stack_that_is_held() {
+    let sleeper = child("sleeper");
+    let stack = orchestrate([("a", output(sleeper.with(""), "sleeper"))]);
+    let text = panic_text(|| {
+        let stack = stack.start().unwrap();
+        assert!(stack["a"].is_alive());
+        panic!("while it is up")
+    });
+    assert_eq!((text.as_str(), sleeper.count()), ("while it is up", 0));
+}
+
+#[test]
+fn everything_ends_in_reverse_order() {
+    let order = child("order");
+    let file = order.file("stops");
+    let spec = |name: &str| output(order.with(&format!("{name} '{}' --ms 5", file.display())), "ready");
+    let stack = orchestrate([("c", spec("c").after("b")), ("a", spec("a")), ("b", spec("b").after("a"))]);
+    orchestrated(stack, |_| ()).unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "c\nb\na\n");
+}
+
+#[test]
+fn what_the_body_started_again_ends_as_well() {
+    let sleeper = child("sleeper");
+    let stack = orchestrate([("a", output(sleeper.with(""), "sleeper"))]);
+    orchestrated(stack, |stack| {
+        stack["a"].kill().unwrap();
+        stack["a"].start().unwrap();
+        assert_eq!(sleeper.count(), 1);
+    })
+    .unwrap();
+    assert_eq!(sleeper.count(), 0);
+}
+
+#[test]
+fn scopes_can_be_inside_each_other() {
+    let sleeper = child("sleeper");
+    let spec = || output(sleeper.with(""), "sleeper");
+    let value = orchestrated([("a", spec())], |outer| {
+        let inner = orchestrated([("a", spec())], |inner| inner["a"].pid() != outer["a"].pid()).unwrap();
+        (inner, sleeper.count())
+    });
+    assert_eq!(value.unwrap(), (true, 1));
+}

@@ -1,0 +1,157 @@
+//! Tests whose guardian or shim is killed, and one that forks.
+
+use std::fs;
+use std::process;
+use std::thread;
+
+use expect_test::{Expect, expect};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork};
+use pkit_test::{Result, output, tcp};
+use pkit_test_tests::process::{children, parent};
+
+use super::chosen::{command, is_chosen};
+use crate::child::{HANG, wait_until};
+use crate::text::normalised;
+
+/// The guardian is the only child of this process.
+fn guardian() -> Pid {
+    let children = children(process::id());
+    assert_eq!(children.len(), 1, "{children:?}");
+    Pid::from_raw(children[0].try_into().unwrap())
+}
+
+#[track_caller]
+fn check<T>(result: Result<T>, expected: Expect) {
+    let error = result.err().unwrap();
+    assert!(error.is_guardian_lost(), "{error}");
+    expected.assert_eq(&normalised(&error.to_string()));
+}
+
+#[test]
+fn the_guardian_is_killed() {
+    if !is_chosen() {
+        return;
+    }
+    let server = tcp(command("slow", "0 {port}"), 0).start().unwrap();
+    let other = output(command("sleeper", ""), "sleeper").start().unwrap();
+    let (port, directory, kept) = (server.port(), server.dir().to_owned(), server.dir().join("kept"));
+    fs::write(&kept, "state").unwrap();
+    let waiting = thread::scope(|scope| {
+        let waiting = [scope.spawn(|| server.wait().map(drop)), scope.spawn(|| other.wait_for_output("never", HANG).map(drop))];
+        kill(guardian(), Signal::SIGKILL).unwrap();
+        waiting.map(|thread| thread.join().unwrap())
+    });
+    let [waited, searched] = waiting;
+    check(waited, expect!["cannot wait for it: the guardian was killed, and `slow` with it"]);
+    check(server.stop(), expect!["cannot stop it: the guardian was killed, and `slow` with it"]);
+    check(server.kill(), expect!["cannot stop it: the guardian was killed, and `slow` with it"]);
+    check(server.signal(pkit_test::Signal::Hup), expect!["cannot send it a signal: the guardian was killed, and `slow` with it"]);
+    check(server.write_stdin("x"), expect!["cannot write to its standard input: the guardian was killed, and `slow` with it"]);
+    check(server.pause(), expect!["cannot pause it: the guardian was killed, and `slow` with it"]);
+    check(server.try_wait(), expect!["cannot wait for it: the guardian was killed, and `slow` with it"]);
+    check(searched, expect![[r#"
+        cannot wait for its output: the guardian was killed, and `sleeper` with it
+          saw:    no line matches; the last one is "sleeper""#]]);
+    assert_eq!((server.pid(), server.exit(), server.is_alive()), (None, None, false));
+    assert_eq!(other.stdout(), "sleeper\n");
+    server.start().unwrap();
+    assert_eq!((server.port(), server.is_alive()), (port, true));
+    assert_eq!((server.dir().to_owned(), fs::read_to_string(&kept).ok().as_deref()), (directory, Some("state")));
+    assert!(output(command("sleeper", ""), "sleeper").start().unwrap().is_alive());
+}
+
+#[test]
+fn the_guardian_is_asked_to_end() {
+    if !is_chosen() {
+        return;
+    }
+    let process = output(command("sleeper", ""), "sleeper").start().unwrap();
+    kill(guardian(), Signal::SIGTERM).unwrap();
+    let exit = process.wait().unwrap();
+    assert_eq!(exit.signal(), Some(15));
+    // It takes no orders any more, and is gone in a moment.
+    wait_until(|| process.start().map_err(|error| assert!(error.is_guardian_lost(), "{error}")).is_ok());
+    assert!(process.is_alive());
+}
+
+#[test]
+fn a_shim_is_killed() {
+    if !is_chosen() {
+        return;
+    }
+    let process = output(command("daemon", ""), "daemon").start().unwrap();
+    let other = output(command("sleeper", ""), "sleeper").start().unwrap();
+    let shim = parent(process.pid().unwrap()).unwrap();
+    kill(Pid::from_raw(shim.try_into().unwrap()), Signal::SIGKILL).unwrap();
+    check(process.wait(), expect!["cannot wait for it: the shim of `daemon` was killed, and `daemon` with it"]);
+    check(process.stop(), expect!["cannot stop it: the shim of `daemon` was killed, and `daemon` with it"]);
+    assert!(other.is_alive(), "the others do not notice");
+    process.start().unwrap();
+    assert!(process.is_alive());
+}
+
+#[test]
+fn a_fork_of_the_test_has_nothing_to_say() {
+    if !is_chosen() {
+        return;
+    }
+    let process = output(command("sleeper", ""), "sleeper").start().unwrap();
+    let text = in_a_fork(|| process.stop().unwrap_err().to_string());
+    expect![[r#"
+        cannot stop it: `sleeper` belongs to the process that started it
+          why:    this process is a fork of it"#]].assert_eq(&normalised(&text));
+    let text = in_a_fork(|| process.write_stdin("x").unwrap_err().to_string());
+    expect![[r#"
+        cannot write to its standard input: `sleeper` belongs to the process that started it
+          why:    this process is a fork of it"#]].assert_eq(&normalised(&text));
+    let text = in_a_fork(|| format!("{:?} {} {:?}", process.pid().is_some(), process.is_alive(), process.stdout()));
+    expect![[r#"true true "sleeper\n""#]].assert_eq(&normalised(&text));
+    let text = in_a_fork(|| process.start().unwrap_err().to_string());
+    expect![[r#"
+        `sleeper` was not started: it runs already
+          ran:    CHILDREN/sleeper   pid N
+          hint:   `stop` it first, or `restart` it"#]].assert_eq(&normalised(&text));
+    assert!(process.is_alive(), "a fork ends nothing");
+}
+
+#[test]
+fn a_fork_that_drops_the_handle_ends_nothing() {
+    if !is_chosen() {
+        return;
+    }
+    let process = output(command("sleeper", ""), "sleeper").start().unwrap();
+    let pid = process.pid();
+    // SAFETY: as below.
+    match unsafe { fork() }.unwrap() {
+        ForkResult::Child => {
+            drop(process);
+            // The ordinary end of a process, with all that we do there.
+            process::exit(3);
+        }
+        ForkResult::Parent { child } => assert!(matches!(waitpid(child, None), Ok(WaitStatus::Exited(_, 3)))),
+    }
+    assert_eq!((process.is_alive(), process.pid()), (true, pid));
+}
+
+/// What that gives in a fork of this process.
+fn in_a_fork(ask: impl FnOnce() -> String) -> String {
+    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    // SAFETY: the child uses no lock that another thread of ours holds: they wait in system calls, and the allocator
+    // looks after itself at a fork.
+    match unsafe { fork() }.unwrap() {
+        ForkResult::Child => {
+            std::io::Write::write_all(&mut writer, ask().as_bytes()).unwrap();
+            process::exit(0);
+        }
+        ForkResult::Parent { child } => {
+            drop(writer);
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+            waitpid(child, None).unwrap();
+            text
+        }
+    }
+}
+

@@ -1,0 +1,7 @@
+//! Tests that other tests run, in a process of their own. Unless they are asked for they pass.
+
+mod chosen;
+mod verdicts;
+mod inherits;
+mod lost;
+mod settings;

@@ -1,0 +1,48 @@
+//! Tests that are run with settings.
+
+use std::time::Duration;
+
+use pkit_test::{Process, http, output, with_processes};
+
+use super::chosen::{command, is_chosen, only};
+
+fn talker() -> pkit_test::Spec {
+    only(|| output(command("banner", "'hello from the service' --newline"), "hello"))
+}
+
+#[with_processes(talker = talker())]
+#[test]
+fn passes(talker: Process) {
+    assert!(talker.is_alive());
+}
+
+#[with_processes(talker = talker())]
+#[test]
+fn fails(talker: Process) {
+    assert!(!is_chosen() || !talker.is_alive(), "what the body says");
+}
+
+#[test]
+fn passes_with_a_handle_of_its_own() {
+    assert!(talker().start().unwrap().is_alive());
+}
+
+#[test]
+fn fails_with_a_handle_of_its_own() {
+    let talker = talker().start().unwrap();
+    assert!(!is_chosen() || !talker.is_alive(), "what the body says");
+}
+
+#[with_processes(talker = talker())]
+#[test]
+fn aborts(talker: Process) {
+    if is_chosen() && talker.is_alive() {
+        std::process::abort();
+    }
+}
+
+#[with_processes(server = only(|| http(command("slow", "300 {port}"), "/").start_timeout(Duration::from_millis(50))))]
+#[test]
+fn is_slow(server: Process) {
+    assert!(server.is_alive());
+}
