@@ -151,12 +151,16 @@ impl Place {
     pub(crate) fn keep(&self) {
         self.is_kept.store(true, Ordering::Relaxed);
     }
+
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let guardian = lock(&self.guardian);
-        if self.is_kept.load(Ordering::Relaxed) || !guardian.is_ours() {
+        if self.is_kept() || !guardian.is_ours() {
             return;
         }
         for (_, number) in &self.ports {

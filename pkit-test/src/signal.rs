@@ -75,12 +75,6 @@ impl Signal {
         };
         known as i32
     }
-
-    /// Whether it asks a process to end, so that the exit that follows is one somebody asked for.
-    pub(crate) fn asks_to_end(self) -> bool {
-        use Signal::{Abort, Hup, Int, Kill, Quit, Term};
-        [Hup, Int, Quit, Abort, Kill, Term].iter().any(|end| end.number() == self.number())
-    }
 }
 
 /// The name of a signal by its number: `SIGTERM`, or `signal 40` where it has none.

@@ -78,6 +78,17 @@ pub(crate) enum Expected {
     Code(i32),
 }
 
+impl Expected {
+    /// Whether this exit is no failure.
+    pub(crate) fn covers(self, exit: Option<Exit>) -> bool {
+        match self {
+            Expected::Nothing => false,
+            Expected::MayExit => true,
+            Expected::Code(code) => exit.and_then(|exit| exit.code()) == Some(code),
+        }
+    }
+}
+
 /// Runs a command that is ready as soon as it runs: when the kernel has executed the program.
 ///
 /// ```

@@ -78,7 +78,8 @@ fn a_hole_is_a_dependency(api: Process, store: Process) {
 
 /// Is ready when the other one has begun, too.
 fn waiting_for(other: &str) -> Spec {
-    let script = format!("touch {{dir}}/up; until test -e {{&{other}.dir}}/up; do sleep 0.01; done; echo ready; exec sleep 60");
+    let script =
+        format!("touch {{dir}}/up; until test -e {{&{other}.dir}}/up; do sleep 0.01; done; echo ready; exec sleep 60");
     output(sh(script), "ready")
 }
 

@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
-use nix::unistd::{User, getgrouplist};
+use nix::unistd::{Gid, User, getgrouplist};
 use pkit_test::{Spec, sh, simple};
 use pkit_test_tests::left_out;
 use pkit_test_tests::process::{parent, stat};
@@ -66,7 +66,8 @@ fn its_environment_is_that_of_the_test_and_what_was_said() {
         all.into_iter().map(|(name, value)| (name, value.lines().next().unwrap_or_default().to_owned())).collect()
     };
     assert_eq!(dump(simple(child.with(""))).variables(), first_lines(own.clone()));
-    let more = dump(simple(child.with("")).env("PKIT_TEST_A", "{host}").env("HOME", "/nowhere").env("PKIT_TEST_A", "b"));
+    let more =
+        dump(simple(child.with("")).env("PKIT_TEST_A", "{host}").env("HOME", "/nowhere").env("PKIT_TEST_A", "b"));
     own.retain(|(name, _)| name != "HOME");
     own.extend([("HOME".to_owned(), "/nowhere".to_owned()), ("PKIT_TEST_A".to_owned(), "b".to_owned())]);
     own.sort();
@@ -91,11 +92,12 @@ fn as_another_user_it_is_wholly_theirs() {
     }
     let user = User::from_name("nobody").unwrap().expect("there is one everywhere");
     // A child in the target directory may be out of reach for anybody else.
-    let script = "id -u; id -g; id -G; echo $HOME $USER $LOGNAME; pwd; touch {dir}/theirs; stat -c %u {dir} {dir}/theirs";
+    let script =
+        "id -u; id -g; id -G; echo $HOME $USER $LOGNAME; pwd; touch {dir}/theirs; stat -c %u {dir} {dir}/theirs";
     let process = simple(sh(script)).user("nobody").start().unwrap();
     assert!(process.wait().unwrap().success(), "{}", process.output());
     let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
-    let mut groups: Vec<u32> = getgrouplist(c"nobody", user.gid).unwrap().into_iter().map(|group| group.as_raw()).collect();
+    let mut groups: Vec<u32> = getgrouplist(c"nobody", user.gid).unwrap().into_iter().map(Gid::as_raw).collect();
     groups.sort_unstable();
     let groups = groups.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
     let (home, dir) = (user.dir.display(), process.dir().display());

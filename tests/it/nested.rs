@@ -177,9 +177,11 @@ impl Ended {
 
     /// What libtest shows of the test itself, without what differs from run to run.
     pub(crate) fn report(&self) -> String {
-        let own = Regex::new(r"(?s)\n---- \S+ stdout ----\n(.*?)\n\n(failures:|successes:|test result:)").expect("a sound pattern");
+        let own = Regex::new(r"(?s)\n---- \S+ stdout ----\n(.*?)\n\n(failures:|successes:|test result:)")
+            .expect("a sound pattern");
         let shown = own.captures(&self.stdout).and_then(|parts| parts.get(1)).map_or("", |part| part.as_str());
-        let lines = shown.lines().filter(|line| !line.is_empty() && !line.starts_with("note: run with `RUST_BACKTRACE"));
+        let lines =
+            shown.lines().filter(|line| !line.is_empty() && !line.starts_with("note: run with `RUST_BACKTRACE"));
         normalised(&lines.collect::<Vec<_>>().join("\n"))
     }
 }

@@ -20,7 +20,14 @@ fn run(victim: &Victim) -> Option<Ended> {
     }
     let (cargo, binaries) = descriptions(victim);
     let mut command = victim.clean("cargo-nextest");
-    command.args(["nextest", "run", "--color=never", "--status-level=all", "--final-status-level=none", "--no-fail-fast"]);
+    command.args([
+        "nextest",
+        "run",
+        "--color=never",
+        "--status-level=all",
+        "--final-status-level=none",
+        "--no-fail-fast",
+    ]);
     command.args(["--success-output=immediate", "--failure-output=immediate"]);
     command.arg("--cargo-metadata").arg(cargo).arg("--binaries-metadata").arg(binaries);
     command.arg("-E").arg(format!("test(={})", victim.path()));

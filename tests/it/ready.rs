@@ -8,7 +8,7 @@ use expect_test::expect;
 use pkit_test::ready::{Http, Output, Tcp};
 use pkit_test::{Process, Spec, http, output, sh, simple, tcp};
 
-use crate::child::{HANG, child};
+use crate::child::child;
 use crate::text::normalised;
 
 const SOON: Duration = Duration::from_millis(100);
@@ -41,12 +41,12 @@ fn one_that_listens_is_not_ready_before_it_answers() {
 #[test]
 fn a_status_may_be_asked_for() {
     let slow = child("slow");
-    let spec = |probe: Http| Spec::new(slow.with("0 {port} --else 418")).ready(probe).start_timeout(SOON);
+    let spec = |probe: Http| Spec::new(slow.with("0 {port} --else 418")).ready(probe);
     assert!(spec(Http::get("/tea").status(418)).start().is_ok());
     assert!(spec(Http::get("/tea").status(200).status(418)).start().is_ok());
     assert!(spec(Http::get("/")).start().is_ok());
-    assert!(spec(Http::get("/tea")).start().unwrap_err().is_timeout());
-    assert!(spec(Http::get("/").status(418)).start().unwrap_err().is_timeout());
+    assert!(spec(Http::get("/tea")).start_timeout(SOON).start().unwrap_err().is_timeout());
+    assert!(spec(Http::get("/").status(418)).start_timeout(SOON).start().unwrap_err().is_timeout());
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn several_probes_must_all_hold() {
     let slow = child("slow");
     let both = |regex: &str| {
         let script = format!("echo begun; exec {}", slow.with("20 {port}"));
-        simple(sh(script)).ready(Output::stdout(regex)).ready(Tcp::any()).start_timeout(Duration::from_secs(2))
+        simple(sh(script)).ready(Output::stdout(regex)).ready(Tcp::any())
     };
     assert_eq!(get(&both("^begun$").start().unwrap(), "/"), "HTTP/1.1 200 -");
     assert!(both("^ended$").start_timeout(SOON).start().unwrap_err().is_timeout());
@@ -85,10 +85,10 @@ fn a_probe_may_look_at_another_port() {
 #[test]
 fn a_probe_of_one_stream_does_not_hear_the_other() {
     let banner = child("banner");
-    let spec = |probe| simple(banner.with("ready --stderr")).ready(probe).start_timeout(SOON);
+    let spec = |probe| simple(banner.with("ready --stderr")).ready(probe);
     assert!(spec(Output::stderr("ready")).start().is_ok());
     assert!(spec(Output::any("ready")).start().is_ok());
-    assert!(spec(Output::stdout("ready")).start().unwrap_err().is_timeout());
+    assert!(spec(Output::stdout("ready")).start_timeout(SOON).start().unwrap_err().is_timeout());
 }
 
 #[test]
@@ -133,13 +133,41 @@ fn the_second_half_may_fail() {
     let exits = child("exits");
     let server = tcp(exits.with("4"), 0).spawn().unwrap();
     let error = server.wait_ready().unwrap_err();
-    expect![[""]].assert_eq(&normalised(&error.to_string()));
+    expect![[r#"
+        `exits` exited before it was ready
+          spec:   tcp("'CHILDREN/exits' 4", 0)   tests/it/ready.rs
+          ran:    CHILDREN/exits 4   pid N, in N ms
+          exit:   exit code 4
+          probe:  tcp 127.0.0.1:PORT: connection refused, N tries
+          output: none"#]]
+    .assert_eq(&normalised(&error.to_string()));
     assert_eq!(server.exit(), error.exit());
     assert!(simple("no-such-program").spawn().unwrap_err().is_not_found());
 }
 
 #[test]
-fn what_becomes_ready_and_ends_at_once_was_ready() {
-    let process = output(sh("echo ready"), "ready").start().unwrap();
-    assert_eq!(process.wait_timeout(HANG).unwrap().and_then(|exit| exit.code()), Some(0));
+fn what_has_ended_is_not_ready_any_more() {
+    let process = output(sh("echo ready"), "ready").spawn().unwrap();
+    process.wait().unwrap();
+    let error = process.wait_ready().unwrap_err();
+    expect![[r#"
+        `sh` exited before it was ready
+          spec:   output("sh -c 'echo ready'", "ready")   tests/it/ready.rs
+          ran:    /bin/sh -c 'echo ready' sh   pid N, in N ms
+          exit:   exit code 0
+          probe:  output matches `ready`: it holds, and the process had ended, N tries
+          stdout: ready"#]]
+    .assert_eq(&normalised(&error.to_string()));
+}
+
+#[test]
+fn what_may_end_may_have_been_ready() {
+    let spec = || output(sh("echo ready; exit 3"), "ready");
+    for spec in [spec().may_exit(), spec().expect_exit(3)] {
+        for _ in 0..20 {
+            let process = spec.clone().start().unwrap();
+            assert_eq!(process.wait().unwrap().code(), Some(3));
+        }
+    }
+    assert!(output(sh("echo ready"), "never").may_exit().start().unwrap_err().is_exit());
 }

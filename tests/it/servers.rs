@@ -144,7 +144,10 @@ fn python_serves_its_directory() {
     // The one in `PATH` may be a script that finds the real one.
     let found = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
     let path = PathBuf::from(String::from_utf8(found.stdout).unwrap().trim());
-    let process = http(format!("'{}' -m http.server --bind {{host}} {{port}}", path.display()), "/").cwd("{dir}").start().unwrap();
+    let process = http(format!("'{}' -m http.server --bind {{host}} {{port}}", path.display()), "/")
+        .cwd("{dir}")
+        .start()
+        .unwrap();
     let port = process.port();
     fs::write(process.dir().join("file"), "from python").unwrap();
     let ask = || answers(&process, "GET /file HTTP/1.0\r\n\r\n", "from python");
@@ -203,7 +206,10 @@ fn postgres_answers_a_query() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
-    assert_eq!(query("create table t (n int); insert into t values (42); select n from t"), "CREATE TABLE\nINSERT 0 1\n42");
+    assert_eq!(
+        query("create table t (n int); insert into t values (42); select n from t"),
+        "CREATE TABLE\nINSERT 0 1\n42"
+    );
     let port = db.port();
     for how in [Restart::Graceful, Restart::Forced] {
         db.restart(how).unwrap();

@@ -31,7 +31,7 @@ fn output_is_shown_by_a_test_that_fails_and_only_then() {
         let ended = victim.run();
         assert!(ended.report().contains(HELLO), "in the output of the test itself: {}", ended.text());
         assert_eq!((ended.stderr.as_str(), ended.logs.len()), ("", 1));
-        assert_eq!(fs::read_to_string(&ended.logs[0]).unwrap(), format!("{HELLO}\n"));
+        assert_eq!(fs::read_to_string(&ended.logs[0]).unwrap().trim_end(), HELLO);
     }
 }
 
@@ -112,10 +112,12 @@ fn pkit_keep_says_where_everything_is() {
         what the body says
         --- `talker` stays up, pid N, output in CHILDREN/pkit/PID.1-talker.1.log
         --- `talker`: all it wrote (CHILDREN/pkit/PID.1-talker.1.log)
-        hello from the service"#]].assert_eq(&ended.report());
+        hello from the service"#]]
+    .assert_eq(&ended.report());
     expect![[r#"
-        --- kept, since PKIT_KEEP says so: `kill PORT` ends all of them
-    "#]].assert_eq(&normalised(&ended.stderr));
+        --- kept, since PKIT_KEEP says so: `kill N` ends all of them
+    "#]]
+    .assert_eq(&normalised(&ended.stderr));
     kill(guardian_named_by(&ended), Signal::SIGTERM).unwrap();
     let _ = wait_gone(victim.binary(), HANG);
 }
@@ -130,7 +132,8 @@ fn pkit_timeout_scale_multiplies_timeouts() {
 #[test]
 fn pkit_log_tells_what_we_do() {
     let ended = talking("settings::passes").env("PKIT_LOG", "1").run_uncaptured();
-    let told: Vec<&str> = ended.stderr.lines().filter_map(|line| line.strip_prefix("[pkit ")?.split("ms] ").nth(1)).collect();
+    let told: Vec<&str> =
+        ended.stderr.lines().filter_map(|line| line.strip_prefix("[pkit ")?.split("ms] ").nth(1)).collect();
     let words: Vec<&str> = told.iter().filter_map(|line| line.split(' ').next()).collect();
     expect!["it::victims::settings::passes: guardian start ready stop"].assert_eq(&words.join(" "));
     assert!(talking("settings::passes").env("PKIT_LOG", "0").run_uncaptured().stderr.is_empty());
@@ -147,10 +150,12 @@ fn a_directory_that_cannot_be_made_is_an_error() {
 
 #[test]
 fn what_cannot_be_understood_is_said_and_left_out() {
-    let ended = talking("settings::passes").env("PKIT_OUTPUT", "sometimes").env("PKIT_TIMEOUT_SCALE", "-1").run_uncaptured();
+    let ended =
+        talking("settings::passes").env("PKIT_OUTPUT", "sometimes").env("PKIT_TIMEOUT_SCALE", "-1").run_uncaptured();
     assert!(ended.status.success());
     expect![[r#"
         pkit-test: PKIT_OUTPUT=sometimes: not one of failed, always, never
         pkit-test: PKIT_TIMEOUT_SCALE=-1: not a positive number
-    "#]].assert_eq(&ended.stderr);
+    "#]]
+    .assert_eq(&ended.stderr);
 }

@@ -4,7 +4,7 @@ use regex_lite::Regex;
 
 /// What differs from run to run, and what stands for it.
 const DIFFERS: &[(&str, &str)] = &[
-    (r"\b(pid|`kill) \d+", "$1 N"),
+    (r"(\bpid|`kill) \d+", "$1 N"),
     (r"/\d+\.(\d+-\w+\.\d+)-[0-9a-f]+\.log", "/PID.$1.log"),
     // Newer versions of Rust say more.
     (r"thread '([^']+)' (?:\(\d+\) )?panicked", "$1 panicked"),
@@ -23,7 +23,9 @@ const DIFFERS: &[(&str, &str)] = &[
 
 /// The text without what differs from run to run.
 pub(crate) fn normalised(text: &str) -> String {
-    DIFFERS.iter().fold(text.to_owned(), |text, (pattern, stands_for)| {
+    let here = std::env::current_dir().unwrap_or_default().display().to_string();
+    let text = text.replace(env!("CARGO_MANIFEST_DIR"), "HERE").replace(&here, "HERE");
+    DIFFERS.iter().fold(text, |text, (pattern, stands_for)| {
         Regex::new(pattern).expect("a sound pattern").replace_all(&text, *stands_for).into_owned()
     })
 }

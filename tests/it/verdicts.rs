@@ -147,12 +147,12 @@ fn a_start_that_fails_is_shown_and_stops_the_rest() {
     victim("verdicts::does_not_start").with("exits").with("sleeper").fails(expect![[r#"
         victims::verdicts::does_not_start panicked at tests/it/victims/verdicts.rs:
         `worker` exited before it was ready
-          spec:   output("'CHILDREN/exits' 7 --say {first.pid}", "ready")   tests/it/victims/verdicts.rs
-          ran:    CHILDREN/exits 7 --say PORT   pid N, in N ms
+          spec:   output("'CHILDREN/exits' 7 --say 'no luck'", "ready")   tests/it/victims/verdicts.rs
+          ran:    CHILDREN/exits 7 --say 'no luck'   pid N, in N ms
           exit:   exit code 7
-          probe:  output matches `ready`: no line matches; the last one is "PORT", N tries
+          probe:  output matches `ready`: no line matches; the last one is "no luck", N tries
           needs:  first (ready in N ms)
-          stderr: PORT"#]]);
+          stderr: no luck"#]]);
 }
 
 #[test]

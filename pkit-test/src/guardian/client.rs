@@ -9,18 +9,20 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread;
+use std::time::Instant;
 
 use nix::sys::signal::SigSet;
 
+use super::SHIM_NAME;
 use super::protocol::{Event, Hello, Keep, Launch, Order};
 use super::report;
 use super::run::Run;
 use super::wire::{self, Frame, Got, Inbox};
-use crate::config::{self, Show, config, scaled};
+use crate::config::{self, Show, config, deadline_in, scaled};
 use crate::error::{Error, Kind, Result};
-use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT};
+use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, KILL_LIMIT};
 use crate::sync::lock;
-use crate::sys::{child, fd, platform, takeover};
+use crate::sys::{child, fd, platform, procfs, takeover};
 
 /// The connection of this process to its guardian.
 pub(crate) struct Guardian {
@@ -180,9 +182,13 @@ impl Guardian {
     fn died(&self) {
         self.is_dead.store(true, Ordering::Relaxed);
         let runs: Vec<Weak<Run>> = lock(&self.runs).drain().map(|(_, run)| run).collect();
-        for run in runs.iter().filter_map(Weak::upgrade) {
-            run.lose();
+        let runs: Vec<Arc<Run>> = runs.iter().filter_map(Weak::upgrade).collect();
+        // Their shims see the same end and stop them. Nobody is told that they are gone before they are.
+        let deadline = deadline_in(scaled(CRASH_TIMEOUT) + KILL_LIMIT);
+        for shim in runs.iter().filter_map(|run| run.look(|state| state.shim)) {
+            wait_for_shim(shim, deadline);
         }
+        runs.iter().for_each(|run| run.lose());
         // So that it is no zombie; if it is still about to die, the goodbye reaps it.
         let _ = lock(&self.child).try_wait();
     }
@@ -226,6 +232,15 @@ fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>) {
     }
     if let Some(guardian) = guardian.upgrade() {
         guardian.died();
+    }
+}
+
+/// Waits for a shim that is about to end. Its id cannot have been used again in the moments since it was last heard of,
+/// and the name is looked at all the same.
+fn wait_for_shim(shim: i32, deadline: Instant) {
+    let Ok(process) = platform::pidfd_open(shim) else { return };
+    if procfs::name(shim).as_deref() == Some(SHIM_NAME) {
+        fd::is_readable_until(process.as_fd(), deadline);
     }
 }
 

@@ -15,4 +15,7 @@ pub(crate) mod shim;
 pub(crate) mod stopping;
 pub(crate) mod wire;
 
+/// The name of a shim in `ps` and `top`.
+pub(crate) const SHIM_NAME: &str = "pkit-shim";
+
 crate::sys::takeover::before_main!(server::main);

@@ -82,6 +82,8 @@ pub(crate) enum Order {
         failed: bool,
     },
     Spawn(Box<Launch>),
+    /// From now on an end is no surprise: those around it are being stopped.
+    Pardon,
     Signal {
         token: u64,
         number: i32,
@@ -122,7 +124,10 @@ pub(crate) enum Event {
         errno: i32,
     },
     /// The leader ended; its descendants may live.
-    Exited(Exit),
+    Exited {
+        exit: Exit,
+        was_asked: bool,
+    },
     Output {
         end: u64,
     },
@@ -137,6 +142,7 @@ pub(crate) enum Event {
     /// Nothing is left. Whether it took SIGKILL.
     Gone {
         exit: Exit,
+        was_asked: bool,
         killed: bool,
     },
     /// The shim itself died; the guardian has killed what was left.
@@ -160,6 +166,7 @@ impl Order {
             Order::CloseInput { token } => (11, fields.number(*token)),
             Order::Watch { seen } => (12, fields.number(*seen)),
             Order::Sync { token } => (13, fields.number(*token)),
+            Order::Pardon => (14, fields),
         };
         Frame { id, kind, payload: fields.done() }
     }
@@ -181,6 +188,7 @@ impl Order {
             11 => Order::CloseInput { token: fields.number()? },
             12 => Order::Watch { seen: fields.number()? },
             13 => Order::Sync { token: fields.number()? },
+            14 => Order::Pardon,
             _ => return None,
         })
     }
@@ -192,13 +200,15 @@ impl Event {
         let (kind, fields) = match self {
             Event::Started { pid, shim } => (1, fields.number(signed(*pid)).number(signed(*shim))),
             Event::Refused { step, errno } => (2, fields.number(*step as u64).number(signed(*errno))),
-            Event::Exited(exit) => (3, write_exit(fields, *exit)),
+            Event::Exited { exit, was_asked } => (3, write_exit(fields, *exit).number((*was_asked).into())),
             Event::Output { end } => (4, fields.number(*end)),
             Event::Answer { token, errno, pid } => {
                 (5, fields.number(*token).number(signed(*errno)).number(signed(*pid)))
             }
             Event::Stuck(pids) => (6, pids.iter().fold(fields, |fields, pid| fields.number(signed(*pid)))),
-            Event::Gone { exit, killed } => (7, write_exit(fields, *exit).number((*killed).into())),
+            Event::Gone { exit, was_asked, killed } => {
+                (7, write_exit(fields, *exit).number((*was_asked).into()).number((*killed).into()))
+            }
             Event::Lost => (8, fields),
         };
         Frame { id, kind, payload: fields.done() }
@@ -210,11 +220,15 @@ impl Event {
         Some(match frame.kind {
             1 => Event::Started { pid: read_signed(fields)?, shim: read_signed(fields)? },
             2 => Event::Refused { step: Step::from_number(fields.number()? as u8), errno: read_signed(fields)? },
-            3 => Event::Exited(read_exit(fields)?),
+            3 => Event::Exited { exit: read_exit(fields)?, was_asked: fields.number()? != 0 },
             4 => Event::Output { end: fields.number()? },
             5 => Event::Answer { token: fields.number()?, errno: read_signed(fields)?, pid: read_signed(fields)? },
             6 => Event::Stuck(std::iter::from_fn(|| read_signed(fields)).collect()),
-            7 => Event::Gone { exit: read_exit(fields)?, killed: fields.number()? != 0 },
+            7 => Event::Gone {
+                exit: read_exit(fields)?,
+                was_asked: fields.number()? != 0,
+                killed: fields.number()? != 0,
+            },
             8 => Event::Lost,
             _ => return None,
         })
@@ -369,6 +383,7 @@ mod tests {
             Order::CloseInput { token: 1 },
             Order::Watch { seen: 1 },
             Order::Sync { token: 1 },
+            Order::Pardon,
         ];
         for order in orders {
             assert_eq!(Order::from_frame(&order.to_frame(7)), Some(order));
@@ -382,11 +397,11 @@ mod tests {
         let events = [
             Event::Started { pid: 5, shim: 4 },
             Event::Refused { step: Step::Cwd, errno: 2 },
-            Event::Exited(code),
+            Event::Exited { exit: code, was_asked: true },
             Event::Output { end: 1 << 40 },
             Event::Answer { token: 3, errno: 0, pid: 7 },
             Event::Stuck(vec![1, 2]),
-            Event::Gone { exit: signal, killed: true },
+            Event::Gone { exit: signal, was_asked: false, killed: true },
             Event::Lost,
         ];
         for event in events {

@@ -32,7 +32,7 @@ pub(crate) struct State {
     pub(crate) shim: Option<i32>,
     /// How much it has written, as far as we were told.
     pub(crate) output_end: u64,
-    /// Somebody wants it to end: its exit is no surprise.
+    /// Somebody had asked for its end before it ended.
     pub(crate) is_asked_to_end: bool,
     /// It took SIGKILL after its grace.
     pub(crate) was_killed: bool,
@@ -161,13 +161,12 @@ impl Run {
 
     /// Asks for its end. The exit that follows is one that was asked for.
     pub(crate) fn stop(&self, plan: StopPlan) {
-        self.expect_end();
         self.send(&Order::Stop(plan));
     }
 
-    /// Notes that somebody has asked for its end, unless it ended before.
-    pub(crate) fn expect_end(&self) {
-        self.look(|state| state.is_asked_to_end |= state.phase.is_alive());
+    /// From now on an end of it is no surprise.
+    pub(crate) fn pardon(&self) {
+        self.send(&Order::Pardon);
     }
 
     /// Asks to be told when more than `seen` bytes were written.
@@ -233,11 +232,16 @@ impl State {
                 }
             }
             Event::Refused { step, errno } => self.phase = Phase::Refused { step, errno },
-            Event::Exited(exit) => self.phase = Phase::LeaderEnded(exit),
+            Event::Exited { exit, was_asked } => {
+                self.is_asked_to_end = was_asked;
+                self.phase = Phase::LeaderEnded(exit);
+            }
             Event::Output { end } => self.output_end = self.output_end.max(end),
             Event::Answer { token, errno, pid } => drop(self.answers.insert(token, (errno, pid))),
             Event::Stuck(pids) => self.stuck = pids,
-            Event::Gone { exit, killed } => {
+            Event::Gone { exit, was_asked, killed } => {
+                // Of a leader that failed the first word holds: what it left is stopped by its shim.
+                self.is_asked_to_end |= was_asked && self.phase.is_alive();
                 self.was_killed = killed;
                 self.phase = Phase::Gone(exit, Instant::now());
             }

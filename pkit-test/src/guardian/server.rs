@@ -22,7 +22,7 @@ use super::protocol::{Event, Hello, Keep, Launch, Order, StopPlan};
 use super::report::{Account, report};
 use super::shim::{self, Birth};
 use super::wire::{Frame, Got, Inbox, Outbox};
-use crate::limits::{FRAME_BYTES, KILL_LIMIT, SHIM_MARGIN};
+use crate::limits::FRAME_BYTES;
 use crate::sys::child::{self, FileLimit, Reaped, Side};
 use crate::sys::wait::{self, For};
 use crate::sys::{fd, platform, procfs};
@@ -65,6 +65,8 @@ struct Guardian {
     spare_due: Option<Instant>,
     /// Set while orphans of a killed shim may be around.
     is_sweeping: bool,
+    /// Shims that were killed, whose end is told when nothing is left of them.
+    lost: Vec<u32>,
 }
 
 /// A shim before its first order.
@@ -126,6 +128,7 @@ impl Guardian {
             spare: None,
             spare_due: None,
             is_sweeping: false,
+            lost: Vec::new(),
         })
     }
 
@@ -293,7 +296,8 @@ impl Guardian {
             report(stderr, self.shims.values().map(|shim| &shim.account), is_kept);
         }
         self.owner = None;
-        if is_kept { self.keep() } else { self.end(true) }
+        // What is ending already goes on doing so, only faster.
+        if is_kept && matches!(self.phase, Phase::Serving) { self.keep() } else { self.end(true) }
     }
 
     // Shims.
@@ -399,8 +403,8 @@ impl Guardian {
         let shim = self.shims.remove(&id);
         if shim.is_some_and(|shim| !shim.has_said_all) {
             self.is_sweeping = true;
+            self.lost.push(id);
             self.sweep();
-            self.outbox.push(&Event::Lost.to_frame(id));
         }
     }
 
@@ -415,6 +419,11 @@ impl Guardian {
             child::kill_child(orphan);
         }
         self.is_sweeping = any;
+        if !any {
+            for id in std::mem::take(&mut self.lost) {
+                self.outbox.push(&Event::Lost.to_frame(id));
+            }
+        }
     }
 
     fn flush(&mut self) {
@@ -484,9 +493,4 @@ fn become_shim(birth: Birth) -> ! {
         child::exit_now(1);
     }
     shim::main(Birth { socket, ..birth })
-}
-
-/// How long a shim may take to stop a service by a plan.
-fn patience(plan: StopPlan) -> Duration {
-    Duration::from_millis(plan.grace_ms) + KILL_LIMIT + SHIM_MARGIN
 }

@@ -25,9 +25,11 @@ use crate::sys::wait::{self, For};
 use crate::sys::{fd, platform};
 
 mod input;
+mod pardon;
 mod tree;
 
 use input::Input;
+use pardon::Pardon;
 
 /// How long a shim that has said all waits for the guardian to have read it.
 const LAST_WAIT: Duration = Duration::from_millis(100);
@@ -96,6 +98,8 @@ struct Shim {
     recorder: Recorder,
     input: Input,
     watch: Option<u64>,
+    /// Which ends somebody has asked for. Only here it is known what came first, the order or the end.
+    pardon: Pardon,
     stopping: Stopping,
     is_empty: bool,
     is_alone: bool,
@@ -115,6 +119,7 @@ impl Shim {
             recorder: started.recorder,
             input: started.input,
             watch: None,
+            pardon: Pardon::None,
             stopping: Stopping::new(),
             is_empty: false,
             is_alone: false,
@@ -168,7 +173,7 @@ impl Shim {
         self.leader = None;
         self.exit = Some(exit);
         self.recorder_catches_up();
-        self.say(&Event::Exited(exit));
+        self.say(&Event::Exited { exit, was_asked: self.pardon.covers(exit) });
         // A leader that ends well and leaves descendants is a daemonizer; one that fails leaves a ruin.
         if !exit.success() && !self.stopping.is_under_way() {
             self.stopping.order(StopPlan { then_kill: true, ..self.plan }, Instant::now());
@@ -179,6 +184,10 @@ impl Shim {
         let mut ended = Vec::new();
         let stuck = self.stopping.act(now, self.leader, &mut |reaped| ended.push(reaped));
         ended.into_iter().for_each(|reaped| self.see(reaped));
+        if !self.stopping.is_under_way() {
+            // A stop without SIGKILL did not help: it runs on as if nobody had asked.
+            self.pardon = Pardon::None;
+        }
         if let (Some(pids), false) = (stuck, self.is_empty) {
             self.say(&Event::Stuck(pids));
         }
@@ -189,7 +198,8 @@ impl Shim {
         self.recorder_catches_up();
         let killed = self.stopping.had_to_kill();
         // Nothing is left, so the leader was reaped.
-        let last = self.exit.map_or(Event::Lost, |exit| Event::Gone { exit, killed });
+        let last =
+            self.exit.map_or(Event::Lost, |exit| Event::Gone { exit, was_asked: self.pardon.covers(exit), killed });
         self.say(&last);
         while !self.outbox.is_empty() && !self.is_alone {
             self.speak();
@@ -269,6 +279,8 @@ impl Shim {
                 Ok(Got::End) | Err(_) => return self.stop_alone(),
             }
         }
+        // What has ended by now has ended before whatever we are told here.
+        self.reap();
         while let Ok(Some(frame)) = self.inbox.take() {
             if let Some(order) = Order::from_frame(&frame) {
                 self.obey(order);
@@ -287,10 +299,17 @@ impl Shim {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Signal { token, number } => self.answer(token, tree::signal(self.leader, number)),
+            Order::Signal { token, number } => {
+                self.pardon = self.pardon.after_signal(number);
+                self.answer(token, tree::signal(self.leader, number));
+            }
+            Order::Pardon => self.pardon = Pardon::Any,
             Order::Pause { token } => self.answer(token, tree::pause()),
             Order::Resume { token } => self.answer(token, tree::resume()),
-            Order::Stop(plan) => self.stopping.order(plan, Instant::now()),
+            Order::Stop(plan) => {
+                self.pardon = Pardon::Any;
+                self.stopping.order(plan, Instant::now());
+            }
             Order::Write { token, bytes } => {
                 let answers = self.input.take(token, bytes);
                 self.answer_all(answers);

@@ -57,7 +57,11 @@ impl Stopping {
         if matches!(self.stage, Stage::Killing { .. }) {
             return;
         }
-        self.asked.clear();
+        let is_the_same = matches!(self.stage, Stage::Asking { plan: now, .. } if now.signal == plan.signal);
+        if !is_the_same {
+            // The same signal twice means "at once" to some servers.
+            self.asked.clear();
+        }
         self.next_list = None;
         self.stage = if plan.signal == Signal::Kill.number() {
             killing(now)

@@ -149,10 +149,30 @@ impl Core {
         }
     }
 
-    pub(crate) fn add_dependent(&self, dependent: &Arc<Core>) {
+    pub(crate) fn add_dependent(self: &Arc<Core>, dependent: &Arc<Core>) {
+        // Whoever would have to end before itself has said something about itself, and not about an order.
+        if dependent.is_needed_by(self) {
+            return;
+        }
         let mut dependents = lock(&self.dependents);
         dependents.retain(|known| known.strong_count() > 0);
         dependents.push(Arc::downgrade(dependent));
+    }
+
+    /// Whether `other` is this process, or needs it.
+    fn is_needed_by(self: &Arc<Core>, other: &Arc<Core>) -> bool {
+        let mut seen = Vec::new();
+        let mut next = vec![Arc::clone(self)];
+        while let Some(core) = next.pop() {
+            if Arc::ptr_eq(&core, other) {
+                return true;
+            }
+            if !seen.iter().any(|known| Arc::ptr_eq(known, &core)) {
+                next.extend(core.dependents());
+                seen.push(core);
+            }
+        }
+        false
     }
 
     /// Those that need it, the newest first.

@@ -113,7 +113,7 @@ impl Core {
             return;
         }
         let has_failed = std::thread::panicking();
-        if has_failed {
+        if has_failed && !self.is_managed() {
             client::note_failure();
         }
         if self.is_managed() && config().keep != Show::Never {
@@ -129,6 +129,9 @@ impl Core {
         self.retire();
         self.stop_with_dependents();
         if !self.is_managed() {
+            // Nobody else will say it.
+            let troubles = self.life(|life| std::mem::take(&mut life.troubles));
+            troubles.iter().filter(|trouble| !trouble.is_exit()).for_each(|trouble| say(&format!("{trouble}\n")));
             self.show(has_failed);
             self.remove_logs(has_failed);
         }
@@ -169,7 +172,7 @@ impl Core {
 
     /// Removes the logs of a test that passed.
     pub(crate) fn remove_logs(&self, has_failed: bool) {
-        if has_failed || config().output == Show::Always {
+        if has_failed || config().output == Show::Always || self.place().is_kept() {
             return;
         }
         for log in self.life(|life| std::mem::take(&mut life.logs)) {
@@ -197,10 +200,11 @@ impl Core {
             (Phase::Lost { with_guardian: false }, _) => Some(self.died("was killed together with its shim", run)),
             (_, Expected::MayExit) => None,
             (_, Expected::Code(code)) if phase.exit().and_then(|exit| exit.code()) == Some(code) => None,
+            // Whoever is stopped before its time has had no chance; that it still ran is said elsewhere.
+            _ if was_asked => None,
             (_, Expected::Code(code)) => {
                 Some(self.died(&format!("did not end with the expected exit code {code}"), run))
             }
-            _ if was_asked => None,
             _ => Some(self.died("ended during the test, and nobody asked it to", run)),
         }
     }
@@ -210,8 +214,8 @@ impl Core {
         let kind = if matches!(self.spec().expects, Expected::Code(_)) { Kind::Unexpected } else { Kind::Died };
         let error = self.about(Error::new(kind, format!("`{}` {how}", self.place().name)));
         let error = phase.exit().into_iter().fold(error, Error::with_exit);
-        let hint = matches!(self.spec().expects, Expected::Nothing)
-            .then_some("`.may_exit()` or `.expect_exit(code)` where that is right");
+        let may_be_right = self.spec().expects == Expected::Nothing && phase.exit().is_some_and(|exit| exit.success());
+        let hint = may_be_right.then_some("`.may_exit()` or `.expect_exit(0)` where that is right");
         with_last_words(error.fact("hint", hint.unwrap_or_default()), run)
     }
 

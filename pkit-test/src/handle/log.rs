@@ -13,7 +13,7 @@ use crate::guardian::protocol::Order;
 use crate::guardian::run::{Phase, Run};
 use crate::output::follow::Follower;
 use crate::output::{LogFiles, Stream};
-use crate::ready::{Found, Search};
+use crate::ready::{Found, Search, Seen};
 
 /// A place in the output of a run, right behind a match of
 /// [`wait_for_output`](crate::Process::wait_for_output), and what matched there.
@@ -243,14 +243,17 @@ fn wait_for(core: &Arc<Core>, run: &Run, mut search: Search, regex: &str, deadli
     loop {
         // The order matters: first whether it is over, then the log. What is written before the end is then seen.
         let is_over = run.phase().is_over();
-        let found = search
+        let seen = search
             .look()
             .map_err(|error| Error::system(format_args!("the log of `{}` was not read", core.place().name), error))?;
-        if let Some(found) = found {
-            return Ok(found);
-        }
-        if is_over || Instant::now() >= deadline {
-            return Err(not_found(core, run, &search, regex, is_over));
+        match seen {
+            Seen::Match(found) => return Ok(found),
+            // What it wrote before its end is looked at to the end, which there is.
+            Seen::Some if is_over || Instant::now() < deadline => continue,
+            Seen::Some | Seen::All if is_over || Instant::now() >= deadline => {
+                return Err(not_found(core, run, &search, regex, is_over));
+            }
+            Seen::Some | Seen::All => {}
         }
         let seen = search.seen();
         run.watch(seen);

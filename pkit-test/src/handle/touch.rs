@@ -88,9 +88,6 @@ impl Process {
     ///
     /// When it has ended, or when the signal is not allowed or not known on this system.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        if let (true, Some(run)) = (signal.asks_to_end(), self.core.run()) {
-            run.expect_end();
-        }
         self.ask("send it a signal", |token| Order::Signal { token, number: signal.number() })
     }
 

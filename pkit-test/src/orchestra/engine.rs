@@ -13,8 +13,40 @@ use crate::handle::Core;
 use crate::limits::PARALLEL_STARTS;
 use crate::sync::Monitor;
 
-/// A handle under its name, in the order of the members.
-pub(crate) type Handles = Vec<(String, Box<dyn Held>)>;
+/// The handles of a stack, in the order of its members.
+#[derive(Default)]
+pub(crate) struct Handles {
+    pub(crate) all: Vec<Named>,
+}
+
+/// A handle under its name.
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) handle: Box<dyn Held>,
+    /// How many were up before it.
+    number: usize,
+}
+
+impl Handles {
+    /// The places of the handles in reverse order of start.
+    pub(crate) fn newest_first(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.all.len()).collect();
+        order.sort_by_key(|index| std::cmp::Reverse(self.all[*index].number));
+        order
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&dyn Held> {
+        self.all.iter().find(|named| named.name == name).map(|named| named.handle.as_ref())
+    }
+}
+
+/// A handle may stand on an older one, whatever both are.
+impl Drop for Handles {
+    fn drop(&mut self) {
+        self.all.sort_by_key(|named| std::cmp::Reverse(named.number));
+        self.all.drain(..).for_each(drop);
+    }
+}
 
 /// Reserves everything that others may want to know, before anything runs.
 pub(super) fn place(members: &mut [Box<dyn Entry>], scope: &Arc<Scope>) -> Result<()> {
@@ -74,7 +106,8 @@ struct Starts {
     waiting: Vec<Option<Box<dyn Entry>>>,
     waits_for: Vec<Vec<usize>>,
     under_way: usize,
-    handles: Vec<Option<Box<dyn Held>>>,
+    /// With how many were up before each.
+    handles: Vec<Option<(Box<dyn Held>, usize)>>,
     errors: Vec<Error>,
 }
 
@@ -115,7 +148,10 @@ impl Starts {
     fn note(&mut self, index: usize, result: Result<Box<dyn Held>>, scope: &Scope) {
         self.under_way -= 1;
         match result {
-            Ok(handle) => self.handles[index] = Some(handle),
+            Ok(handle) => {
+                let number = self.handles.iter().flatten().count();
+                self.handles[index] = Some((handle, number));
+            }
             Err(error) => {
                 scope.cancel();
                 self.errors.push(error);
@@ -125,25 +161,39 @@ impl Starts {
 
     fn finish(self, scope: &Scope) -> Result<Handles> {
         let Starts { names, handles, errors, .. } = self;
-        // Those that were given up have nothing to say besides the one that failed.
-        let real = errors.into_iter().filter(|error| error.kind() != Kind::Cancelled);
-        match Error::all(real) {
-            None => Ok(names.into_iter().zip(handles).filter_map(|(name, handle)| Some((name, handle?))).collect()),
-            Some(error) => {
-                stop_all(scope);
-                drop(handles);
-                scope.cores().iter().for_each(|core| core.remove_logs(false));
-                scope.forget_cores();
-                Err(error)
-            }
-        }
+        let named = names.into_iter().zip(handles).filter_map(|(name, handle)| {
+            let (handle, number) = handle?;
+            Some(Named { name, handle, number })
+        });
+        let handles = Handles { all: named.collect() };
+        let Some(error) = first_cause(errors) else { return Ok(handles) };
+        drop(handles);
+        stop_all(scope);
+        scope.cores().iter().for_each(|core| core.remove_logs(false));
+        scope.forget_cores();
+        Err(error)
+    }
+}
+
+/// Those that were given up have nothing to say besides the one that failed.
+fn first_cause(errors: Vec<Error>) -> Option<Error> {
+    let (given_up, real): (Vec<_>, Vec<_>) = errors.into_iter().partition(|error| error.kind() == Kind::Cancelled);
+    Error::all(real).or_else(|| given_up.into_iter().next())
+}
+
+/// Says that the end has begun: nothing is started again, and one that cannot live without another that is stopped before
+/// it has done nothing wrong.
+pub(crate) fn pardon_all(scope: &Scope) {
+    for core in scope.cores() {
+        core.retire();
+        core.run().iter().for_each(|run| run.pardon());
     }
 }
 
 /// Stops everything that was started in a scope, in reverse order of start; each after what needs it.
 pub(crate) fn stop_all(scope: &Scope) {
     let cores = newest_first(scope);
-    cores.iter().for_each(|core| core.retire());
+    pardon_all(scope);
     cores.iter().for_each(Core::stop_with_dependents);
 }
 

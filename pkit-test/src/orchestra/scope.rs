@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use super::engine::{newest_first, stop_all};
+use super::engine::{newest_first, pardon_all, stop_all};
 use super::{Orchestra, Stack};
 use crate::config::{config, say};
 use crate::error::{Error, Result};
@@ -36,8 +36,7 @@ pub fn orchestrated<R>(members: impl Into<Orchestra>, body: impl FnOnce(&Stack) 
     let stack = members.into().start()?;
     let result = catch_unwind(AssertUnwindSafe(|| body(&stack)));
     let (scope, handles) = stack.take_apart();
-    let verdict = end(&scope, result.is_err());
-    drop(handles);
+    let verdict = end(&scope, handles, result.is_err());
     clear(&scope, result.is_err() || verdict.is_some());
     match (result, verdict) {
         // What the body said is more important than what became of the processes.
@@ -55,13 +54,17 @@ pub(super) fn say_error(error: &Error) {
     say(&format!("{error}\n"));
 }
 
-/// Stops everything and says what went wrong.
-pub(super) fn end(scope: &Scope, has_failed: bool) -> Option<Error> {
+/// Takes everything down, the handles first and the newest of them first, and says what went wrong.
+pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Option<Error> {
     if !has_failed {
         scope.cores().iter().for_each(|core| core.await_expected_exit());
     }
     scope.cores().iter().for_each(|core| core.settle());
     let is_kept = is_to_be_kept(scope, has_failed);
+    if !is_kept {
+        pardon_all(scope);
+    }
+    drop(handles);
     if !is_kept {
         stop_all(scope);
     }

@@ -5,7 +5,9 @@ use std::ops::Index;
 use std::sync::Arc;
 
 use super::engine::{Handles, newest_first, stop_all};
+use super::entry::Held;
 use super::scope;
+use crate::config::{Show, config};
 use crate::error::{Error, Result};
 use crate::ground::Scope;
 use crate::handle::Process;
@@ -57,8 +59,7 @@ impl Stack {
     #[must_use]
     #[track_caller]
     pub fn get<H: 'static>(&self, name: &str) -> &H {
-        let found = self.handles.iter().find(|(known, _)| known == name);
-        match found.map(|(_, handle)| handle.as_any().downcast_ref()) {
+        match self.handles.find(name).map(|handle| handle.as_any().downcast_ref()) {
             Some(Some(handle)) => handle,
             Some(None) => panic!("the handle of `{name}` is not a `{}`", std::any::type_name::<H>()),
             None => panic!("{}", self.nobody(name)),
@@ -75,7 +76,7 @@ impl Stack {
     /// # Ok(()) }
     /// ```
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.handles.iter().map(|(name, _)| name.as_str())
+        self.handles.all.iter().map(|named| named.name.as_str())
     }
 
     /// Stops all of it, in reverse order of start. The handles stay: each process can be started again.
@@ -119,8 +120,7 @@ impl Index<&str> for Stack {
 
     #[track_caller]
     fn index(&self, name: &str) -> &Process {
-        let found = self.handles.iter().find(|(known, _)| known == name);
-        match found.map(|(_, handle)| handle.process()) {
+        match self.handles.find(name).map(Held::process) {
             Some(Some(process)) => process,
             Some(None) => panic!("`{name}` is not one process; `get` returns its handle"),
             None => panic!("{}", self.nobody(name)),
@@ -133,16 +133,20 @@ impl Drop for Stack {
         if self.is_taken {
             return;
         }
+        if self.is_inner {
+            // Only the end of the outer scope knows whether the test has failed, and says once what stays.
+            if config().keep == Show::Never {
+                stop_all(&self.scope);
+            }
+            drop(std::mem::take(&mut self.handles));
+            return self.scope.forget_cores();
+        }
         let has_failed = std::thread::panicking();
         if !scope::is_to_be_kept(&self.scope, has_failed) {
             stop_all(&self.scope);
         }
-        self.handles.clear();
-        if self.is_inner {
-            self.scope.forget_cores();
-        } else {
-            scope::clear(&self.scope, has_failed);
-        }
+        drop(std::mem::take(&mut self.handles));
+        scope::clear(&self.scope, has_failed);
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Slot<H> {
 /// The handles that are up.
 pub struct Up {
     handles: Vec<Option<Box<dyn Any + Send>>>,
+    /// The newest first.
+    order: Vec<usize>,
 }
 
 type Panic = Box<dyn Any + Send>;
@@ -79,7 +81,8 @@ impl Stage {
             Err(error) => return say_error(&error),
         };
         let result = catch_unwind(AssertUnwindSafe(|| body(&mut up)));
-        let has_failed = result.is_err();
+        // Here the panic is the good end.
+        let has_failed = result.is_ok();
         let verdict = finish(&scope, up, has_failed);
         match (result, verdict) {
             // Whatever the panic was about: with a process that broke it proves nothing.
@@ -116,7 +119,7 @@ impl Stage {
             Err(error) => return say_error(&error),
         };
         let result = Caught { future: Box::pin(body(&mut up)) }.await;
-        let verdict = finish_off_thread(scope, up, result.is_err()).await;
+        let verdict = finish_off_thread(scope, up, result.is_ok()).await;
         match (result, verdict) {
             (Err(panic), None) => resume_unwind(panic),
             (_, verdict) => verdict.iter().for_each(say_error),
@@ -139,8 +142,10 @@ impl Stage {
 }
 
 impl Up {
-    fn new(handles: Handles) -> Up {
-        Up { handles: handles.into_iter().map(|(_, handle)| Some(handle.into_any())).collect() }
+    fn new(mut handles: Handles) -> Up {
+        let order = handles.newest_first();
+        let all = std::mem::take(&mut handles.all).into_iter();
+        Up { handles: all.map(|named| Some(named.handle.into_any())).collect(), order }
     }
 
     /// Gives a handle to the body. Each slot is taken once.
@@ -152,6 +157,15 @@ impl Up {
     }
 }
 
+/// What nobody took goes down in reverse order of start.
+impl Drop for Up {
+    fn drop(&mut self) {
+        for index in std::mem::take(&mut self.order) {
+            drop(self.handles[index].take());
+        }
+    }
+}
+
 impl std::fmt::Debug for Up {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Up").field("handles", &self.handles.len()).finish()
@@ -159,8 +173,7 @@ impl std::fmt::Debug for Up {
 }
 
 fn finish(scope: &Arc<Scope>, up: Up, has_failed: bool) -> Option<Error> {
-    let verdict = end(scope, has_failed);
-    drop(up);
+    let verdict = end(scope, up, has_failed);
     clear(scope, has_failed || verdict.is_some());
     verdict
 }
@@ -182,10 +195,8 @@ fn conclude<R>(result: Result<R, Panic>, verdict: Option<Error>, has_failed: boo
 }
 
 async fn finish_off_thread(scope: Arc<Scope>, up: Up, has_failed: bool) -> Option<Error> {
-    // Handles that nobody took are of any type and stay on this thread; their processes have stopped by then.
     let stopped = Arc::clone(&scope);
-    let verdict = off_thread(move || end(&stopped, has_failed)).await;
-    drop(up);
+    let verdict = off_thread(move || end(&stopped, up, has_failed)).await;
     clear(&scope, has_failed || verdict.is_some());
     verdict
 }

@@ -27,7 +27,7 @@ mod tcp;
 
 pub use http::Http;
 pub use output::Output;
-pub(crate) use output::{Found, Search};
+pub(crate) use output::{Found, Search, Seen};
 pub use tcp::Tcp;
 
 /// A probe of any kind, for [`Spec::ready`](crate::Spec::ready). Each kind turns into it by itself.
@@ -165,6 +165,8 @@ pub(crate) enum Look {
     Ready,
     /// Not yet. Look again after a pause.
     NotYet(String),
+    /// Not yet. Look again at once: there is more than was looked at.
+    More(String),
     /// Not yet. Look again when the process has written more than this.
     AfterOutput(u64, String),
     /// The port is somebody else's. It may become ours.

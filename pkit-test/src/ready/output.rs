@@ -11,7 +11,7 @@ use regex_lite::Regex;
 use super::{Fill, Look, Probe, Unprepared, View};
 use crate::guardian::run::Run;
 use crate::output::Stream;
-use crate::output::follow::Follower;
+use crate::output::follow::{Follower, Piece};
 use crate::output::lines::{Line, Lines};
 use crate::template::{Hole, Template};
 
@@ -119,8 +119,9 @@ impl Probe for Written {
     fn look(&mut self, view: &View<'_>) -> Look {
         let search = self.search.get_or_insert_with(|| Search::new(view.run, self.stream, self.regex.clone(), 0));
         match search.look() {
-            Ok(Some(_)) => Look::Ready,
-            Ok(None) => Look::AfterOutput(search.seen(), search.nothing()),
+            Ok(Seen::Match(_)) => Look::Ready,
+            Ok(Seen::Some) => Look::More(search.nothing()),
+            Ok(Seen::All) => Look::AfterOutput(search.seen(), search.nothing()),
             Err(error) => Look::NotYet(format!("the log cannot be read: {error}")),
         }
     }
@@ -139,6 +140,16 @@ pub(crate) struct Search {
     lines: Lines,
     seen: u64,
     last_line: Option<String>,
+}
+
+/// What a look at the output gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Match(Found),
+    /// No match in this portion; there may be more.
+    Some,
+    /// No match in all that was written.
+    All,
 }
 
 /// A line that matches.
@@ -161,31 +172,33 @@ impl Search {
         compile(regex).map(|regex| Search::new(run, None, regex, from))
     }
 
-    /// Reads what is new and looks through it.
-    pub(crate) fn look(&mut self) -> io::Result<Option<Found>> {
-        loop {
-            let pieces = self.follower.next()?;
-            if pieces.is_empty() {
-                return Ok(None);
-            }
-            for piece in pieces {
-                self.seen = piece.start + piece.bytes.len() as u64;
-                let Search { stream, regex, lines, last_line, .. } = self;
-                let wanted = *stream;
-                let found = lines.feed(&piece, |stream, line| {
-                    if wanted.is_some_and(|wanted| wanted != stream) {
-                        return None;
-                    }
-                    let text = line.text();
-                    let found = find(regex, line, &text);
-                    *last_line = Some(text);
-                    found
-                });
-                if found.is_some() {
-                    return Ok(found);
-                }
+    /// Reads a portion of what is new and looks through it. Whoever calls has a deadline, and a process can write for
+    /// ever.
+    pub(crate) fn look(&mut self) -> io::Result<Seen> {
+        let pieces = self.follower.next()?;
+        if pieces.is_empty() {
+            return Ok(Seen::All);
+        }
+        for piece in pieces {
+            self.seen = piece.start + piece.bytes.len() as u64;
+            if let Some(found) = self.look_at(&piece) {
+                return Ok(Seen::Match(found));
             }
         }
+        Ok(Seen::Some)
+    }
+
+    fn look_at(&mut self, piece: &Piece) -> Option<Found> {
+        let Search { stream: wanted, regex, lines, last_line, .. } = self;
+        lines.feed(piece, |stream, line| {
+            if wanted.is_some_and(|wanted| wanted != stream) {
+                return None;
+            }
+            let text = line.text();
+            let found = find(regex, line, &text);
+            *last_line = Some(text);
+            found
+        })
     }
 
     /// How much of the run it has seen.

@@ -234,9 +234,17 @@ fn wait_ready(
             (_, Phase::Starting) => Look::NotYet("the program does not run yet".to_owned()),
             (None, Phase::Lost { .. }) => Look::NotYet(String::new()),
             (None, _) => return Ok(()),
-            (Some(probe), _) => ask(core, run, probe.as_mut(), &mut waited),
+            (Some(probe), _) => {
+                let patience = HTTP_TRY.min(deadline.saturating_duration_since(now));
+                ask(core, run, probe.as_mut(), patience, &mut waited)
+            }
         };
-        if !phase.is_alive() {
+        // One that may end can be done with its work before anybody looked.
+        let has_ended = !phase.is_alive();
+        let was_ready = look == Look::Ready && core.spec().expects.covers(phase.exit());
+        // What it wrote before its end is looked at to the end.
+        let has_more = matches!(look, Look::More(_)) && now < deadline;
+        if has_ended && !was_ready && !has_more {
             return Err(Trouble::Ended(phase, waited));
         }
         if look == Look::Ready {
@@ -251,17 +259,19 @@ fn wait_ready(
     }
 }
 
-fn ask(core: &Core, run: &Run, probe: &mut dyn Probe, waited: &mut Waited) -> Look {
+fn ask(core: &Core, run: &Run, probe: &mut dyn Probe, patience: Duration, waited: &mut Waited) -> Look {
     let is_over = || core.ground.is_cancelled() || !run.phase().is_alive();
     let tree_root = run.look(|state| state.shim).unwrap_or(0);
-    let look = probe.look(&View { run, tree_root, patience: HTTP_TRY, is_over: &is_over });
+    let look = probe.look(&View { run, tree_root, patience, is_over: &is_over });
     waited.tries += 1;
     if waited.question.is_empty() {
         waited.question = probe.question();
     }
     match &look {
-        Look::Ready => {}
-        Look::NotYet(why) | Look::AfterOutput(_, why) | Look::Foreign(why) => waited.last.clone_from(why),
+        Look::Ready => "it holds, and the process had ended".clone_into(&mut waited.last),
+        Look::NotYet(why) | Look::More(why) | Look::AfterOutput(_, why) | Look::Foreign(why) => {
+            waited.last.clone_from(why);
+        }
     }
     waited.is_foreign = matches!(look, Look::Foreign(_));
     look
@@ -272,6 +282,7 @@ fn pause(core: &Core, run: &Run, look: &Look, times: &Times) {
     let Times { phase, began, deadline } = *times;
     let changed = |state: &State| state.phase != phase || core.ground.is_cancelled();
     match look {
+        Look::More(_) => {}
         Look::AfterOutput(seen, _) => {
             run.watch(*seen);
             run.wait_until(Some(deadline), |state| (changed(state) || state.output_end > *seen).then_some(()));

@@ -180,3 +180,18 @@ pub(crate) fn wait_readable(socket: &UnixStream) -> bool {
     // A signal that this thread does not take cannot interrupt it; any other error is for the read to find.
     matches!(poll(&mut polled, PollTimeout::NONE), Ok(1) | Err(nix::errno::Errno::EINTR))
 }
+
+/// Waits until there is something to read or the deadline has come; whether there is.
+pub(crate) fn is_readable_until(fd: BorrowedFd<'_>, deadline: std::time::Instant) -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    loop {
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut polled = [PollFd::new(fd, PollFlags::POLLIN)];
+        match poll(&mut polled, timeout) {
+            Ok(0) if !left.is_zero() => {}
+            Err(nix::errno::Errno::EINTR) => {}
+            ready => return matches!(ready, Ok(1..)),
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod check;
 mod spec;
+mod name;
 mod program;
 mod start;
 mod port;

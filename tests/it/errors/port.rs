@@ -10,7 +10,7 @@ use pkit_test::{Spec, http, orchestra, tcp};
 use super::check::{check, check_stack};
 use crate::child::{Child, child};
 
-const SOON: Duration = Duration::from_millis(100);
+const SOON: Duration = Duration::from_millis(500);
 
 fn at(slow: &Child, port: u16) -> Spec {
     tcp(slow.with("0 {port}"), port)
@@ -32,9 +32,15 @@ fn a_port_of_another_test_is_waited_for() {
     let slow = child("slow");
     let first = at(&slow, 0).start().unwrap();
     let port = first.port();
-    assert!(check(at(&slow, port).start_timeout(SOON), expect![[r#"
+    assert!(
+        check(
+            at(&slow, port).start_timeout(SOON),
+            expect![[r#"
         `slow` was not started: port PORT is held by another test
-          spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/errors/port.rs"#]]).is_port_taken());
+          spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/errors/port.rs"#]]
+        )
+        .is_port_taken()
+    );
     let second = thread::scope(|scope| {
         let second = scope.spawn(|| at(&slow, port).start());
         drop(first);
@@ -58,9 +64,15 @@ fn two_of_one_stack_cannot_have_one_port() {
     let slow = child("slow");
     let port = at(&slow, 0).start().unwrap().port();
     let stack = orchestra().with("one", at(&slow, port)).with("two", at(&slow, port));
-    assert!(check_stack(stack, expect![[r#"
+    assert!(
+        check_stack(
+            stack,
+            expect![[r#"
         `two` was not started: port PORT is that of `one`, of the same stack
-          spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/errors/port.rs"#]]).is_port_taken());
+          spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/errors/port.rs"#]]
+        )
+        .is_port_taken()
+    );
     assert_eq!(slow.count(), 0);
 }
 
@@ -69,11 +81,14 @@ fn a_url_elsewhere_is_asked_wherever_it_is() {
     let (slow, sleeper) = (child("slow"), child("sleeper"));
     let server = at(&slow, 0).start().unwrap();
     let proxy = http(sleeper.with(""), server.url("/"));
-    check(proxy.clone().start_timeout(SOON), expect![[r#"
-        `sleeper` was not ready after 100ms: its port is somebody else's
+    check(
+        proxy.clone().start_timeout(SOON),
+        expect![[r#"
+        `sleeper` was not ready after 500ms: its port is somebody else's
           spec:   http("'CHILDREN/sleeper'", "http://127.0.0.1:PORT/")   tests/it/errors/port.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
           probe:  GET http://127.0.0.1:PORT/: 127.0.0.1:PORT belongs to somebody else: `CHILDREN/slow 0 PORT` (pid N), N tries
-          stdout: sleeper"#]]);
+          stdout: sleeper"#]],
+    );
     assert!(proxy.any_owner().start().unwrap().is_alive());
 }

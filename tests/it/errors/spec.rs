@@ -4,239 +4,208 @@ use std::time::Duration;
 
 use expect_test::expect;
 use pkit_test::ready::{Http, Output, Tcp};
-use pkit_test::{Spec, http, orchestra, orchestrate, output, simple, tcp};
+use pkit_test::{Spec, http, output, simple, tcp};
 
-use super::check::{check, check_stack};
+use super::check::check;
 
 #[test]
 fn an_empty_command_is_refused() {
-    check(simple(""), expect![[r#"
-        `process` was not started: the command is empty
-          spec:   simple("")   tests/it/errors/spec.rs"#]]);
-    check(simple("  "), expect![[r#"
-        `process` was not started: the command is empty
-          spec:   simple("")   tests/it/errors/spec.rs"#]]);
-    check(simple("'' argument"), expect![[r#"
-        `process` was not started: the command `'' argument` names no program
-          spec:   simple("'' argument")   tests/it/errors/spec.rs"#]]);
-    check(Spec::program(""), expect![[r#"
-        `process` was not started: the command is empty
-          spec:   Spec::program("''")   tests/it/errors/spec.rs"#]]);
-}
-
-#[test]
-fn an_open_quote_is_shown() {
-    check(simple("echo 'one two"), expect![[r#"
-        `echo` was not started: the quote that opens at column 6 of `echo 'one two` is never closed: `'one two`
-          spec:   simple("echo 'one two")   tests/it/errors/spec.rs"#]]);
-    check(simple("echo").args("--name \"x"), expect![[r#"
-        `echo` was not started: the quote that opens at column 8 of `--name "x` is never closed: `"x`
-          spec:   simple("echo --name "x")   tests/it/errors/spec.rs"#]]);
-}
-
-#[test]
-fn a_zero_byte_is_refused() {
-    check(simple("echo").arg("a\0b"), expect![[r#"
-        `echo` was not started: the word $'a\u0000b' of the command holds a NUL byte
-          spec:   simple("echo $'a\u0000b'")   tests/it/errors/spec.rs"#]]);
-    check(simple("echo").env("A\0B", "x"), expect![[r#"
-        `echo` was not started: `A\0B` cannot be the name of an environment variable
-          spec:   simple("echo")   tests/it/errors/spec.rs"#]]);
-    check(simple("echo").env("A", "x\0y"), expect![[r#"
-        `echo` was not started: no environment variable can have a zero byte in it: `A=x\0y`
-          spec:   simple("echo")   tests/it/errors/spec.rs"#]]);
-    check(simple("echo").cwd("/tmp\0x"), expect![[r#"
-        `echo` was not started: no path can have a zero byte in it: `/tmp\0x`
-          spec:   simple("echo")   tests/it/errors/spec.rs"#]]);
-}
-
-#[test]
-fn a_name_of_a_variable_must_be_one() {
-    check(simple("echo").env("", "x"), expect![[r#"
-        `echo` was not started: `` cannot be the name of an environment variable
-          spec:   simple("echo")   tests/it/errors/spec.rs"#]]);
-    check(simple("echo").env("A=B", "x"), expect![[r#"
-        `echo` was not started: `A=B` cannot be the name of an environment variable
-          spec:   simple("echo")   tests/it/errors/spec.rs"#]]);
-}
-
-#[test]
-fn a_process_that_nobody_declared_is_named() {
-    check(simple("echo {db.port}"), expect![[r#"
-        `echo` was not started: {db.port} means nothing here
-          why:    there is no process `db`: it is started by itself
-          hint:   write {{db.port}} where the text {db.port} is meant
-          spec:   simple("echo {db.port}")   tests/it/errors/spec.rs"#]]);
-    check(simple("echo").after("db"), expect![[r#"
-        `echo` was not started: after("db") means nothing here
-          why:    there is no process `db`: it is started by itself
-          spec:   simple("echo")   tests/it/errors/spec.rs"#]]);
-    check(simple("echo {greeting}"), expect![[r#"
-        `echo` was not started: {greeting} means nothing here
-          why:    there is no process `greeting`: it is started by itself
-          hint:   write {{greeting}} where the text {greeting} is meant
-          spec:   simple("echo {greeting}")   tests/it/errors/spec.rs"#]]);
-}
-
-#[test]
-fn a_hole_that_means_nothing_is_named() {
-    check(simple("echo {port.peer}"), expect![[r#"
-        `echo` was not started: {port.peer} means nothing here
-          why:    no port `peer` was declared; `.port("peer")` does it
-          spec:   simple("echo {port.peer}")   tests/it/errors/spec.rs"#]]);
-    check(simple("echo {dir.x}"), expect![[r#"
-        `echo` was not started: {dir.x} means nothing here
-          why:    it has none
-          spec:   simple("echo {dir.x}")   tests/it/errors/spec.rs"#]]);
-    check(simple("echo {index}"), expect![[r#"
-        `echo` was not started: {index} means nothing here
-          why:    it has none
-          spec:   simple("echo {index}")   tests/it/errors/spec.rs"#]]);
-    check(simple("echo {env.PKIT_TEST_NO_SUCH_VARIABLE}"), expect![[r#"
-        `echo` was not started: {env.PKIT_TEST_NO_SUCH_VARIABLE} means nothing here
-          why:    the variable `PKIT_TEST_NO_SUCH_VARIABLE` is not set
-          spec:   simple("echo {env.PKIT_TEST_NO_SUCH_VARIABLE}")   tests/it/errors/spec.rs"#]]);
-    check(simple("echo {env}"), expect![[r#"
-        `echo` was not started: {env} means nothing here
-          why:    it needs a name, as in {env.HOME}
-          spec:   simple("echo {env}")   tests/it/errors/spec.rs"#]]);
-}
-
-#[test]
-fn an_invalid_regex_is_shown() {
-    check(output("echo", "(ready"), expect![[r#"
-        `echo` was not started: invalid regex `(ready`: found open group without closing ')'
-          spec:   output("echo", "(ready")   tests/it/errors/spec.rs"#]]);
-    check(simple("echo").ready(Output::stderr("[")), expect![[r#"
-        `echo` was not started: invalid regex `[`: found unclosed character class
-          spec:   simple("echo")   tests/it/errors/spec.rs"#]]);
-}
-
-#[test]
-fn a_url_that_cannot_be_asked_is_shown() {
-    check(http("sleep 60", "http://"), expect![[r#"
-        `sleep` was not started: "http://" cannot be asked: it has no host
-          spec:   http("sleep 60", "http://")   tests/it/errors/spec.rs"#]]);
-    check(http("sleep 60", "http:///path"), expect![[r#"
-        `sleep` was not started: "http:///path" cannot be asked: it has no host
-          spec:   http("sleep 60", "http:///path")   tests/it/errors/spec.rs"#]]);
-    check(http("sleep 60", "https://localhost/"), expect![[r#"
-        `sleep` was not started: "https://localhost/" cannot be asked: https is not supported, only http
-          spec:   http("sleep 60", "https://localhost/")   tests/it/errors/spec.rs"#]]);
-    check(http("sleep 60", "localhost/"), expect![[r#"
-        `sleep` was not started: "localhost/" cannot be asked: it does not begin with `http://`
-          spec:   http("sleep 60", "localhost/")   tests/it/errors/spec.rs"#]]);
-    check(http("sleep 60", "http://localhost:0/"), expect![[r#"
-        `sleep` was not started: "http://localhost:0/" cannot be asked: `0` is no port
-          spec:   http("sleep 60", "http://localhost:0/")   tests/it/errors/spec.rs"#]]);
-    check(http("sleep 60", "http://localhost:65536/"), expect![[r#"
-        `sleep` was not started: "http://localhost:PORT/" cannot be asked: `PORT` is no port
-          spec:   http("sleep 60", "http://localhost:PORT/")   tests/it/errors/spec.rs"#]]);
-    check(http("sleep 60", "http://localhost:http/"), expect![[r#"
-        `sleep` was not started: "http://localhost:http/" cannot be asked: `http` is no port
-          spec:   http("sleep 60", "http://localhost:http/")   tests/it/errors/spec.rs"#]]);
-    check(simple("sleep 60").ready(Http::get("{env.HOME}")), expect![[r#"
-        `sleep` was not started: the probe asks its own port, and it has none
-          spec:   simple("sleep 60")   tests/it/errors/spec.rs"#]]);
-}
-
-#[test]
-fn a_port_that_the_probe_asks_for_must_be_there() {
-    check(simple("sleep 60").ready(Tcp::port("peer")), expect![[r#"
-        `sleep` was not started: the probe asks for the port `peer`, which nobody declared
-          spec:   simple("sleep 60")   tests/it/errors/spec.rs"#]]);
-}
-
-#[test]
-fn a_timeout_of_zero_is_refused() {
-    check(simple("echo").start_timeout(Duration::ZERO), expect![[r#"
-        `echo` was not started: a start_timeout of zero leaves no time at all
-          spec:   simple("echo")   tests/it/errors/spec.rs"#]]);
-    check(simple("echo").stop_timeout(Duration::ZERO), expect![[r#"
-        `echo` was not started: a stop_timeout of zero leaves no time at all
-          spec:   simple("echo")   tests/it/errors/spec.rs"#]]);
-}
-
-#[test]
-fn a_port_is_declared_once() {
-    check(tcp("echo {port.a}", 0).port("a").port("a"), expect![[r#"
-        `echo` was not started: the port `a` is declared twice
-          spec:   tcp("echo {port.a}", 0)   tests/it/errors/spec.rs"#]]);
-}
-
-#[test]
-fn a_host_is_an_address() {
-    check(tcp("echo", 0).host("example.org"), expect![[r#"
-        `echo` was not started: the host `example.org` is not an IP address
-          spec:   tcp("echo", 0)   tests/it/errors/spec.rs"#]]);
-}
-
-#[test]
-fn circles_are_named_in_full() {
-    check_stack(orchestrate([("one", simple("a {one.port}"))]), expect![[r#"
-        `one` needs itself
-          hint:   `{&one.addr}` is the address without the order"#]]);
-    check_stack(
-        orchestrate([("one", simple("a {two.port}")), ("two", simple("a {three.dir}")), ("three", simple("a").after("one")), ("four", simple("a {nobody.port}"))]),
+    check(
+        simple(""),
         expect![[r#"
-            these processes wait for each other: `one` needs `two` needs `three` needs `one`
-              hint:   `{&two.addr}` is the address without the order"#]],
+        `process` was not started: the command is empty
+          spec:   simple("")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        simple("  "),
+        expect![[r#"
+        `process` was not started: the command is empty
+          spec:   simple("")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        simple("'' argument"),
+        expect![[r#"
+        `process` was not started: the command `'' argument` names no program
+          spec:   simple("'' argument")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        Spec::program(""),
+        expect![[r#"
+        `process` was not started: the command is empty
+          spec:   Spec::program("''")   tests/it/errors/spec.rs"#]],
     );
 }
 
 #[test]
-fn names_must_be_names() {
-    check_stack(orchestrate([("one", simple("a")), ("one", simple("b"))]), expect![[r#"
-        no process can be called `one`
-          why:    another process of the stack has it"#]]);
-    check_stack(orchestrate([("port", simple("a"))]), expect![[r#"
-        no process can be called `port`
-          why:    it means something else in a hole, as do port, host, addr, dir, env, index, slot, peers, link"#]]);
-    check_stack(orchestrate([("a b", simple("a"))]), expect![[r#"
-        no process can be called `a b`
-          why:    it could not be used in a hole: a name is made of letters, digits and `_`"#]]);
-    check_stack(orchestrate([("", simple("a"))]), expect![[r#"
-        no process can be called ``
-          why:    it could not be used in a hole: a name is made of letters, digits and `_`"#]]);
+fn an_open_quote_is_shown() {
+    check(
+        simple("echo 'one two"),
+        expect![[r#"
+        `echo` was not started: the quote that opens at column 6 of `echo 'one two` is never closed: `'one two`
+          spec:   simple("echo 'one two")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        simple("echo").args("--name \"x"),
+        expect![[r#"
+        `echo` was not started: the quote that opens at column 8 of `--name "x` is never closed: `"x`
+          spec:   simple("echo --name "x")   tests/it/errors/spec.rs"#]],
+    );
 }
 
 #[test]
-fn what_a_process_has_not_is_said() {
-    check_stack(orchestrate([("db", simple("sleep 60")), ("api", simple("echo {db.port}"))]), expect![[r#"
-        `api` was not started: {db.port} means nothing here
-          why:    `db` has no port
-          spec:   simple("echo {db.port}")   tests/it/errors/spec.rs"#]]);
-    check_stack(orchestrate([("db", simple("sleep 60")), ("api", simple("echo {db.addr}"))]), expect![[r#"
-        `api` was not started: {db.addr} means nothing here
-          why:    `db` has no port
-          spec:   simple("echo {db.addr}")   tests/it/errors/spec.rs"#]]);
-    check_stack(orchestrate([("db", simple("sleep 60")), ("api", simple("echo {db}"))]), expect![[r#"
-        `api` was not started: {db} means nothing here
-          why:    it needs a part, as in {db.addr}
-          spec:   simple("echo {db}")   tests/it/errors/spec.rs"#]]);
-    check_stack(orchestrate([("db", simple("sleep 60")), ("api", simple("echo {db.colour}"))]), expect![[r#"
-        `api` was not started: {db.colour} means nothing here
-          why:    `db` has no `colour`, but pid
-          spec:   simple("echo {db.colour}")   tests/it/errors/spec.rs"#]]);
-    check_stack(orchestrate([("db", tcp("sleep 60", 0)), ("api", simple("echo {&db.pid}"))]), expect![[r#"
-        `api` was not started: {&db.pid} means nothing here
-          why:    `db` has no pid before it is started
-          spec:   simple("echo {&db.pid}")   tests/it/errors/spec.rs"#]]);
-    check_stack(orchestrate([("db", tcp("sleep 60", 0)), ("api", simple("echo {&db.port.peer}"))]), expect![[r#"
-        `api` was not started: {&db.port.peer} means nothing here
-          why:    `db` has no `port.peer`
-          spec:   simple("echo {&db.port.peer}")   tests/it/errors/spec.rs"#]]);
+fn a_zero_byte_is_refused() {
+    check(
+        simple("echo").arg("a\0b"),
+        expect![[r#"
+        `echo` was not started: the word $'a\u0000b' of the command holds a NUL byte
+          spec:   simple("echo $'a\u0000b'")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        simple("echo").env("A\0B", "x"),
+        expect![[r#"
+        `echo` was not started: `A\0B` cannot be the name of an environment variable
+          spec:   simple("echo")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        simple("echo").env("A", "x\0y"),
+        expect![[r#"
+        `echo` was not started: no environment variable can have a zero byte in it: `A=x\0y`
+          spec:   simple("echo")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        simple("echo").cwd("/tmp\0x"),
+        expect![[r#"
+        `echo` was not started: no path can have a zero byte in it: `/tmp\0x`
+          spec:   simple("echo")   tests/it/errors/spec.rs"#]],
+    );
 }
 
 #[test]
-fn all_unknown_names_are_said_at_once() {
-    check_stack(orchestra().with("one", simple("a {db.port} {cache.port}")).with("two", simple("b").after("db")), expect![[r#"
-        `one` was not started: {db.port} means nothing here
-          why:    there is no process `db`, but `two`
-          hint:   write {{db.port}} where the text {db.port} is meant
-        `one` was not started: {cache.port} means nothing here
-          why:    there is no process `cache`, but `two`
-          hint:   write {{cache.port}} where the text {cache.port} is meant
-        `two` was not started: after("db") means nothing here
-          why:    there is no process `db`, but `one`"#]]);
+fn a_name_of_a_variable_must_be_one() {
+    check(
+        simple("echo").env("", "x"),
+        expect![[r#"
+        `echo` was not started: `` cannot be the name of an environment variable
+          spec:   simple("echo")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        simple("echo").env("A=B", "x"),
+        expect![[r#"
+        `echo` was not started: `A=B` cannot be the name of an environment variable
+          spec:   simple("echo")   tests/it/errors/spec.rs"#]],
+    );
+}
+
+#[test]
+fn an_invalid_regex_is_shown() {
+    check(
+        output("echo", "(ready"),
+        expect![[r#"
+        `echo` was not started: invalid regex `(ready`: found open group without closing ')'
+          spec:   output("echo", "(ready")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        simple("echo").ready(Output::stderr("[")),
+        expect![[r#"
+        `echo` was not started: invalid regex `[`: found unclosed character class
+          spec:   simple("echo")   tests/it/errors/spec.rs"#]],
+    );
+}
+
+#[test]
+fn a_url_that_cannot_be_asked_is_shown() {
+    check(
+        http("sleep 60", "http://"),
+        expect![[r#"
+        `sleep` was not started: "http://" cannot be asked: it has no host
+          spec:   http("sleep 60", "http://")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        http("sleep 60", "http:///path"),
+        expect![[r#"
+        `sleep` was not started: "http:///path" cannot be asked: it has no host
+          spec:   http("sleep 60", "http:///path")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        http("sleep 60", "https://localhost/"),
+        expect![[r#"
+        `sleep` was not started: "https://localhost/" cannot be asked: https is not supported, only http
+          spec:   http("sleep 60", "https://localhost/")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        http("sleep 60", "localhost/"),
+        expect![[r#"
+        `sleep` was not started: "localhost/" cannot be asked: it does not begin with `http://`
+          spec:   http("sleep 60", "localhost/")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        http("sleep 60", "http://localhost:0/"),
+        expect![[r#"
+        `sleep` was not started: "http://localhost:0/" cannot be asked: `0` is no port
+          spec:   http("sleep 60", "http://localhost:0/")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        http("sleep 60", "http://localhost:65536/"),
+        expect![[r#"
+        `sleep` was not started: "http://localhost:PORT/" cannot be asked: `PORT` is no port
+          spec:   http("sleep 60", "http://localhost:PORT/")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        http("sleep 60", "http://localhost:http/"),
+        expect![[r#"
+        `sleep` was not started: "http://localhost:http/" cannot be asked: `http` is no port
+          spec:   http("sleep 60", "http://localhost:http/")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        simple("sleep 60").ready(Http::get("{env.HOME}")),
+        expect![[r#"
+        `sleep` was not started: the probe asks its own port, and it has none
+          spec:   simple("sleep 60")   tests/it/errors/spec.rs"#]],
+    );
+}
+
+#[test]
+fn a_port_that_the_probe_asks_for_must_be_there() {
+    check(
+        simple("sleep 60").ready(Tcp::port("peer")),
+        expect![[r#"
+        `sleep` was not started: the probe asks for the port `peer`, which nobody declared
+          spec:   simple("sleep 60")   tests/it/errors/spec.rs"#]],
+    );
+}
+
+#[test]
+fn a_timeout_of_zero_is_refused() {
+    check(
+        simple("echo").start_timeout(Duration::ZERO),
+        expect![[r#"
+        `echo` was not started: a start_timeout of zero leaves no time at all
+          spec:   simple("echo")   tests/it/errors/spec.rs"#]],
+    );
+    check(
+        simple("echo").stop_timeout(Duration::ZERO),
+        expect![[r#"
+        `echo` was not started: a stop_timeout of zero leaves no time at all
+          spec:   simple("echo")   tests/it/errors/spec.rs"#]],
+    );
+}
+
+#[test]
+fn a_port_is_declared_once() {
+    check(
+        tcp("echo {port.a}", 0).port("a").port("a"),
+        expect![[r#"
+        `echo` was not started: the port `a` is declared twice
+          spec:   tcp("echo {port.a}", 0)   tests/it/errors/spec.rs"#]],
+    );
+}
+
+#[test]
+fn a_host_is_an_address() {
+    check(
+        tcp("echo", 0).host("example.org"),
+        expect![[r#"
+        `echo` was not started: the host `example.org` is not an IP address
+          spec:   tcp("echo", 0)   tests/it/errors/spec.rs"#]],
+    );
 }

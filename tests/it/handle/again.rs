@@ -32,7 +32,8 @@ fn it_does_not_start_while_it_runs() {
     expect![[r#"
         `sleeper` was not started: it runs already
           ran:    CHILDREN/sleeper   pid N
-          hint:   `stop` it first, or `restart` it"#]].assert_eq(&normalised(&error.to_string()));
+          hint:   `stop` it first, or `restart` it"#]]
+    .assert_eq(&normalised(&error.to_string()));
     assert!(process.is_alive());
 }
 
@@ -103,25 +104,49 @@ fn replace_refuses_what_cannot_be_changed() {
     let slow = child("slow");
     let server = tcp(slow.with("0 {port}"), 0).start().unwrap();
     let spec = |port| tcp(slow.with("0 {port}"), port);
-    check_refused(&server, spec(0).port("peer"), expect![[r#"
+    check_refused(
+        &server,
+        spec(0).port("peer"),
+        expect![[r#"
         `slow` was not replaced: the new spec wants the port `peer`, and none was reserved
-          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]]);
-    check_refused(&server, spec(1), expect![[r#"
+          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]],
+    );
+    check_refused(
+        &server,
+        spec(1),
+        expect![[r#"
         `slow` was not replaced: the new spec wants port 1, and PORT was reserved
-          spec:   tcp("'CHILDREN/slow' 0 {port}", 1)   tests/it/handle/again.rs"#]]);
-    check_refused(&server, spec(0).host("::1"), expect![[r#"
+          spec:   tcp("'CHILDREN/slow' 0 {port}", 1)   tests/it/handle/again.rs"#]],
+    );
+    check_refused(
+        &server,
+        spec(0).host("::1"),
+        expect![[r#"
         `slow` was not replaced: the new spec wants the host ::1
-          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]]);
-    check_refused(&server, spec(0).user("nobody"), expect![[r#"
+          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]],
+    );
+    check_refused(
+        &server,
+        spec(0).user("nobody"),
+        expect![[r#"
         `slow` was not replaced: the new spec wants to run as nobody
-          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]]);
-    check_refused(&server, simple("echo 'open"), expect![[r#"
+          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]],
+    );
+    check_refused(
+        &server,
+        simple("echo 'open"),
+        expect![[r#"
         `slow` was not started: the quote that opens at column 6 of `echo 'open` is never closed: `'open`
-          spec:   simple("echo 'open")   tests/it/handle/again.rs"#]]);
+          spec:   simple("echo 'open")   tests/it/handle/again.rs"#]],
+    );
     let process = simple("sleep 60").start().unwrap();
-    check_refused(&process, spec(0), expect![[r#"
+    check_refused(
+        &process,
+        spec(0),
+        expect![[r#"
         `sleep` was not replaced: the new spec wants a port, and none was reserved
-          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]]);
+          spec:   tcp("'CHILDREN/slow' 0 {port}", 0)   tests/it/handle/again.rs"#]],
+    );
 }
 
 #[track_caller]

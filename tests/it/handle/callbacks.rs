@@ -36,7 +36,8 @@ fn they_are_called_at_each_start_and_each_exit() {
         second sleeper signal 9 (SIGKILL)
         start 1
         first sleeper signal 15 (SIGTERM)
-        second sleeper signal 15 (SIGTERM)"#]].assert_eq(&told.join("\n"));
+        second sleeper signal 15 (SIGTERM)"#]]
+    .assert_eq(&told.join("\n"));
 }
 
 #[test]
@@ -44,7 +45,8 @@ fn they_come_in_the_order_of_the_exits() {
     let sleeper = child("sleeper");
     let (sender, told) = channel();
     let spec = |name| simple(sleeper.with("")).on_exit(telling(&sender, name));
-    let (one, two, three) = (spec("one").start().unwrap(), spec("two").start().unwrap(), spec("three").start().unwrap());
+    let (one, two, three) =
+        (spec("one").start().unwrap(), spec("two").start().unwrap(), spec("three").start().unwrap());
     for process in [&two, &three, &one] {
         process.kill().unwrap();
     }
@@ -111,13 +113,15 @@ fn a_panic_in_one_is_an_error_of_the_end() {
     let error = process.stop().unwrap_err();
     expect![[r#"
         a callback of `sleeper` panicked: no luck today
-          spec:   simple("'CHILDREN/sleeper'")   tests/it/handle/callbacks.rs"#]].assert_eq(&normalised(&error.to_string()));
+          spec:   simple("'CHILDREN/sleeper'")   tests/it/handle/callbacks.rs"#]]
+    .assert_eq(&normalised(&error.to_string()));
     process.stop().unwrap();
     let spec = simple(sleeper.with("")).on_exit(|_, _| panic!("at the end"));
     let error = orchestrated([("worker", spec)], |_| ()).unwrap_err();
     expect![[r#"
         a callback of `worker` panicked: at the end
-          spec:   simple("'CHILDREN/sleeper'")   tests/it/handle/callbacks.rs"#]].assert_eq(&normalised(&error.to_string()));
+          spec:   simple("'CHILDREN/sleeper'")   tests/it/handle/callbacks.rs"#]]
+    .assert_eq(&normalised(&error.to_string()));
 }
 
 #[test]
@@ -152,7 +156,9 @@ fn one_that_starts_it_again_meets_somebody_who_does() {
     let sleeper = child("sleeper");
     let (sender, told) = channel();
     let sender = Mutex::new(sender);
-    let again = move |process: &Process, _: Exit| sender.lock().unwrap().send(process.start().map_err(|error| error.is_state())).unwrap();
+    let again = move |process: &Process, _: Exit| {
+        sender.lock().unwrap().send(process.start().map_err(|error| error.is_state())).unwrap();
+    };
     let process = simple(sleeper.with("")).on_exit(again).start().unwrap();
     for turn in 1..=5 {
         process.restart(Restart::Forced).unwrap();

@@ -8,7 +8,7 @@ use pkit_test::{Process, Result, Signal, Spec, output, simple};
 use crate::child::{Child, HANG, child};
 use crate::text::normalised;
 
-/// Long enough for whoever obeys, short enough to wait for those who do not.
+/// For those who do not obey anyway.
 const GRACE: Duration = Duration::from_millis(300);
 
 /// Brings it up, ends it, and tells what came of that.
@@ -35,7 +35,7 @@ fn is_over(process: &Process) {
 
 /// A child that is up when it says so.
 fn up(child: &Child, arguments: &str) -> Spec {
-    output(child.with(arguments), ".").stop_timeout(GRACE)
+    output(child.with(arguments), ".")
 }
 
 #[test]
@@ -49,24 +49,32 @@ fn stop_lets_a_polite_one_say_goodbye() {
 #[test]
 fn stop_kills_what_is_deaf() {
     let deaf = child("deaf");
-    check(up(&deaf, ""), Process::stop, expect!["signal 9 (SIGKILL): ok"]);
-    check(up(&deaf, "").stop_signal(Signal::Kill), Process::stop, expect!["signal 9 (SIGKILL): ok"]);
+    check(up(&deaf, "").stop_timeout(GRACE), Process::stop, expect!["signal 9 (SIGKILL): ok"]);
+    check(
+        up(&deaf, "").stop_timeout(GRACE).stop_signal(Signal::Kill),
+        Process::stop,
+        expect!["signal 9 (SIGKILL): ok"],
+    );
 }
 
 #[test]
 fn terminate_gives_up_on_what_is_deaf() {
     let (deaf, polite) = (child("deaf"), child("polite"));
-    check(up(&deaf, ""), Process::terminate, expect![[r#"
+    check(
+        up(&deaf, "").stop_timeout(GRACE),
+        Process::terminate,
+        expect![[r#"
         still runs: `deaf` is not gone after its stop signal
           spec:   output("'CHILDREN/deaf'", ".")   tests/it/handle/end.rs
-          waited: 300ms"#]]);
+          waited: 300ms"#]],
+    );
     check(up(&polite, ""), Process::terminate, expect!["exit code 0: ok"]);
 }
 
 #[test]
 fn kill_asks_nobody() {
     let (deaf, polite, sleeper) = (child("deaf"), child("polite"), child("sleeper"));
-    check(up(&deaf, ""), Process::kill, expect!["signal 9 (SIGKILL): ok"]);
+    check(up(&deaf, "").stop_timeout(GRACE), Process::kill, expect!["signal 9 (SIGKILL): ok"]);
     check(up(&polite, ""), Process::kill, expect!["signal 9 (SIGKILL): ok"]);
     check(up(&sleeper, ""), Process::kill, expect!["signal 9 (SIGKILL): ok"]);
 }
@@ -81,7 +89,7 @@ fn stop_wakes_what_stopped_itself() {
 fn every_end_reaches_all_descendants() {
     let (forks, daemon, bare) = (child("forks"), child("daemon"), child("daemon_bare"));
     for end in [Process::stop, Process::kill] {
-        for spec in [up(&forks, "30 --setsid"), up(&daemon, ""), up(&bare, "")] {
+        for spec in [up(&forks, "30 --setsid"), up(&daemon, "").stop_timeout(GRACE), up(&bare, "")] {
             let process = spec.start().unwrap();
             end(&process).unwrap();
             assert_eq!((forks.count(), daemon.count(), bare.count()), (0, 0, 0));
@@ -93,7 +101,7 @@ fn every_end_reaches_all_descendants() {
 fn every_end_catches_what_hops() {
     let hopper = child("hopper");
     for end in [Process::stop, Process::kill] {
-        let process = up(&hopper, "").start().unwrap();
+        let process = up(&hopper, "").stop_timeout(GRACE).start().unwrap();
         end(&process).unwrap();
         assert_eq!((hopper.count(), process.exit().and_then(|exit| exit.code())), (0, Some(0)));
     }
@@ -102,12 +110,16 @@ fn every_end_catches_what_hops() {
 #[test]
 fn stop_tells_of_a_kill_where_grace_is_a_must() {
     let (deaf, polite) = (child("deaf"), child("polite"));
-    check(up(&deaf, "").must_stop_gracefully(), Process::stop, expect![[r#"
+    check(
+        up(&deaf, "").stop_timeout(GRACE).must_stop_gracefully(),
+        Process::stop,
+        expect![[r#"
         signal 9 (SIGKILL): `deaf` had to be killed
           spec:   output("'CHILDREN/deaf'", ".")   tests/it/handle/end.rs
-          why:    it was still there 300ms after SIGTERM, and it must stop gracefully"#]]);
+          why:    it was still there 300ms after SIGTERM, and it must stop gracefully"#]],
+    );
     check(up(&polite, "").must_stop_gracefully(), Process::stop, expect!["exit code 0: ok"]);
-    check(up(&deaf, "").must_stop_gracefully(), Process::kill, expect!["signal 9 (SIGKILL): ok"]);
+    check(up(&deaf, "").stop_timeout(GRACE).must_stop_gracefully(), Process::kill, expect!["signal 9 (SIGKILL): ok"]);
 }
 
 #[test]
@@ -135,7 +147,8 @@ fn a_signal_that_is_none_is_an_error() {
     let error = process.signal(Signal::Usr1).unwrap_err();
     expect![[r#"
         cannot send it a signal: `sleeper` has ended
-          exit:   signal 15 (SIGTERM)"#]].assert_eq(&error.to_string());
+          exit:   signal 15 (SIGTERM)"#]]
+    .assert_eq(&error.to_string());
     assert!(error.is_state());
 }
 

@@ -43,10 +43,26 @@ fn a_hole_of_a_port_declares_it() {
 fn asking_for_what_is_not_there_panics_with_what_would_help() {
     let sleeper = child("sleeper");
     let process = simple(sleeper.with("")).start().unwrap();
-    check_panic(&process, |process| _ = process.port(), expect!["`sleeper` has no port: nothing in its spec asks for one"]);
-    check_panic(&process, |process| _ = process.addr(), expect!["`sleeper` has no port: nothing in its spec asks for one"]);
-    check_panic(&process, |process| _ = process.url("/"), expect!["`sleeper` has no port: nothing in its spec asks for one"]);
-    check_panic(&process, |process| _ = process.port_of("peer"), expect![[r#"`sleeper` has no port `peer`: `.port("peer")` declares one"#]]);
+    check_panic(
+        &process,
+        |process| _ = process.port(),
+        expect!["`sleeper` has no port: nothing in its spec asks for one"],
+    );
+    check_panic(
+        &process,
+        |process| _ = process.addr(),
+        expect!["`sleeper` has no port: nothing in its spec asks for one"],
+    );
+    check_panic(
+        &process,
+        |process| _ = process.url("/"),
+        expect!["`sleeper` has no port: nothing in its spec asks for one"],
+    );
+    check_panic(
+        &process,
+        |process| _ = process.port_of("peer"),
+        expect![[r#"`sleeper` has no port `peer`: `.port("peer")` declares one"#]],
+    );
 }
 
 #[track_caller]
@@ -78,7 +94,8 @@ fn the_directory_is_made_when_somebody_asks() {
 
 #[test]
 fn the_directory_has_any_name_in_it() {
-    let spec = |name: &str| Spec::program("/bin/sh").arg("-c").arg("pwd > {dir}/pwd; sleep 60").cwd("{dir}").env("N", name);
+    let spec =
+        |name: &str| Spec::program("/bin/sh").arg("-c").arg("pwd > {dir}/pwd; sleep 60").cwd("{dir}").env("N", name);
     for name in ["a", "very_long_name_".repeat(20).as_str(), "größe"] {
         let stack = pkit_test::orchestrate([(name, spec(name))]).start().unwrap();
         assert!(stack[name].dir().is_dir());

@@ -13,8 +13,8 @@ use crate::child::{HANG, child};
 fn handles_specs_and_errors_can_be_sent_and_shared() {
     fn shared<T: Send + Sync + 'static>() {}
     fn sent<T: Send + 'static>() {}
-    (shared::<Process>(), shared::<Spec>(), shared::<Error>(), shared::<Exit>(), shared::<Mark>());
-    (sent::<Stack>(), sent::<Orchestra>());
+    shared::<(Process, Spec, Error, Exit, Mark)>();
+    sent::<(Stack, Orchestra)>();
 }
 
 #[test]
@@ -75,7 +75,9 @@ fn only_one_of_many_starts_is_a_start() {
 fn what_needs_it_ends_before_it() {
     let order = child("order");
     let file = order.file("stops");
-    let spec = |name: &str, needs: &str| output(order.with(&format!("{name} {} --ms 20", file.display())), "ready").env("NEEDS", needs);
+    let spec = |name: &str, needs: &str| {
+        output(order.with(&format!("{name} {} --ms 20", file.display())), "ready").env("NEEDS", needs)
+    };
     let stack = orchestra()
         .with("api", spec("api", "{cache.dir} {db.dir}"))
         .with("web", spec("web", "").after("api"))

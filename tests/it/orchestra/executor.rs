@@ -43,11 +43,15 @@ impl Executor for Keyed {
     }
 }
 
-/// Calls what it is given instead of starting anything.
-struct Calls<F>(F);
+/// Calls what it is given instead of starting anything, when those that it names are up.
+struct Calls<F, const COUNT: usize = 0>(F, [&'static str; COUNT]);
 
-impl<F: FnOnce(&Ground) -> Result<()> + Send> Executor for Calls<F> {
+impl<F: FnOnce(&Ground) -> Result<()> + Send, const COUNT: usize> Executor for Calls<F, COUNT> {
     type Handle = ();
+
+    fn needs(&self) -> Vec<Need> {
+        self.1.into_iter().map(Need::first).collect()
+    }
 
     fn start_on(self, ground: &Ground) -> Result<()> {
         (self.0)(ground)
@@ -69,7 +73,8 @@ fn its_values_are_holes_and_its_process_is_in_the_stack() {
 #[test]
 fn what_it_has_not_is_said_with_what_it_has() {
     let state = child("serve_state");
-    let stack = orchestra().with("client", simple("echo {server.kye}")).with("server", Keyed(http(state.with("{port}"), "/")));
+    let stack =
+        orchestra().with("client", simple("echo {server.kye}")).with("server", Keyed(http(state.with("{port}"), "/")));
     let error = stack.start().unwrap_err().to_string();
     assert!(error.contains("\n  why:    `server` has no `kye`, but key, long.key, pid\n"), "{error}");
 }
@@ -79,7 +84,7 @@ fn one_that_fails_stops_the_rest() {
     let sleeper = child("sleeper");
     let stack = orchestra()
         .with("slow", output(sleeper.with(""), "never").start_timeout(HANG * 60))
-        .with("broken", Calls(|_: &Ground| Err(Error::other("no licence"))));
+        .with("broken", Calls(|_: &Ground| Err(Error::other("no licence")), []));
     expect!["no licence"].assert_eq(&stack.start().unwrap_err().to_string());
 }
 
@@ -88,13 +93,14 @@ fn one_that_panics_is_an_error_and_stops_the_rest() {
     let sleeper = child("sleeper");
     let stack = orchestra()
         .with("slow", output(sleeper.with(""), "never").start_timeout(HANG * 60))
-        .with("broken", Calls(|_: &Ground| panic!("out of cheese")));
-    expect!["the executor of `broken` panicked while it started: out of cheese"].assert_eq(&stack.start().unwrap_err().to_string());
+        .with("broken", Calls(|_: &Ground| panic!("out of cheese"), []));
+    expect!["the executor of `broken` panicked while it started: out of cheese"]
+        .assert_eq(&stack.start().unwrap_err().to_string());
 }
 
 #[test]
 fn one_that_panics_alone_is_an_error_as_well() {
-    let stack = orchestra().with("broken", Calls(|_: &Ground| std::panic::panic_any(5)));
+    let stack = orchestra().with("broken", Calls(|_: &Ground| std::panic::panic_any(5), []));
     expect!["the executor of `broken` panicked while it started: a value that is no text"]
         .assert_eq(&stack.start().unwrap_err().to_string());
 }
@@ -107,7 +113,7 @@ fn what_it_has_started_before_it_fails_is_stopped() {
         std::mem::forget(spec.start_on(ground)?);
         Err(Error::other("second thoughts"))
     };
-    let error = orchestra().with("leaky", Calls(leaks)).start().unwrap_err();
+    let error = orchestra().with("leaky", Calls(leaks, [])).start().unwrap_err();
     assert_eq!((error.to_string().as_str(), sleeper.count()), ("second thoughts", 0));
 }
 
@@ -120,7 +126,11 @@ fn one_that_waits_learns_that_it_is_not_wanted() {
         }
         Err(Error::other("given up"))
     };
-    let error = orchestra().with("waits", Calls(waits)).with("broken", output(exits.with("1"), "never")).start().unwrap_err();
+    let error = orchestra()
+        .with("waits", Calls(waits, []))
+        .with("broken", output(exits.with("1"), "never"))
+        .start()
+        .unwrap_err();
     assert!(error.to_string().starts_with("`broken` exited before it was ready\n"), "{error}");
 }
 
@@ -158,21 +168,22 @@ fn handles_that_are_no_processes_are_taken_down_in_order_too() {
     let sleeper = child("sleeper");
     let (told, heard) = channel();
     let ended = Mutex::new(told.clone());
-    let house = output(sleeper.with(""), "sleeper").on_exit(move |_, _| ended.lock().unwrap().send("house".to_owned()).unwrap());
+    let house = output(sleeper.with(""), "sleeper")
+        .on_exit(move |_, _| ended.lock().unwrap().send("house".to_owned()).unwrap());
     let stack = || {
         orchestra()
             .with("first", Guest { needs: "house", told: told.clone() })
             .with("house", house.clone())
             .with("second", Guest { needs: "first", told: told.clone() })
     };
+    let order = || heard.try_iter().collect::<Vec<_>>();
     orchestrated(stack(), |_| ()).unwrap();
-    assert_eq!(heard.try_iter().collect::<Vec<_>>(), ["second", "first", "house"]);
+    assert_eq!(order(), ["second", "first", "house"]);
     drop(stack().start().unwrap());
-    assert_eq!(heard.try_iter().collect::<Vec<_>>(), ["second", "first", "house"]);
-    let broken = stack().with("broken", Calls(|_: &Ground| Err(Error::other("no"))));
+    assert_eq!(order(), ["second", "first", "house"]);
+    let broken = stack().with("broken", Calls(|_: &Ground| Err(Error::other("no")), ["second"]));
     drop(broken.start().unwrap_err());
-    let order: Vec<_> = heard.try_iter().collect();
-    assert!(order.is_empty() || order.last().is_some_and(|last| last == "house"), "{order:?}");
+    assert_eq!(order(), ["second", "first", "house"]);
 }
 
 #[test]

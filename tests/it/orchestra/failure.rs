@@ -61,7 +61,11 @@ fn what_is_up_already_ends_in_reverse_order() {
 fn what_was_to_come_is_never_started() {
     let (sleeper, exits) = (child("sleeper"), child("exits"));
     let never = simple(sleeper.with("")).on_start(|_| panic!("it was started"));
-    let stack = orchestrate([("late", never.clone().after("broken")), ("later", never.after("late")), ("broken", output(exits.with("1"), "x"))]);
+    let stack = orchestrate([
+        ("late", never.clone().after("broken")),
+        ("later", never.after("late")),
+        ("broken", output(exits.with("1"), "x")),
+    ]);
     check(stack, expect!["`broken` exited before it was ready"]);
 }
 

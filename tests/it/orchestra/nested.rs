@@ -1,18 +1,22 @@
 //! A stack in a stack.
 
-use std::fs;
+use std::{env, fs};
 
 use expect_test::expect;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use pkit_test::{Orchestra, Process, Stack, http, orchestra, orchestrate, orchestrated, output, simple, tcp};
 
-use crate::child::{HANG, child};
+use crate::alone::{again, is_alone};
+use crate::child::{HANG, child, wait_until};
 use crate::text::normalised;
 
 #[test]
 fn members_of_inner_stacks_are_named_through_them() {
     let state = child("serve_state");
     let storage = orchestra().with("db", tcp(state.with("{port}"), 0));
-    let backend = orchestra().with("storage", storage).with("cache", http(state.with("{port} --peer {storage.db.addr}"), "/"));
+    let backend =
+        orchestra().with("storage", storage).with("cache", http(state.with("{port} --peer {storage.db.addr}"), "/"));
     let stack = orchestra()
         .with("web", http(state.with("{port} --peer {backend.storage.db.addr}"), "/").after("backend"))
         .with("backend", backend)
@@ -38,7 +42,12 @@ fn an_inner_name_hides_an_outer_one() {
     let spec = || output(sleeper.with(""), "sleeper");
     let told = |name: &str| output(format!("sh -c 'echo port {{{name}.port}}; read line'"), "port");
     let inner = orchestra().with("db", spec().port("x").env("P", "{port}")).with("client", told("db"));
-    let stack = orchestra().with("db", spec().env("P", "{port}")).with("inner", inner).with("client", told("db")).start().unwrap();
+    let stack = orchestra()
+        .with("db", spec().env("P", "{port}"))
+        .with("inner", inner)
+        .with("client", told("db"))
+        .start()
+        .unwrap();
     let inner: &Stack = stack.get("inner");
     let line = |db: &Process| format!("port {}\n", db.port());
     assert_eq!(inner["client"].stdout(), line(&inner["db"]));
@@ -112,7 +121,8 @@ fn mistakes_inside_are_found_before_anything_starts() {
 #[test]
 fn a_circle_through_a_stack_is_found() {
     let inner = orchestra().with("api", simple("echo {db.port}"));
-    let error = orchestra().with("inner", inner).with("db", simple("sleep 60 {port} {inner.api.dir}")).start().unwrap_err();
+    let error =
+        orchestra().with("inner", inner).with("db", simple("sleep 60 {port} {inner.api.dir}")).start().unwrap_err();
     expect![[r#"
         these processes wait for each other: `inner` needs `db` needs `inner`
           hint:   `{&db.addr}` is the address without the order"#]]
@@ -126,4 +136,23 @@ fn a_death_inside_is_the_verdict_of_the_whole() {
     let stack = orchestra().with("inner", inner);
     let error = orchestrated(stack, |stack| stack.get::<Stack>("inner")["worker"].wait().map(drop)).unwrap_err();
     assert_eq!((error.is_exit(), error.exit().and_then(|exit| exit.code())), (true, Some(7)), "{error}");
+}
+
+#[test]
+fn what_is_kept_stays_also_inside() {
+    const PROGRAM: &str = "PKIT_TEST_KEPT";
+    if is_alone() {
+        let spec = output(format!("'{}'", env::var(PROGRAM).unwrap()), "sleeper");
+        let stack = orchestra().with("inner", orchestra().with("db", spec.clone())).with("web", spec);
+        return orchestrated(stack, |_| panic!("so that it is kept")).unwrap();
+    }
+    let sleeper = child("sleeper");
+    let settings = [("PKIT_KEEP", "failed".into()), ("PKIT_DIR", sleeper.file("pkit")), (PROGRAM, sleeper.path())];
+    let output = again().envs(settings).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    let guardian = text.split_once("`kill ").and_then(|(_, rest)| rest.split_once('`')?.0.parse().ok());
+    let kept = sleeper.count();
+    kill(Pid::from_raw(guardian.unwrap_or_else(|| panic!("nothing is kept: {text}"))), Signal::SIGTERM).unwrap();
+    wait_until(|| sleeper.count() == 0);
+    assert_eq!((output.status.success(), kept, text.matches("`db` stays up").count()), (false, 2, 1), "{text}");
 }

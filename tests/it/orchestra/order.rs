@@ -94,13 +94,17 @@ fn independent_ones_start_beside_each_other() {
 #[test]
 fn an_address_without_order_lets_two_need_each_other() {
     let echo = child("env_dump");
-    let spec = |other: &str| output(echo.with(&format!("--stay {{addr}} {{&{other}.addr}} {{&{other}.port.peer}}")), "end:").port("peer");
+    let spec = |other: &str| {
+        output(echo.with(&format!("--stay {{addr}} {{&{other}.addr}} {{&{other}.port.peer}}")), "end:").port("peer")
+    };
     let stack = orchestrate([("a", spec("b")), ("b", spec("a"))]).start().unwrap();
     let said = |process: &Process| {
         let text = process.stdout();
         text.lines().filter_map(|line| line.strip_prefix("arg: ")).skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
-    let knows = |own: &Process, other: &Process| [own.addr().to_string(), other.addr().to_string(), other.port_of("peer").to_string()];
+    let knows = |own: &Process, other: &Process| {
+        [own.addr().to_string(), other.addr().to_string(), other.port_of("peer").to_string()]
+    };
     let (a, b) = (&stack["a"], &stack["b"]);
     assert_eq!((said(a), said(b)), (knows(a, b).to_vec(), knows(b, a).to_vec()));
 }

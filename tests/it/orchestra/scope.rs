@@ -22,7 +22,7 @@ fn the_value_of_the_body_is_returned() {
 fn the_body_does_not_run_when_something_did_not_start() {
     let exits = child("exits");
     let stack = orchestrate([("broken", output(exits.with("1"), "never"))]);
-    let error = orchestrated(stack, |_| unreachable!("the stack is not up")).map(|()| ()).unwrap_err();
+    let error = orchestrated(stack, |_| -> () { unreachable!("the stack is not up") }).unwrap_err();
     assert!(error.is_exit(), "{error}");
 }
 
@@ -30,7 +30,9 @@ fn the_body_does_not_run_when_something_did_not_start() {
 fn a_panic_goes_on_when_all_is_gone() {
     let (sleeper, deaf) = (child("sleeper"), child("deaf"));
     let spec = || output(sleeper.with(""), "sleeper");
-    let inner = orchestra().with("inner", spec()).with("deaf", output(deaf.with(""), "deaf").stop_timeout(std::time::Duration::from_millis(50)));
+    let inner = orchestra()
+        .with("inner", spec())
+        .with("deaf", output(deaf.with(""), "deaf").stop_timeout(std::time::Duration::from_millis(50)));
     let stack = orchestra().with("storage", inner).with("b", spec());
     assert_eq!(panic_text(|| orchestrated(stack, |_| -> () { panic!("the body's own") })), "the body's own");
     assert_eq!(sleeper.count() + deaf.count(), 0);

@@ -13,7 +13,8 @@ fn a_wrong_name_or_type_is_a_panic_that_helps() {
     let inner = orchestra().with("db", spec());
     let stack = orchestra().with("storage", inner).with("api", spec()).start().unwrap();
     expect!["there is no `cache` in the stack, but `storage`, `api`"].assert_eq(&panic_text(|| stack["cache"].pid()));
-    expect!["there is no `db` in the stack, but `storage`, `api`"].assert_eq(&panic_text(|| stack.get::<Process>("db").pid()));
+    expect!["there is no `db` in the stack, but `storage`, `api`"]
+        .assert_eq(&panic_text(|| stack.get::<Process>("db").pid()));
     expect!["`storage` is not one process; `get` returns its handle"].assert_eq(&panic_text(|| stack["storage"].pid()));
     expect!["the handle of `api` is not a `pkit_test::orchestra::stack::Stack`"]
         .assert_eq(&panic_text(|| stack.get::<Stack>("api").names().count()));

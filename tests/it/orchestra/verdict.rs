@@ -25,44 +25,57 @@ fn ended(process: &Process) {
 #[test]
 fn an_exit_that_nobody_asked_for_fails_whatever_its_code() {
     let exits = child("exits");
-    check(simple(exits.with("0 --say done")), ended, expect![[r#"
-        `worker` ended during the test, and nobody asked it to
-          spec:   simple("'CHILDREN/exits' 0 --say done")   tests/it/orchestra/verdict.rs
-          ran:    CHILDREN/exits 0 --say done
-          exit:   exit code 0
-          hint:   `.may_exit()` or `.expect_exit(code)` where that is right
-          stderr: done"#]]);
-    check(simple(exits.with("3")), ended, expect![[r#"
-        `worker` ended during the test, and nobody asked it to
-          spec:   simple("'CHILDREN/exits' 3")   tests/it/orchestra/verdict.rs
-          ran:    CHILDREN/exits 3
-          exit:   exit code 3
-          hint:   `.may_exit()` or `.expect_exit(code)` where that is right
-          output: none"#]]);
-    check(simple(exits.with("--signal SIGKILL")), ended, expect![[r#"
-        `worker` ended during the test, and nobody asked it to
-          spec:   simple("'CHILDREN/exits' --signal SIGKILL")   tests/it/orchestra/verdict.rs
-          ran:    CHILDREN/exits --signal SIGKILL
-          exit:   signal 9 (SIGKILL)
-          hint:   `.may_exit()` or `.expect_exit(code)` where that is right
-          output: none"#]]);
+    check(
+        simple(exits.with("0 --say done")),
+        ended,
+        expect![[r#"
+            `worker` ended during the test, and nobody asked it to
+              spec:   simple("'CHILDREN/exits' 0 --say done")   tests/it/orchestra/verdict.rs
+              ran:    CHILDREN/exits 0 --say done
+              exit:   exit code 0
+              hint:   `.may_exit()` or `.expect_exit(0)` where that is right
+              stderr: done"#]],
+    );
+    check(
+        simple(exits.with("3")),
+        ended,
+        expect![[r#"
+            `worker` ended during the test, and nobody asked it to
+              spec:   simple("'CHILDREN/exits' 3")   tests/it/orchestra/verdict.rs
+              ran:    CHILDREN/exits 3
+              exit:   exit code 3
+              output: none"#]],
+    );
+    check(
+        simple(exits.with("--signal SIGKILL")),
+        ended,
+        expect![[r#"
+            `worker` ended during the test, and nobody asked it to
+              spec:   simple("'CHILDREN/exits' --signal SIGKILL")   tests/it/orchestra/verdict.rs
+              ran:    CHILDREN/exits --signal SIGKILL
+              exit:   signal 9 (SIGKILL)
+              output: none"#]],
+    );
 }
 
 #[test]
 fn also_one_that_nobody_looked_at() {
     let crash = child("crash_later");
     let spec = output(crash.with("0 --code 1"), "up");
-    check(spec, |process| {
-        process.write_stdin("x").unwrap();
-        ended(process);
-        process.start().unwrap();
-    }, expect![[r#"
-        `worker` ended during the test, and nobody asked it to
-          spec:   output("'CHILDREN/crash_later' 0 --code 1", "up")   tests/it/orchestra/verdict.rs
-          ran:    CHILDREN/crash_later 0 --code 1
-          exit:   exit code 1
-          hint:   `.may_exit()` or `.expect_exit(code)` where that is right
-          stdout: up"#]]);
+    check(
+        spec,
+        |process| {
+            process.write_stdin("x").unwrap();
+            ended(process);
+            process.start().unwrap();
+        },
+        expect![[r#"
+            `worker` ended during the test, and nobody asked it to
+              spec:   output("'CHILDREN/crash_later' 0 --code 1", "up")   tests/it/orchestra/verdict.rs
+              ran:    CHILDREN/crash_later 0 --code 1
+              exit:   exit code 1
+              stdout: up"#]],
+    );
 }
 
 #[test]
@@ -89,39 +102,54 @@ fn an_expected_exit_must_come_as_expected() {
     let exits = child("exits");
     check(simple(exits.with("3")).expect_exit(3), ended, expect!["ok"]);
     check(simple(exits.with("3 --ms 20")).expect_exit(3), |_| (), expect!["ok"]);
-    check(simple(exits.with("0")).expect_exit(3), ended, expect![[r#"
+    check(
+        simple(exits.with("0")).expect_exit(3),
+        ended,
+        expect![[r#"
         `worker` did not end with the expected exit code 3
           spec:   simple("'CHILDREN/exits' 0")   tests/it/orchestra/verdict.rs
           ran:    CHILDREN/exits 0
           exit:   exit code 0
-          output: none"#]]);
-    check(simple(exits.with("--signal SIGABRT")).expect_exit(3), ended, expect![[r#"
+          output: none"#]],
+    );
+    check(
+        simple(exits.with("--signal SIGABRT")).expect_exit(3),
+        ended,
+        expect![[r#"
         `worker` did not end with the expected exit code 3
           spec:   simple("'CHILDREN/exits' --signal SIGABRT")   tests/it/orchestra/verdict.rs
           ran:    CHILDREN/exits --signal SIGABRT
           exit:   signal 6 (SIGABRT)
-          output: none"#]]);
+          output: none"#]],
+    );
 }
 
 #[test]
 fn an_expected_exit_that_never_comes_is_said() {
     let sleeper = child("sleeper");
-    check(output(sleeper.with(""), "sleeper").expect_exit(0).stop_timeout(SHORT), |_| (), expect![[r#"
-        `worker` was expected to end with exit code 0 and still runs
-          spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/orchestra/verdict.rs
-          ran:    CHILDREN/sleeper
-          stdout: sleeper"#]]);
+    check(
+        output(sleeper.with(""), "sleeper").expect_exit(0).stop_timeout(SHORT),
+        |_| (),
+        expect![[r#"
+            `worker` was expected to end with exit code 0 and still runs
+              spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/orchestra/verdict.rs
+              ran:    CHILDREN/sleeper
+              stdout: sleeper
+            `worker` was expected to end with exit code 0 and still runs
+              spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/orchestra/verdict.rs
+              ran:    CHILDREN/sleeper
+              stdout: sleeper"#]],
+    );
 }
 
 #[test]
-fn a_stop_does_not_meet_an_expected_exit() {
+fn what_is_stopped_before_its_expected_exit_has_had_no_chance() {
     let sleeper = child("sleeper");
-    check(output(sleeper.with(""), "sleeper").expect_exit(0), |process| process.stop().unwrap(), expect![[r#"
-        `worker` did not end with the expected exit code 0
-          spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/orchestra/verdict.rs
-          ran:    CHILDREN/sleeper
-          exit:   signal 15 (SIGTERM)
-          stdout: sleeper"#]]);
+    check(
+        output(sleeper.with(""), "sleeper").expect_exit(0),
+        |process| process.stop().unwrap(),
+        expect!["ok"],
+    );
 }
 
 #[test]
@@ -135,14 +163,22 @@ fn what_must_stop_gracefully_and_does_not_fails() {
     let deaf = child("deaf");
     let spec = || output(deaf.with(""), "deaf").stop_timeout(SHORT);
     check(spec(), |_| (), expect!["ok"]);
-    check(spec().must_stop_gracefully(), |_| (), expect![[r#"
+    check(
+        spec().must_stop_gracefully(),
+        |_| (),
+        expect![[r#"
         `worker` had to be killed
           spec:   output("'CHILDREN/deaf'", "deaf")   tests/it/orchestra/verdict.rs
-          why:    it was still there 50ms after SIGTERM, and it must stop gracefully"#]]);
-    check(spec().must_stop_gracefully(), |process| drop(process.stop()), expect![[r#"
+          why:    it was still there 50ms after SIGTERM, and it must stop gracefully"#]],
+    );
+    check(
+        spec().must_stop_gracefully(),
+        |process| drop(process.stop()),
+        expect![[r#"
         `worker` had to be killed
           spec:   output("'CHILDREN/deaf'", "deaf")   tests/it/orchestra/verdict.rs
-          why:    it was still there 50ms after SIGTERM, and it must stop gracefully"#]]);
+          why:    it was still there 50ms after SIGTERM, and it must stop gracefully"#]],
+    );
     check(spec().must_stop_gracefully(), |process| process.kill().unwrap(), expect!["ok"]);
 }
 
@@ -150,12 +186,20 @@ fn what_must_stop_gracefully_and_does_not_fails() {
 fn a_panic_in_a_callback_fails() {
     let sleeper = child("sleeper");
     let spec = || output(sleeper.with(""), "sleeper");
-    check(spec().on_start(|_| panic!("no luck")), |_| (), expect![[r#"
+    check(
+        spec().on_start(|_| panic!("no luck")),
+        |_| (),
+        expect![[r#"
         a callback of `worker` panicked: no luck
-          spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/orchestra/verdict.rs"#]]);
-    check(spec().on_exit(|_, _| panic!("at the end")), |_| (), expect![[r#"
+          spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/orchestra/verdict.rs"#]],
+    );
+    check(
+        spec().on_exit(|_, _| panic!("at the end")),
+        |_| (),
+        expect![[r#"
         a callback of `worker` panicked: at the end
-          spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/orchestra/verdict.rs"#]]);
+          spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/orchestra/verdict.rs"#]],
+    );
 }
 
 #[test]
@@ -173,5 +217,6 @@ fn all_that_went_wrong_is_said() {
     expect![[r#"
         `dead` ended during the test, and nobody asked it to
         `deaf` had to be killed
-        `wrong` did not end with the expected exit code 2"#]].assert_eq(&titles.join("\n"));
+        `wrong` did not end with the expected exit code 2"#]]
+    .assert_eq(&titles.join("\n"));
 }

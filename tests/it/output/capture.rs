@@ -51,7 +51,9 @@ fn the_last_words_are_there_when_it_has_ended() {
 #[test]
 fn an_unfinished_line_makes_it_ready() {
     let banner = child("banner");
-    for arguments in ["ready", "ready --stderr", "ready --dots 3", "ready --halves 5", "ready --newline", "ready --dots 70000"] {
+    for arguments in
+        ["ready", "ready --stderr", "ready --dots 3", "ready --halves 5", "ready --newline", "ready --dots 70000"]
+    {
         let process = output(banner.with(arguments), "(^|\\.)ready$").start().unwrap();
         assert!(process.output().trim_end().ends_with("ready"), "{arguments}");
     }

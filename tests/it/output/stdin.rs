@@ -56,16 +56,40 @@ fn every_refusal_says_why() {
     let write_too_much = |process: &Process| (0..40).try_for_each(|_| process.write_stdin(vec![b'x'; 100_000]));
     let end_and_write = |process: &Process| process.stop().and_then(|()| process.write_stdin("x"));
     let end_and_close = |process: &Process| process.stop().and_then(|()| process.close_stdin());
-    check_refusal(simple(sleeper.with("")).stdin("text"), write, expect!["cannot write to its standard input: that of `sleeper` is closed"]);
-    check_refusal(simple(sleeper.with("")), close_and_write, expect!["cannot write to its standard input: that of `sleeper` is closed"]);
-    check_refusal(simple(sleeper.with("")), write_too_much, expect!["cannot write to its standard input: `sleeper` does not read it, for 10s by now"]);
-    check_refusal(simple(sleeper.with("")), end_and_write, expect![[r#"
+    check_refusal(
+        simple(sleeper.with("")).stdin("text"),
+        write,
+        expect!["cannot write to its standard input: that of `sleeper` is closed"],
+    );
+    check_refusal(
+        simple(sleeper.with("")),
+        close_and_write,
+        expect!["cannot write to its standard input: that of `sleeper` is closed"],
+    );
+    check_refusal(
+        simple(sleeper.with("")),
+        write_too_much,
+        expect!["cannot write to its standard input: `sleeper` does not read it, for 10s by now"],
+    );
+    check_refusal(
+        simple(sleeper.with("")),
+        end_and_write,
+        expect![[r#"
         cannot write to its standard input: `sleeper` has ended
-          exit:   signal 15 (SIGTERM)"#]]);
-    check_refusal(simple(sleeper.with("")), end_and_close, expect![[r#"
+          exit:   signal 15 (SIGTERM)"#]],
+    );
+    check_refusal(
+        simple(sleeper.with("")),
+        end_and_close,
+        expect![[r#"
         cannot close its standard input: `sleeper` has ended
-          exit:   signal 15 (SIGTERM)"#]]);
-    check_refusal(output(sh("exec 0<&-; echo closed; sleep 60"), "closed"), write_too_much, expect!["cannot write to its standard input: that of `sh` is closed"]);
+          exit:   signal 15 (SIGTERM)"#]],
+    );
+    check_refusal(
+        output(sh("exec 0<&-; echo closed; sleep 60"), "closed"),
+        write_too_much,
+        expect!["cannot write to its standard input: that of `sh` is closed"],
+    );
 }
 
 #[track_caller]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
-use pkit_test::{Error, Result, Spec, sh, simple};
+use pkit_test::{Error, Process, Result, sh, simple};
 
 use crate::child::{HANG, child};
 use crate::text::normalised;
@@ -25,7 +25,8 @@ fn a_mark_is_where_the_search_goes_on() {
 
 #[test]
 fn a_mark_skips_what_the_other_stream_wrote_meanwhile() {
-    let process = simple(sh("printf rea; read x; echo noise >&2; read x; echo dy; echo ready again; read x")).start().unwrap();
+    let process =
+        simple(sh("printf rea; read x; echo noise >&2; read x; echo dy; echo ready again; read x")).start().unwrap();
     for word in ["rea", "noise"] {
         process.wait_for_output(word, HANG).unwrap();
         process.write_stdin("\n").unwrap();
@@ -48,40 +49,64 @@ fn a_mark_of_an_earlier_run_is_before_everything() {
 
 #[test]
 fn what_never_came_is_an_error_that_shows_what_did() {
-    let spec = |script| simple(sh(script));
-    check(spec("exec sleep 60"), expect![[r#"
+    check(
+        stays("exec sleep 60"),
+        expect![[r#"
         `sh` has not written `wanted` in time
           spec:   simple("sh -c 'exec sleep 60'")   tests/it/output/wait.rs
           ran:    /bin/sh -c 'exec sleep 60' sh
           saw:    it has written nothing
-          output: none"#]]);
-    check(spec("echo else; exec sleep 60"), expect![[r#"
+          output: none"#]],
+    );
+    check(
+        stays("echo else; exec sleep 60"),
+        expect![[r#"
         `sh` has not written `wanted` in time
           spec:   simple("sh -c 'echo else; exec sleep 60'")   tests/it/output/wait.rs
           ran:    /bin/sh -c 'echo else; exec sleep 60' sh
           saw:    no line matches; the last one is "else"
-          stdout: else"#]]);
-    check(spec("echo else; exit 3"), expect![[r#"
+          stdout: else"#]],
+    );
+    check(
+        ends("echo else; exit 3"),
+        expect![[r#"
         `sh` has ended and never wrote `wanted`
           spec:   simple("sh -c 'echo else; exit 3'")   tests/it/output/wait.rs
           ran:    /bin/sh -c 'echo else; exit 3' sh
           saw:    no line matches; the last one is "else"
           exit:   exit code 3
-          stdout: else"#]]);
-    check(spec("exit 0"), expect![[r#"
+          stdout: else"#]],
+    );
+    check(
+        ends("exit 0"),
+        expect![[r#"
         `sh` has ended and never wrote `wanted`
           spec:   simple("sh -c 'exit 0'")   tests/it/output/wait.rs
           ran:    /bin/sh -c 'exit 0' sh
           saw:    it has written nothing
           exit:   exit code 0
-          output: none"#]]);
+          output: none"#]],
+    );
+}
+
+fn stays(script: &str) -> Process {
+    let process = simple(sh(script)).start().unwrap();
+    if script.contains("else") {
+        process.wait_for_output("else", HANG).unwrap();
+    }
+    process
+}
+
+fn ends(script: &str) -> Process {
+    let process = simple(sh(script)).start().unwrap();
+    process.wait().unwrap();
+    process
 }
 
 #[track_caller]
-fn check(spec: Spec, expected: Expect) {
-    let process = spec.start().unwrap();
-    let has_ended = process.wait_timeout(SOON).unwrap().is_some();
-    let error = process.wait_for_output("wanted", if has_ended { HANG } else { SOON }).unwrap_err();
+fn check(process: Process, expected: Expect) {
+    let has_ended = process.exit().is_some();
+    let error = process.wait_for_output("wanted", SOON).unwrap_err();
     assert_eq!((error.is_timeout(), error.is_exit()), (!has_ended, has_ended));
     expected.assert_eq(&normalised(&error.to_string()));
 }
@@ -92,7 +117,8 @@ fn an_invalid_regex_is_an_error() {
     let process = simple(sleeper.with("")).start().unwrap();
     let error = process.wait_for_output("(", HANG).map(drop);
     assert!(error.as_ref().is_err_and(Error::is_spec));
-    expect!["invalid regex `(`: found open group without closing ')'"].assert_eq(&text(error));
+    expect!["cannot wait for the output of `sleeper`: invalid regex `(`: found open group without closing ')'"]
+        .assert_eq(&text(error));
 }
 
 fn text(result: Result<()>) -> String {

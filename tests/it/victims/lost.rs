@@ -1,6 +1,8 @@
 //! Tests whose guardian or shim is killed, and one that forks.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::process;
 use std::thread;
 
@@ -39,7 +41,8 @@ fn the_guardian_is_killed() {
     let (port, directory, kept) = (server.port(), server.dir().to_owned(), server.dir().join("kept"));
     fs::write(&kept, "state").unwrap();
     let waiting = thread::scope(|scope| {
-        let waiting = [scope.spawn(|| server.wait().map(drop)), scope.spawn(|| other.wait_for_output("never", HANG).map(drop))];
+        let waiting =
+            [scope.spawn(|| server.wait().map(drop)), scope.spawn(|| other.wait_for_output("never", HANG).map(drop))];
         kill(guardian(), Signal::SIGKILL).unwrap();
         waiting.map(|thread| thread.join().unwrap())
     });
@@ -47,13 +50,22 @@ fn the_guardian_is_killed() {
     check(waited, expect!["cannot wait for it: the guardian was killed, and `slow` with it"]);
     check(server.stop(), expect!["cannot stop it: the guardian was killed, and `slow` with it"]);
     check(server.kill(), expect!["cannot stop it: the guardian was killed, and `slow` with it"]);
-    check(server.signal(pkit_test::Signal::Hup), expect!["cannot send it a signal: the guardian was killed, and `slow` with it"]);
-    check(server.write_stdin("x"), expect!["cannot write to its standard input: the guardian was killed, and `slow` with it"]);
+    check(
+        server.signal(pkit_test::Signal::Hup),
+        expect!["cannot send it a signal: the guardian was killed, and `slow` with it"],
+    );
+    check(
+        server.write_stdin("x"),
+        expect!["cannot write to its standard input: the guardian was killed, and `slow` with it"],
+    );
     check(server.pause(), expect!["cannot pause it: the guardian was killed, and `slow` with it"]);
     check(server.try_wait(), expect!["cannot wait for it: the guardian was killed, and `slow` with it"]);
-    check(searched, expect![[r#"
+    check(
+        searched,
+        expect![[r#"
         cannot wait for its output: the guardian was killed, and `sleeper` with it
-          saw:    no line matches; the last one is "sleeper""#]]);
+          saw:    no line matches; the last one is "sleeper""#]],
+    );
     assert_eq!((server.pid(), server.exit(), server.is_alive()), (None, None, false));
     assert_eq!(other.stdout(), "sleeper\n");
     server.start().unwrap();
@@ -101,18 +113,21 @@ fn a_fork_of_the_test_has_nothing_to_say() {
     let text = in_a_fork(|| process.stop().unwrap_err().to_string());
     expect![[r#"
         cannot stop it: `sleeper` belongs to the process that started it
-          why:    this process is a fork of it"#]].assert_eq(&normalised(&text));
+          why:    this process is a fork of it"#]]
+    .assert_eq(&normalised(&text));
     let text = in_a_fork(|| process.write_stdin("x").unwrap_err().to_string());
     expect![[r#"
         cannot write to its standard input: `sleeper` belongs to the process that started it
-          why:    this process is a fork of it"#]].assert_eq(&normalised(&text));
+          why:    this process is a fork of it"#]]
+    .assert_eq(&normalised(&text));
     let text = in_a_fork(|| format!("{:?} {} {:?}", process.pid().is_some(), process.is_alive(), process.stdout()));
     expect![[r#"true true "sleeper\n""#]].assert_eq(&normalised(&text));
     let text = in_a_fork(|| process.start().unwrap_err().to_string());
     expect![[r#"
         `sleeper` was not started: it runs already
           ran:    CHILDREN/sleeper   pid N
-          hint:   `stop` it first, or `restart` it"#]].assert_eq(&normalised(&text));
+          hint:   `stop` it first, or `restart` it"#]]
+    .assert_eq(&normalised(&text));
     assert!(process.is_alive(), "a fork ends nothing");
 }
 
@@ -137,21 +152,20 @@ fn a_fork_that_drops_the_handle_ends_nothing() {
 
 /// What that gives in a fork of this process.
 fn in_a_fork(ask: impl FnOnce() -> String) -> String {
-    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    let (mut reader, mut writer) = UnixStream::pair().unwrap();
     // SAFETY: the child uses no lock that another thread of ours holds: they wait in system calls, and the allocator
     // looks after itself at a fork.
     match unsafe { fork() }.unwrap() {
         ForkResult::Child => {
-            std::io::Write::write_all(&mut writer, ask().as_bytes()).unwrap();
+            writer.write_all(ask().as_bytes()).unwrap();
             process::exit(0);
         }
         ForkResult::Parent { child } => {
             drop(writer);
             let mut text = String::new();
-            std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+            reader.read_to_string(&mut text).unwrap();
             waitpid(child, None).unwrap();
             text
         }
     }
 }
-

@@ -100,7 +100,11 @@ fn ends_what_it_likes(asked: Process, stopped: Process, polite: Process) {
 
 #[with_processes(worker = only(|| simple(command("exits", "0")).on_exit(|_, _| panic!("no luck")).may_exit()))]
 #[test]
-fn has_a_callback_that_panics() {}
+fn has_a_callback_that_panics(worker: Process) {
+    if is_chosen() {
+        worker.wait().unwrap();
+    }
+}
 
 #[with_processes(one = only(|| simple(command("exits", "1"))), two = only(|| simple(command("exits", "2"))))]
 #[test]
@@ -132,7 +136,7 @@ fn returns_an_error(worker: Process) -> Outcome {
 
 #[with_processes(
     first = only(|| output(command("sleeper", ""), "sleeper")),
-    worker = only(|| output(command("exits", "7 --say {first.pid}"), "ready")),
+    worker = only(|| output(command("exits", "7 --say 'no luck'"), "ready").after("first")),
     never = only(|| simple(command("sleeper", "")).after("worker")),
 )]
 #[test]

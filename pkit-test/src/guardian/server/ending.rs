@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::patience;
 use crate::guardian::protocol::StopPlan;
+use crate::limits::{KILL_LIMIT, SHIM_MARGIN};
 
 /// Where the guardian is on its way to the end.
 #[derive(Debug)]
@@ -64,4 +64,9 @@ impl Ending {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How long a shim may take to stop a service by a plan.
+fn patience(plan: StopPlan) -> Duration {
+    Duration::from_millis(plan.grace_ms) + KILL_LIMIT + SHIM_MARGIN
 }

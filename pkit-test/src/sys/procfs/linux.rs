@@ -59,6 +59,12 @@ pub(crate) fn command_line(pid: i32) -> Option<String> {
     Some(for_people(&words))
 }
 
+/// The name that a process has given itself.
+pub(crate) fn name(pid: i32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
 /// The parent of a process.
 pub(crate) fn parent(pid: i32) -> Option<i32> {
     Stat::read(pid)?.field(4)?.parse().ok()

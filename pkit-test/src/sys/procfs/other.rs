@@ -30,6 +30,10 @@ pub(crate) fn command_line(_pid: i32) -> Option<String> {
     None
 }
 
+pub(crate) fn name(_pid: i32) -> Option<String> {
+    None
+}
+
 pub(crate) fn parent(_pid: i32) -> Option<i32> {
     None
 }
