@@ -45,6 +45,9 @@ pub(crate) const PARALLEL_STARTS: usize = 64;
 /// How long one HTTP exchange may take before it counts as "no answer".
 pub(crate) const HTTP_TRY: Duration = Duration::from_secs(2);
 
+/// How long it has at least, also right before the deadline: a server that answers is to be heard.
+pub(crate) const HTTP_LAST_TRY: Duration = Duration::from_millis(100);
+
 /// How often a fixed port that another test of ours holds is asked for again.
 pub(crate) const PORT_RETRY: Duration = Duration::from_millis(10);
 

@@ -32,7 +32,6 @@ fn an_exit_that_nobody_asked_for_fails_the_test() {
           spec:   simple("'CHILDREN/exits' --signal SIGSEGV")   tests/it/victims/verdicts.rs
           ran:    CHILDREN/exits --signal SIGSEGV
           exit:   signal 11 (SIGSEGV)
-          hint:   `.may_exit()` or `.expect_exit(code)` where that is right
           output: none"#]]);
     victim("verdicts::ends_and_starts_again").with("crash_later").fails(expect![[r#"
         --- `worker`: all it wrote (CHILDREN/pkit/PID.1-worker.2.log)
@@ -84,7 +83,7 @@ fn an_exit_that_is_expected_has_to_come() {
         sleeper
         victims::verdicts::never_exits panicked at tests/it/victims/verdicts.rs:
         `worker` was expected to end with exit code 7 and still runs
-          spec:   simple("'CHILDREN/sleeper'")   tests/it/victims/verdicts.rs
+          spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/victims/verdicts.rs
           ran:    CHILDREN/sleeper
           stdout: sleeper"#]]);
 }
@@ -113,7 +112,7 @@ fn a_callback_that_panics_fails_the_test() {
     victim("verdicts::has_a_callback_that_panics").with("exits").fails(expect![[r#"
         pkit-callbacks panicked at tests/it/victims/verdicts.rs:
         no luck
-        --- `worker`: it wrote nothing
+        --- `worker`: exit code 0, it wrote nothing
         victims::verdicts::has_a_callback_that_panics panicked at tests/it/victims/verdicts.rs:
         a callback of `worker` panicked: no luck
           spec:   simple("'CHILDREN/exits' 0")   tests/it/victims/verdicts.rs"#]]);
@@ -158,7 +157,10 @@ fn a_start_that_fails_is_shown_and_stops_the_rest() {
 #[test]
 fn a_test_that_should_panic_never_passes_by_our_panic() {
     victim("verdicts::panics_as_it_should").with("sleeper").passes();
-    victim("verdicts::does_not_panic").with("sleeper").fails(expect!["note: test did not panic as expected"]);
+    victim("verdicts::does_not_panic").with("sleeper").fails(expect![[r#"
+        --- `worker`: all it wrote (CHILDREN/pkit/PID.1-worker.1.log)
+        sleeper
+        note: test did not panic as expected"#]]);
     victim("verdicts::does_not_start_and_should_panic").with("exits").fails(expect![[r#"
         `worker` exited before it was ready
           spec:   output("'CHILDREN/exits' 7", "ready")   tests/it/victims/verdicts.rs

@@ -123,7 +123,7 @@ impl Core {
         if config().keep.applies(has_failed) && !run.phase().is_over() {
             return self.keep();
         }
-        if self.is_managed() && !has_failed {
+        if self.is_managed() && !has_failed && !self.ground.is_cancelled() {
             self.await_expected_exit();
         }
         self.retire();
@@ -214,8 +214,9 @@ impl Core {
         let kind = if matches!(self.spec().expects, Expected::Code(_)) { Kind::Unexpected } else { Kind::Died };
         let error = self.about(Error::new(kind, format!("`{}` {how}", self.place().name)));
         let error = phase.exit().into_iter().fold(error, Error::with_exit);
-        let may_be_right = self.spec().expects == Expected::Nothing && phase.exit().is_some_and(|exit| exit.success());
-        let hint = may_be_right.then_some("`.may_exit()` or `.expect_exit(0)` where that is right");
+        let may_be_right =
+            self.spec().expects == Expected::Nothing && phase.exit().is_some_and(|exit| exit.code().is_some());
+        let hint = may_be_right.then_some("`.may_exit()` or `.expect_exit(code)` where that is right");
         with_last_words(error.fact("hint", hint.unwrap_or_default()), run)
     }
 
@@ -253,6 +254,10 @@ impl Core {
     pub(crate) fn await_expected_exit(&self) {
         let spec = self.spec();
         let (Expected::Code(code), Some(run)) = (spec.expects, self.run()) else { return };
+        // Once is enough: the end of a scope asks, and so does the drop of a handle in it.
+        if self.life(|life| life.is_settled) {
+            return;
+        }
         let deadline = Instant::now() + Duration::from_millis(spec.stop_plan().grace_ms);
         if run.wait_over(Some(deadline)).is_none() {
             let title = format!("`{}` was expected to end with exit code {code} and still runs", self.place().name);

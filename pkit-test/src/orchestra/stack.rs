@@ -133,20 +133,22 @@ impl Drop for Stack {
         if self.is_taken {
             return;
         }
-        if self.is_inner {
-            // Only the end of the outer scope knows whether the test has failed, and says once what stays.
-            if config().keep == Show::Never {
-                stop_all(&self.scope);
-            }
-            drop(std::mem::take(&mut self.handles));
-            return self.scope.forget_cores();
-        }
         let has_failed = std::thread::panicking();
-        if !scope::is_to_be_kept(&self.scope, has_failed) {
+        // Of a stack in a stack only the end of the outer scope knows whether the test has failed, and says what stays.
+        let is_kept = match self.is_inner {
+            true => config().keep != Show::Never,
+            false => scope::is_to_be_kept(&self.scope, has_failed),
+        };
+        // Nobody asks any more whether an exit comes that was expected.
+        self.scope.cancel();
+        drop(std::mem::take(&mut self.handles));
+        if !is_kept {
             stop_all(&self.scope);
         }
-        drop(std::mem::take(&mut self.handles));
-        scope::clear(&self.scope, has_failed);
+        match self.is_inner {
+            true => self.scope.forget_cores(),
+            false => scope::clear(&self.scope, has_failed),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ground::{Executor, Ground, Need};
 use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process};
-use crate::limits::{CALLBACK_LIMIT, HTTP_TRY, POLL_MAX, POLL_MIN, POLL_SHARE};
+use crate::limits::{CALLBACK_LIMIT, HTTP_LAST_TRY, HTTP_TRY, POLL_MAX, POLL_MIN, POLL_SHARE};
 use crate::place::{Patience, Place, Wish};
 use crate::ready::{Fill, Look, Probe, Unprepared, View};
 use crate::spec::Spec;
@@ -235,7 +235,8 @@ fn wait_ready(
             (None, Phase::Lost { .. }) => Look::NotYet(String::new()),
             (None, _) => return Ok(()),
             (Some(probe), _) => {
-                let patience = HTTP_TRY.min(deadline.saturating_duration_since(now));
+                let left = deadline.saturating_duration_since(now);
+                let patience = left.clamp(HTTP_LAST_TRY, HTTP_TRY);
                 ask(core, run, probe.as_mut(), patience, &mut waited)
             }
         };

@@ -98,11 +98,11 @@ fn a_server_that_answers_otherwise_is_told_how() {
     check(
         http(slow.with("0 {port}"), "/other").start_timeout(SOON),
         expect![[r#"
-        `slow` was not ready after 500ms
-          spec:   http("'CHILDREN/slow' 0 {port}", "/other")   tests/it/errors/start.rs
-          ran:    CHILDREN/slow 0 PORT   pid N, in N ms
-          probe:  GET http://127.0.0.1:PORT/other: status 404, N tries
-          output: none"#]],
+            `slow` was not ready after 500ms
+              spec:   http("'CHILDREN/slow' 0 {port}", "/other")   tests/it/errors/start.rs
+              ran:    CHILDREN/slow 0 PORT   pid N, in N ms
+              probe:  GET http://127.0.0.1:PORT/other: status 404, N tries
+              output: none"#]],
     );
     check(
         http(sleeper.with(""), "/").start_timeout(SOON),
@@ -116,11 +116,11 @@ fn a_server_that_answers_otherwise_is_told_how() {
     check(
         simple(slow.with("0 {port}")).ready(Http::get("/").status(418)).start_timeout(SOON),
         expect![[r#"
-        `slow` was not ready after 500ms
-          spec:   simple("'CHILDREN/slow' 0 {port}")   tests/it/errors/start.rs
-          ran:    CHILDREN/slow 0 PORT   pid N, in N ms
-          probe:  GET http://127.0.0.1:PORT/: status 200, N tries
-          output: none"#]],
+            `slow` was not ready after 500ms
+              spec:   simple("'CHILDREN/slow' 0 {port}")   tests/it/errors/start.rs
+              ran:    CHILDREN/slow 0 PORT   pid N, in N ms
+              probe:  GET http://127.0.0.1:PORT/: status 200, N tries
+              output: none"#]],
     );
 }
 

@@ -4,7 +4,7 @@ use expect_test::expect;
 use pkit_test::{Process, Stack, orchestra, orchestrate, output};
 
 use super::panic_text;
-use crate::child::child;
+use crate::child::{HANG, child};
 
 #[test]
 fn a_wrong_name_or_type_is_a_panic_that_helps() {
@@ -65,4 +65,13 @@ fn a_stack_can_be_built_from_many() {
     let collected: pkit_test::Orchestra = (0..100).map(|index| (format!("n{index}"), spec())).collect();
     let collected = collected.start().unwrap();
     assert_eq!((from_vec.names().count(), collected.names().count(), sleeper.count()), (2, 100, 102));
+}
+
+#[test]
+fn dropping_a_stack_does_not_wait_for_an_exit() {
+    let sleeper = child("sleeper");
+    let job = output(sleeper.with(""), "sleeper").expect_exit(0).stop_timeout(HANG * 60);
+    let inner = orchestra().with("job", job.clone());
+    drop(orchestra().with("job", job).with("inner", inner).start().unwrap());
+    assert_eq!(sleeper.count(), 0);
 }

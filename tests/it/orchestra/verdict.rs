@@ -33,7 +33,7 @@ fn an_exit_that_nobody_asked_for_fails_whatever_its_code() {
               spec:   simple("'CHILDREN/exits' 0 --say done")   tests/it/orchestra/verdict.rs
               ran:    CHILDREN/exits 0 --say done
               exit:   exit code 0
-              hint:   `.may_exit()` or `.expect_exit(0)` where that is right
+              hint:   `.may_exit()` or `.expect_exit(code)` where that is right
               stderr: done"#]],
     );
     check(
@@ -44,6 +44,7 @@ fn an_exit_that_nobody_asked_for_fails_whatever_its_code() {
               spec:   simple("'CHILDREN/exits' 3")   tests/it/orchestra/verdict.rs
               ran:    CHILDREN/exits 3
               exit:   exit code 3
+              hint:   `.may_exit()` or `.expect_exit(code)` where that is right
               output: none"#]],
     );
     check(
@@ -74,6 +75,7 @@ fn also_one_that_nobody_looked_at() {
               spec:   output("'CHILDREN/crash_later' 0 --code 1", "up")   tests/it/orchestra/verdict.rs
               ran:    CHILDREN/crash_later 0 --code 1
               exit:   exit code 1
+              hint:   `.may_exit()` or `.expect_exit(code)` where that is right
               stdout: up"#]],
     );
 }
@@ -134,10 +136,6 @@ fn an_expected_exit_that_never_comes_is_said() {
             `worker` was expected to end with exit code 0 and still runs
               spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/orchestra/verdict.rs
               ran:    CHILDREN/sleeper
-              stdout: sleeper
-            `worker` was expected to end with exit code 0 and still runs
-              spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/orchestra/verdict.rs
-              ran:    CHILDREN/sleeper
               stdout: sleeper"#]],
     );
 }
@@ -145,11 +143,7 @@ fn an_expected_exit_that_never_comes_is_said() {
 #[test]
 fn what_is_stopped_before_its_expected_exit_has_had_no_chance() {
     let sleeper = child("sleeper");
-    check(
-        output(sleeper.with(""), "sleeper").expect_exit(0),
-        |process| process.stop().unwrap(),
-        expect!["ok"],
-    );
+    check(output(sleeper.with(""), "sleeper").expect_exit(0), |process| process.stop().unwrap(), expect!["ok"]);
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn exits_as_expected() {}
 #[test]
 fn exits_otherwise() {}
 
-#[with_processes(worker = only(|| simple(command("sleeper", "")).expect_exit(7).stop_timeout(GRACE)))]
+#[with_processes(worker = only(|| output(command("sleeper", ""), "sleeper").expect_exit(7).stop_timeout(GRACE)))]
 #[test]
 fn never_exits() {}
 
@@ -83,8 +83,8 @@ fn had_to_be_killed_by_the_body(worker: Process) {
 fn is_deaf() {}
 
 #[with_processes(
-    asked = only(|| simple(command("sleeper", ""))),
-    stopped = only(|| simple(command("sleeper", ""))),
+    asked = only(|| output(command("sleeper", ""), "sleeper")),
+    stopped = only(|| output(command("sleeper", ""), "sleeper")),
     polite = only(|| output(command("polite", "0 --code 4"), "ready")),
 )]
 #[test]
@@ -137,7 +137,7 @@ fn returns_an_error(worker: Process) -> Outcome {
 #[with_processes(
     first = only(|| output(command("sleeper", ""), "sleeper")),
     worker = only(|| output(command("exits", "7 --say 'no luck'"), "ready").after("first")),
-    never = only(|| simple(command("sleeper", "")).after("worker")),
+    never = only(|| output(command("sleeper", ""), "sleeper").after("worker")),
 )]
 #[test]
 fn does_not_start(first: Process) {
@@ -161,14 +161,14 @@ fn loses_its_process_and_panics_as_it_should(worker: Process) {
     panic!("as it should");
 }
 
-#[with_processes(worker = only(|| simple(command("sleeper", ""))))]
+#[with_processes(worker = only(|| output(command("sleeper", ""), "sleeper")))]
 #[test]
 #[should_panic(expected = "as it should")]
 fn panics_as_it_should(worker: &mut Process) {
     assert!(!worker.is_alive(), "as it should");
 }
 
-#[with_processes(worker = only(|| simple(command("sleeper", ""))))]
+#[with_processes(worker = only(|| output(command("sleeper", ""), "sleeper")))]
 #[test]
 #[should_panic(expected = "as it should")]
 fn does_not_panic(worker: Process) {
