@@ -2,6 +2,7 @@
 //!
 //! A callback may call any method, also one that waits; so it must not run on the thread that reads what shims say.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -49,7 +50,11 @@ impl Pending {
         let result = catch_unwind(AssertUnwindSafe(callback));
         self.state.change(|state| {
             state.waiting -= 1;
-            state.panics.extend(result.err().map(|panic| text_of(panic.as_ref())));
+            if let Err(panic) = result {
+                state.panics.push(text_of(panic.as_ref()));
+                // What was thrown may panic again where it is dropped.
+                std::mem::forget(panic);
+            }
         });
     }
 }
@@ -65,16 +70,30 @@ pub(crate) fn is_worker() -> bool {
     lock(&WORKER).as_ref().is_some_and(|(_, id)| *id == thread::current().id())
 }
 
-fn send(job: Job) {
+/// Makes sure that there is a thread for callbacks. Where there cannot be one it is an error of the start, and not a
+/// surprise at the end.
+///
+/// # Errors
+///
+/// When the system allows no further thread.
+pub(crate) fn prepare() -> io::Result<()> {
     let mut worker = lock(&WORKER);
-    let (sender, _) = worker.get_or_insert_with(start);
-    // The thread ends only with the process: it holds on to nothing that could fail.
-    let _ = sender.send(job);
+    if worker.is_none() {
+        *worker = Some(start()?);
+    }
+    Ok(())
 }
 
-fn start() -> (Sender<Job>, ThreadId) {
+fn send(job: Job) {
+    if let Some((sender, _)) = lock(&WORKER).as_ref() {
+        // The thread ends only with the process: it holds on to nothing that could fail.
+        let _ = sender.send(job);
+    }
+}
+
+fn start() -> io::Result<(Sender<Job>, ThreadId)> {
     let (sender, jobs) = channel::<Job>();
     let builder = thread::Builder::new().name("pkit-callbacks".to_owned());
-    let spawned = builder.spawn(move || jobs.into_iter().for_each(|job| job())).expect("a thread can be started");
-    (sender, spawned.thread().id())
+    let spawned = builder.spawn(move || jobs.into_iter().for_each(|job| job()))?;
+    Ok((sender, spawned.thread().id()))
 }

@@ -128,6 +128,8 @@ pub struct Need {
     pub(crate) text: String,
     /// A name in a regex means a process only where there is one.
     pub(crate) is_optional: bool,
+    /// What says so, for errors; empty where nobody knows.
+    pub(crate) spec: String,
 }
 
 impl Need {
@@ -150,7 +152,7 @@ impl Need {
     #[must_use]
     pub fn first(name: impl Into<String>) -> Need {
         let name = name.into();
-        Need { text: format!("after({name:?})"), name, is_ordered: true, is_optional: false }
+        Need { text: format!("after({name:?})"), name, is_ordered: true, is_optional: false, spec: String::new() }
     }
 
     pub(crate) fn of_hole(hole: &Hole) -> Option<Need> {
@@ -162,7 +164,13 @@ impl Need {
             is_ordered: !hole.unordered,
             text: hole.text.clone(),
             is_optional: false,
+            spec: String::new(),
         })
+    }
+
+    /// The same, with what says so.
+    pub(crate) fn of(self, spec: &str) -> Need {
+        Need { spec: spec.to_owned(), ..self }
     }
 
     /// The same, where it may be no process at all.
@@ -307,6 +315,14 @@ impl Ground {
     /// that is not set.
     pub fn fill(&self, text: &str) -> Result<String> {
         Template::parse(text).render(&mut |hole| self.value(hole))
+    }
+
+    /// Refuses a hole for a port of another process that has none: its place is known, and that will not change.
+    pub(crate) fn check_port(&self, need: &Need) -> Result<()> {
+        let template = Template::parse(&need.text);
+        let asks = |hole: &&Hole| hole.path.get(1).is_some_and(|key| key == "port" || key == "addr");
+        let mut known = template.holes().filter(asks).filter(|hole| self.scope.has_place(hole.name()));
+        known.try_for_each(|hole| self.value(hole).map(drop).map_err(|error| error.fact("spec", &need.spec)))
     }
 
     pub(crate) fn scope(&self) -> &Arc<Scope> {

@@ -73,5 +73,5 @@ pub(crate) const TAIL_LINES: usize = 40;
 /// How many of the last words of a process are part of an error.
 pub(crate) const LAST_WORDS_LINES: usize = 10;
 
-/// How long the guardian waits for a reader of the dead test's stderr before it gives the report up.
-pub(crate) const LAST_REPORT_MS: u16 = 200;
+/// How long the last report of a dead test may take before it is given up.
+pub(crate) const LAST_REPORT: Duration = Duration::from_millis(500);

@@ -97,6 +97,14 @@ impl Place {
         Ok(Arc::clone(&guardian))
     }
 
+    /// Whether nobody listens on its ports, now that it does not.
+    pub(crate) fn check_free(&self) -> Result<()> {
+        self.ports.iter().try_for_each(|(_, number)| Port::check_free(*number)).map_err(|trouble| {
+            let text = format!("`{}` was not started: {trouble}", self.name);
+            Error::new(Kind::PortTaken, text)
+        })
+    }
+
     pub(crate) fn port(&self, name: &str) -> Option<u16> {
         self.ports.iter().find(|(known, _)| known == name).map(|(_, number)| *number)
     }

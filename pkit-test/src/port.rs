@@ -83,6 +83,14 @@ impl Port {
         Ok(Port { number, hold })
     }
 
+    /// Whether nobody listens on a port that is held already.
+    pub(crate) fn check_free(number: u16) -> Result<(), PortTrouble> {
+        if is_served(number).map_err(PortTrouble::Io)? {
+            return Err(PortTrouble::Taken { port: number, owner: server(number) });
+        }
+        Ok(())
+    }
+
     pub(crate) fn number(&self) -> u16 {
         self.number
     }

@@ -15,6 +15,7 @@ mod many;
 mod nextest;
 mod orchestra;
 mod output;
+mod race;
 mod ready;
 mod servers;
 mod settings;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 
 use expect_test::Expect;
+use pkit_test::Spec;
 use pkit_test_tests::private::{Private, wait_gone};
 use regex_lite::Regex;
 
@@ -77,6 +78,12 @@ impl Victim {
     /// Runs it as nextest would.
     pub(crate) fn run_uncaptured(&self) -> Ended {
         self.ended(self.command().arg("--exact").arg(self.path()).arg("--nocapture"))
+    }
+
+    /// The same as a process of a test, as if it were any other service.
+    pub(crate) fn spec(&self) -> Spec {
+        let arguments = ["--exact", &self.path(), "--nocapture"];
+        Spec::program(self.binary()).args(arguments).envs(self.env.clone())
     }
 
     /// It passes, and nothing of it is left.

@@ -149,6 +149,11 @@ fn a_directory_that_cannot_be_made_is_an_error() {
 }
 
 #[test]
+fn a_directory_that_goes_away_is_made_again() {
+    talking("settings::loses_its_directory").passes();
+}
+
+#[test]
 fn what_cannot_be_understood_is_said_and_left_out() {
     let ended =
         talking("settings::passes").env("PKIT_OUTPUT", "sometimes").env("PKIT_TIMEOUT_SCALE", "-1").run_uncaptured();

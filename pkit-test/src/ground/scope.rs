@@ -46,6 +46,12 @@ impl Scope {
         lock(&self.members).contains_key(name) || self.outer.as_ref().is_some_and(|outer| outer.knows(name))
     }
 
+    /// Whether it is known where this process will be.
+    pub(crate) fn has_place(&self, name: &str) -> bool {
+        let found = lock(&self.members).get(name).map(|member| member.place.is_some());
+        found.unwrap_or_else(|| self.outer.as_ref().is_some_and(|outer| outer.has_place(name)))
+    }
+
     /// The process of the stack that has reserved this port.
     pub(crate) fn holder(&self, port: u16) -> Option<String> {
         let has_it = |place: &Arc<Place>| place.ports.iter().any(|(_, number)| *number == port);

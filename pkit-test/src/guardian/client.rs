@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use super::run::Run;
 use super::wire::{self, Frame, Got, Inbox};
 use crate::config::{self, Show, config, deadline_in, scaled};
 use crate::error::{Error, Kind, Result};
-use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, KILL_LIMIT};
+use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, KILL_LIMIT, REPLY_LIMIT};
 use crate::sync::lock;
 use crate::sys::{child, fd, platform, procfs, takeover};
 
@@ -41,12 +42,18 @@ pub(crate) struct Guardian {
 /// The guardian of this process; one after the other if they are killed.
 static CURRENT: Mutex<Option<Arc<Guardian>>> = Mutex::new(None);
 
+/// The exit of this process has begun. Changed under the lock above.
+static HAS_ENDED: AtomicBool = AtomicBool::new(false);
+
 /// Something failed in this process, so that `PKIT_KEEP=failed` applies at its end.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// The guardian of this process, started if there is none yet.
 pub(crate) fn current() -> Result<Arc<Guardian>> {
     let mut current = lock(&CURRENT);
+    if HAS_ENDED.load(Ordering::Relaxed) {
+        return Err(Error::new(Kind::State, "the test binary is about to exit: nothing can be started any more"));
+    }
     if let Some(guardian) = current.as_ref().filter(|guardian| guardian.is_ours() && !guardian.is_dead()) {
         return Ok(Arc::clone(guardian));
     }
@@ -73,6 +80,9 @@ impl Guardian {
         let trouble = |error| Error::system("the guardian was not started", error);
         check_system()?;
         let (ours, theirs) = UnixStream::pair().map_err(trouble)?;
+        let ours = UnixStream::from(fd::above_standard(ours.into()).map_err(trouble)?);
+        // A guardian that somebody has stopped does not read; whoever talks to it is not to wait for that for ever.
+        ours.set_write_timeout(Some(REPLY_LIMIT)).map_err(trouble)?;
         let owner = platform::pidfd_of_self().map_err(trouble)?;
         let stderr = io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);
         let child = takeover::spawn_guardian(theirs.into(), owner, stderr).map_err(trouble)?;
@@ -166,7 +176,12 @@ impl Guardian {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let _writing = lock(&self.writing);
-        wire::send(&self.socket, frame, attached)
+        let sent = wire::send(&self.socket, frame, attached);
+        if sent.is_err() {
+            // Half a frame cannot be taken back. To both sides this is the end.
+            let _ = self.socket.shutdown(Shutdown::Both);
+        }
+        sent
     }
 
     fn hear(&self, frame: &Frame) {
@@ -204,6 +219,11 @@ fn check_system() -> Result<()> {
     if !platform::SUPPORTED {
         return Err(Error::new(Kind::Unsupported, "processes cannot be started on this system yet: it needs Linux"));
     }
+    if !platform::has_own_proc() {
+        return Err(Error::new(Kind::Unsupported, "/proc shows the processes of another pid namespace")
+            .fact("why", "the ids in it mean other processes, and none of those must be touched")
+            .fact("hint", "mount it anew in the namespace, as `unshare --mount-proc` does"));
+    }
     if !takeover::did_run() {
         return Err(Error::new(Kind::Unsupported, "the constructor of pkit-test did not run in this binary")
             .fact("why", "without it the guardian, which is this binary again, would run the tests a second time")
@@ -239,7 +259,7 @@ fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>) {
 /// and the name is looked at all the same.
 fn wait_for_shim(shim: i32, deadline: Instant) {
     let Ok(process) = platform::pidfd_open(shim) else { return };
-    if procfs::name(shim).as_deref() == Some(SHIM_NAME) {
+    if procfs::name(shim).as_deref().map(str::as_bytes) == Some(SHIM_NAME.to_bytes()) {
         fd::is_readable_until(process.as_fd(), deadline);
     }
 }
@@ -272,16 +292,19 @@ fn random() -> u64 {
 /// At the normal exit of the process: tells the guardian and waits for it, so that nothing runs after the end and no
 /// zombie is left where nobody reaps.
 fn goodbye() {
-    let Some(guardian) = lock(&CURRENT).take().filter(|guardian| guardian.is_ours()) else { return };
+    let mut current = lock(&CURRENT);
+    HAS_ENDED.store(true, Ordering::Relaxed);
+    let Some(guardian) = current.take().filter(|guardian| guardian.is_ours()) else { return };
+    drop(current);
     let has_failed = HAS_FAILED.load(Ordering::Relaxed);
     if !guardian.is_dead() {
         let is_kept = config().keep.applies(has_failed) && (HAS_KEPT.load(Ordering::Relaxed) || guardian.has_runs());
-        let _ = guardian.send(&Order::Goodbye { failed: has_failed }.to_frame(0), None);
+        let said = guardian.send(&Order::Goodbye { failed: has_failed }.to_frame(0), None);
         if is_kept {
             return config::say(&report::kept(guardian.pid));
         }
-        if !fd::is_closed_within(&guardian.socket, GOODBYE_LIMIT) {
-            // It is stopped or stuck. Its shims see its end and stop their services.
+        if said.is_err() || !fd::is_closed_within(&guardian.socket, GOODBYE_LIMIT) {
+            // It is stopped or stuck, or the test has closed its descriptors under us. Its shims see its end and stop their services.
             let _ = lock(&guardian.child).kill();
         }
     }

@@ -16,6 +16,6 @@ pub(crate) mod stopping;
 pub(crate) mod wire;
 
 /// The name of a shim in `ps` and `top`.
-pub(crate) const SHIM_NAME: &str = "pkit-shim";
+pub(crate) const SHIM_NAME: &std::ffi::CStr = c"pkit-shim";
 
 crate::sys::takeover::before_main!(server::main);

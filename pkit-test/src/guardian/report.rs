@@ -6,16 +6,14 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::time::Instant;
 
-use crate::limits::{LAST_REPORT_MS, TAIL_BYTES, TAIL_LINES};
+use crate::limits::{LAST_REPORT, TAIL_BYTES, TAIL_LINES};
 use crate::output::LogFiles;
 use crate::output::tail::{Tail, tail};
-use crate::sys::{child::own_pid, fd};
-
-/// As much is written at a time as a pipe that is ready takes without waiting.
-const CHUNK_BYTES: usize = 4096;
+use crate::sys::child::{self, Side, own_pid};
+use crate::sys::wait;
 
 /// Where to find what one service wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,16 +23,35 @@ pub(crate) struct Account {
 }
 
 /// Writes the ends of all logs to the test's stderr, and closes it.
-pub(crate) fn report<'a>(mut stderr: File, accounts: impl Iterator<Item = &'a Account>, is_kept: bool) {
+pub(crate) fn report<'a>(stderr: File, accounts: impl Iterator<Item = &'a Account>, is_kept: bool) {
     let mut text: String = accounts.map(section).collect();
     if is_kept {
         text.push_str(&kept(own_pid()));
     }
-    for chunk in text.as_bytes().chunks(CHUNK_BYTES) {
-        // Whoever should read this may be gone or stopped; services are not to wait for it.
-        if !fd::is_writable_within(stderr.as_fd(), LAST_REPORT_MS) || stderr.write_all(chunk).is_err() {
-            return;
+    write_in_time(stderr, text.as_bytes());
+}
+
+/// Writes by a process of its own, which is killed when nobody reads: a pipe that is full and a terminal that is stopped
+/// hold whoever writes to them for as long as they like, and services are not to wait for that.
+fn write_in_time(mut stderr: File, text: &[u8]) {
+    let Ok(Side::Parent { child }) = child::fork().inspect(|side| {
+        if matches!(side, Side::Child) {
+            // Nobody is left who could be told that this failed.
+            let _ = stderr.write_all(text);
+            child::exit_now(0)
         }
+    }) else {
+        return;
+    };
+    drop(stderr);
+    let deadline = Instant::now() + LAST_REPORT;
+    while !child::has_ended(child) {
+        if Instant::now() >= deadline {
+            child::kill_child(child);
+            return child::wait_for(child);
+        }
+        // Woken by its end; an error here only makes the loop turn faster until the deadline.
+        let _ = wait::wait(&[], Some(deadline));
     }
 }
 

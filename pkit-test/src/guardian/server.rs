@@ -18,21 +18,28 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::protocol::{Event, Hello, Keep, Launch, Order, StopPlan};
-use super::report::{Account, report};
-use super::shim::{self, Birth};
+use super::protocol::{Event, Hello, Keep, Launch, Order};
+use super::report::report;
+use super::shim::Birth;
 use super::wire::{Frame, Got, Inbox, Outbox};
 use crate::limits::FRAME_BYTES;
 use crate::sys::child::{self, FileLimit, Reaped, Side};
 use crate::sys::wait::{self, For};
 use crate::sys::{fd, platform, procfs};
 
+mod birth;
 mod ending;
+mod member;
 
-use ending::Ending;
+use birth::become_shim;
+use ending::{Ending, patience};
+use member::Shim;
 
 /// How long between two looks for orphans of a shim that was killed.
 const SWEEP_PAUSE: Duration = Duration::from_millis(1);
+
+/// The same where a thousand looks did not help: somebody whom we may not kill.
+const LONG_SWEEP_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long after a start the next shim is forked: first the test is told, and gets the processor.
 const SPARE_DELAY: Duration = Duration::from_micros(500);
@@ -65,6 +72,7 @@ struct Guardian {
     spare_due: Option<Instant>,
     /// Set while orphans of a killed shim may be around.
     is_sweeping: bool,
+    sweeps: u32,
     /// Shims that were killed, whose end is told when nothing is left of them.
     lost: Vec<u32>,
 }
@@ -86,20 +94,6 @@ struct Seen {
     owner_is_dead: bool,
     owner_speaks: bool,
     shims_speak: Vec<u32>,
-}
-
-/// One shim, as its parent sees it.
-struct Shim {
-    pid: i32,
-    socket: UnixStream,
-    inbox: Inbox,
-    outbox: Outbox,
-    account: Account,
-    stop: StopPlan,
-    /// It said that nothing is left, or that nothing was started.
-    has_said_all: bool,
-    is_reaped: bool,
-    is_closed: bool,
 }
 
 impl Guardian {
@@ -128,6 +122,7 @@ impl Guardian {
             spare: None,
             spare_due: None,
             is_sweeping: false,
+            sweeps: 0,
             lost: Vec::new(),
         })
     }
@@ -138,6 +133,7 @@ impl Guardian {
             if self.is_sweeping {
                 self.sweep();
             }
+            self.kill_overdue();
             self.go_on_ending();
             if self.is_over() {
                 return self.clear();
@@ -198,12 +194,14 @@ impl Guardian {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let sweep = self.is_sweeping.then(|| Instant::now() + SWEEP_PAUSE);
+        let pause = if self.sweeps < 1000 { SWEEP_PAUSE } else { LONG_SWEEP_PAUSE };
+        let sweep = self.is_sweeping.then(|| Instant::now() + pause);
+        let overdue = self.shims.values().filter_map(|shim| shim.overdue);
         let ending = match &self.phase {
             Phase::Ending(ending) => ending.deadline(),
             Phase::Serving | Phase::Kept => None,
         };
-        sweep.into_iter().chain(ending).chain(self.spare_due).min()
+        sweep.into_iter().chain(ending).chain(self.spare_due).chain(overdue).min()
     }
 
     // The owner.
@@ -262,7 +260,12 @@ impl Guardian {
 
     fn pass_on(&mut self, frame: Frame) {
         match self.shims.get_mut(&frame.id) {
-            Some(shim) if !shim.is_closed => shim.outbox.push(&frame),
+            Some(shim) if !shim.is_closed && !shim.has_said_all => {
+                if let Some(Order::Stop(plan)) = Order::from_frame(&frame) {
+                    shim.overdue = Some(Instant::now() + patience(plan));
+                }
+                shim.outbox.push(&frame);
+            }
             // It ended in the meantime, and has said so.
             _ => {}
         }
@@ -306,17 +309,7 @@ impl Guardian {
         let born = self.spare.take().map_or_else(|| self.fork_shim(), Ok);
         match born {
             Ok(Spare { pid, socket }) => {
-                let mut shim = Shim {
-                    pid,
-                    socket,
-                    inbox: Inbox::default(),
-                    outbox: Outbox::default(),
-                    account: Account { name: launch.name.clone(), log: launch.log.clone() },
-                    stop: launch.stop,
-                    has_said_all: false,
-                    is_reaped: false,
-                    is_closed: false,
-                };
+                let mut shim = Shim::new(pid, socket, launch);
                 shim.outbox.push(frame);
                 self.shims.insert(frame.id, shim);
             }
@@ -419,9 +412,21 @@ impl Guardian {
             child::kill_child(orphan);
         }
         self.is_sweeping = any;
+        self.sweeps = if any { self.sweeps.saturating_add(1) } else { 0 };
         if !any {
             for id in std::mem::take(&mut self.lost) {
                 self.outbox.push(&Event::Lost.to_frame(id));
+            }
+        }
+    }
+
+    /// A shim that does not stop its service in time is stopped itself, or stuck. Without it the service gets SIGKILL,
+    /// and what is left comes to us.
+    fn kill_overdue(&mut self) {
+        let now = Instant::now();
+        for shim in self.shims.values_mut() {
+            if shim.overdue.take_if(|due| *due <= now).is_some() && !shim.is_reaped {
+                child::kill_child(shim.pid);
             }
         }
     }
@@ -479,18 +484,4 @@ const SPAWN: u8 = 5;
 
 fn direction(outbox: &Outbox) -> For {
     if outbox.is_empty() { For::Reading } else { For::Both }
-}
-
-/// Leaves everything of the guardian behind: above all the ends of other shims' sockets, whose closing is a message.
-fn become_shim(birth: Birth) -> ! {
-    child::leave_session();
-    platform::set_process_name(c"pkit-shim");
-    let socket = match fd::keep_only(birth.socket.into()) {
-        Ok(socket) => UnixStream::from(socket),
-        Err(_) => child::exit_now(1),
-    };
-    if wait::prepare_signals().is_err() {
-        child::exit_now(1);
-    }
-    shim::main(Birth { socket, ..birth })
 }

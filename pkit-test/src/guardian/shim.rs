@@ -61,6 +61,7 @@ pub(crate) fn main(birth: Birth) -> ! {
 /// Waits for something to run; `None` when the guardian goes before there is.
 fn first_order(socket: &UnixStream, inbox: &mut Inbox) -> Option<(u32, Launch)> {
     platform::become_subreaper().ok()?;
+    platform::wake_with_parent();
     loop {
         if let Some(frame) = inbox.take().ok()? {
             let Some(Order::Spawn(launch)) = Order::from_frame(&frame) else { return None };
@@ -187,6 +188,10 @@ impl Shim {
         if !self.stopping.is_under_way() {
             // A stop without SIGKILL did not help: it runs on as if nobody had asked.
             self.pardon = Pardon::None;
+            if self.exit.is_some_and(|exit| !exit.success()) {
+                // The leader did end, and what it left did not: a ruin.
+                self.stopping.order(StopPlan { then_kill: true, ..self.plan }, now);
+            }
         }
         if let (Some(pids), false) = (stuck, self.is_empty) {
             self.say(&Event::Stuck(pids));

@@ -155,7 +155,7 @@ impl Core {
             return;
         }
         let mut dependents = lock(&self.dependents);
-        dependents.retain(|known| known.strong_count() > 0);
+        dependents.retain(|known| known.strong_count() > 0 && !std::ptr::eq(known.as_ptr(), Arc::as_ptr(dependent)));
         dependents.push(Arc::downgrade(dependent));
     }
 

@@ -57,7 +57,7 @@ impl Core {
 
     fn wait_end(&self, run: &Run, plan: StopPlan) -> Result<()> {
         let grace = Duration::from_millis(plan.grace_ms);
-        let limit = if plan.then_kill { grace + KILL_LIMIT + SHIM_MARGIN } else { grace };
+        let limit = if plan.then_kill { grace + KILL_LIMIT + SHIM_MARGIN * 2 } else { grace };
         let over = run.wait_until(Some(deadline_in(limit)), |state| {
             (state.phase.is_over() || !state.stuck.is_empty()).then(|| state.stuck.clone())
         });

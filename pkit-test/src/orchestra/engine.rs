@@ -48,11 +48,16 @@ impl Drop for Handles {
     }
 }
 
-/// Reserves everything that others may want to know, before anything runs.
+/// Reserves everything that others may want to know, before anything runs, and looks whether it is what they want.
 pub(super) fn place(members: &mut [Box<dyn Entry>], scope: &Arc<Scope>) -> Result<()> {
     members.iter_mut().try_for_each(|member| {
         let ground = Ground::member(member.name(), scope);
         member.place(&ground)
+    })?;
+    // A port that a process has not will not be there when it is ready, either.
+    members.iter().try_for_each(|member| {
+        let ground = Ground::member(member.name(), scope);
+        member.needs().iter().try_for_each(|need| ground.check_port(need))
     })
 }
 

@@ -38,7 +38,7 @@ fn unknown(member: &dyn Entry, members: &[Box<dyn Entry>], scope: &Scope) -> Vec
     let known: Vec<String> = members.iter().map(|member| member.name().to_owned()).collect();
     let needs = member.needs();
     let missing = needs.iter().filter(|need| !need.is_optional && !scope.knows(need.name()));
-    missing.map(|need| unknown_name(member.name(), &need.text, need.name(), &known)).collect()
+    missing.map(|need| unknown_name(member.name(), &need.text, need.name(), &known).fact("spec", &need.spec)).collect()
 }
 
 /// The members that each one waits for, by index.

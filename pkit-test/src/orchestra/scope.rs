@@ -1,14 +1,15 @@
 //! The end of a scope: everything stops, and what went wrong is said.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 
-use super::engine::{newest_first, pardon_all, stop_all};
+use super::engine::{pardon_all, stop_all};
 use super::{Orchestra, Stack};
 use crate::config::{config, say};
 use crate::error::{Error, Result};
 use crate::ground::Scope;
 use crate::guardian::client;
-use crate::handle::Outcome;
+use crate::handle::{Core, Outcome};
 
 /// Starts an orchestra, runs a body with it, and stops all of it whatever becomes of the body.
 ///
@@ -68,7 +69,7 @@ pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Optio
     if !is_kept {
         stop_all(scope);
     }
-    let outcomes: Vec<Outcome> = scope.cores().iter().map(|core| core.outcome()).collect();
+    let outcomes: Vec<Outcome> = as_written(scope).iter().map(|core| core.outcome()).collect();
     let (failures, notes): (Vec<_>, Vec<_>) =
         outcomes.into_iter().map(|outcome| (outcome.failures, outcome.notes)).unzip();
     let failure = Error::all(failures.into_iter().flatten());
@@ -92,9 +93,17 @@ pub(super) fn is_to_be_kept(scope: &Scope, has_failed: bool) -> bool {
 
 /// Shows the output of a test that failed, and removes that of one that passed.
 pub(super) fn clear(scope: &Scope, has_failed: bool) {
-    for core in newest_first(scope).iter().rev() {
+    for core in as_written(scope) {
         core.show(has_failed);
         core.remove_logs(has_failed);
     }
     scope.forget_cores();
+}
+
+/// All processes in the order in which they were written: what starts in parallel has an order by chance, and the same
+/// stack is to be told of in the same words each time.
+fn as_written(scope: &Scope) -> Vec<Arc<Core>> {
+    let mut cores = scope.cores();
+    cores.sort_by_key(|core| core.place().number);
+    cores
 }

@@ -100,3 +100,6 @@ impl Stretch {
         Stretch { stream, end: number & !ERR_BIT }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use super::failure;
+use crate::callbacks;
 use crate::config::{config, log};
 use crate::error::{Error, Kind, Result};
 use crate::ground::Executor;
@@ -49,6 +50,12 @@ impl Core {
         let with_spec = |error: Error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error };
         let launch = self.prepare(&spec, &guardian).map_err(with_spec)?;
         check_log_base()?;
+        if !spec.on_start.is_empty() || !spec.on_exit.is_empty() {
+            callbacks::prepare().map_err(|error| Error::system("no thread for callbacks was started", error))?;
+        }
+        if self.life(|life| life.starts > 0) && !spec.any_owner {
+            self.place().check_free()?;
+        }
         self.life(|life| life.logs.push(launch.log.clone()));
         log(|| format!("start {}: {}", self.place().name, self.life(|life| life.ran.clone())));
         // Under one lock: whoever retires it and then stops its run must not miss one.

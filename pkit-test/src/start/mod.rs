@@ -98,7 +98,8 @@ impl Executor for Spec {
         let of_regex = self.regex_holes();
         let optional = of_regex.iter().filter_map(Need::of_hole).map(Need::optional);
         let after = self.after.iter().map(Need::first);
-        self.holes().filter_map(Need::of_hole).chain(optional).chain(after).collect()
+        let shown = self.shown();
+        self.holes().filter_map(Need::of_hole).chain(optional).chain(after).map(|need| need.of(&shown)).collect()
     }
 
     fn place(&mut self, ground: &Ground) -> Result<()> {

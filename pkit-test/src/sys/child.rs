@@ -66,6 +66,11 @@ pub(crate) fn reap() -> Reaped {
         // SAFETY: waitpid writes nothing but the one status.
         let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
         return match pid {
+            // A program that lets its parent trace it, against being traced by others, waits for its parent's word.
+            1.. if libc::WIFSTOPPED(status) => {
+                platform::let_traced_go_on(pid, libc::WSTOPSIG(status));
+                continue;
+            }
             1.. if libc::WIFEXITED(status) => Reaped::Ended(pid, End::Code(libc::WEXITSTATUS(status))),
             1.. => {
                 let (number, core_dumped) = (libc::WTERMSIG(status), libc::WCOREDUMP(status));
@@ -79,6 +84,12 @@ pub(crate) fn reap() -> Reaped {
             },
         };
     }
+}
+
+/// Whether this child has ended; it is reaped then.
+pub(crate) fn has_ended(child: i32) -> bool {
+    use nix::sys::wait::{WaitPidFlag, WaitStatus};
+    waitpid(Pid::from_raw(child), Some(WaitPidFlag::WNOHANG)) != Ok(WaitStatus::StillAlive)
 }
 
 /// Waits for the end of a child that is about to end.

@@ -133,14 +133,6 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits at most `limit_ms` until the descriptor can be written to; `false` when it cannot or its reader is gone.
-pub(crate) fn is_writable_within(fd: BorrowedFd<'_>, limit_ms: u16) -> bool {
-    use nix::poll::{PollFd, PollFlags, poll};
-    let mut polled = [PollFd::new(fd, PollFlags::POLLOUT)];
-    let ready = poll(&mut polled, limit_ms);
-    ready == Ok(1) && polled[0].revents() == Some(PollFlags::POLLOUT)
-}
-
 /// Waits at most `limit` until the other end of the socket is closed.
 pub(crate) fn is_closed_within(socket: &UnixStream, limit: std::time::Duration) -> bool {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -194,4 +186,15 @@ pub(crate) fn is_readable_until(fd: BorrowedFd<'_>, deadline: std::time::Instant
             ready => return matches!(ready, Ok(1..)),
         }
     }
+}
+
+/// The same descriptor under a number that is none of the standard three: a test that has closed those and writes to
+/// them all the same would write to us.
+pub(crate) fn above_standard(fd: OwnedFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() > 2 {
+        return Ok(fd);
+    }
+    let moved = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(10))?;
+    // SAFETY: the duplicate was just made, so nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(moved) })
 }

@@ -36,7 +36,9 @@ pub(crate) fn prepare_signals() -> io::Result<()> {
         blocked.add(end);
         set_handler(end, SigHandler::Handler(on_end))?;
     }
+    // A reader that is gone and a file that may not grow are errors of the write.
     set_handler(Signal::SIGPIPE, SigHandler::SigIgn)?;
+    set_handler(Signal::SIGXFSZ, SigHandler::SigIgn)?;
     Ok(signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&blocked), None)?)
 }
 
@@ -57,7 +59,7 @@ const LAST_SIGNAL: libc::c_int = 64;
 pub(crate) fn reset_signals() {
     // All of these have valid arguments and cannot fail. Handlers would go with the exec, but a signal may come first,
     // and they would change memory that is still the parent's.
-    for ours in ENDS.into_iter().chain([Signal::SIGCHLD, Signal::SIGPIPE]) {
+    for ours in ENDS.into_iter().chain([Signal::SIGCHLD, Signal::SIGPIPE, Signal::SIGXFSZ]) {
         let _ = set_handler(ours, SigHandler::SigDfl);
     }
     let _ = signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);

@@ -125,16 +125,16 @@ fn what_a_process_has_not_is_said() {
     check_stack(
         orchestrate([("db", simple("sleep 60")), ("api", simple("echo {db.port}"))]),
         expect![[r#"
-        `api` was not started: {db.port} means nothing here
-          why:    `db` has no port
-          spec:   simple("echo {db.port}")   tests/it/errors/name.rs"#]],
+            `api` was not started: {db.port} means nothing here
+              why:    `db` has no port
+              spec:   simple("echo {db.port}")   tests/it/errors/name.rs"#]],
     );
     check_stack(
         orchestrate([("db", simple("sleep 60")), ("api", simple("echo {db.addr}"))]),
         expect![[r#"
-        `api` was not started: {db.addr} means nothing here
-          why:    `db` has no port
-          spec:   simple("echo {db.addr}")   tests/it/errors/name.rs"#]],
+            `api` was not started: {db.addr} means nothing here
+              why:    `db` has no port
+              spec:   simple("echo {db.addr}")   tests/it/errors/name.rs"#]],
     );
     check_stack(
         orchestrate([("db", simple("sleep 60")), ("api", simple("echo {db}"))]),
@@ -160,9 +160,9 @@ fn what_a_process_has_not_is_said() {
     check_stack(
         orchestrate([("db", tcp("sleep 60", 0)), ("api", simple("echo {&db.port.peer}"))]),
         expect![[r#"
-        `api` was not started: {&db.port.peer} means nothing here
-          why:    `db` has no `port.peer`
-          spec:   simple("echo {&db.port.peer}")   tests/it/errors/name.rs"#]],
+            `api` was not started: {&db.port.peer} means nothing here
+              why:    `db` has no `port.peer`
+              spec:   simple("echo {&db.port.peer}")   tests/it/errors/name.rs"#]],
     );
 }
 
@@ -171,13 +171,16 @@ fn all_unknown_names_are_said_at_once() {
     check_stack(
         orchestra().with("one", simple("a {db.port} {cache.port}")).with("two", simple("b").after("db")),
         expect![[r#"
-        `one` was not started: {db.port} means nothing here
-          why:    there is no process `db`, but `two`
-          hint:   write {{db.port}} where the text {db.port} is meant
-        `one` was not started: {cache.port} means nothing here
-          why:    there is no process `cache`, but `two`
-          hint:   write {{cache.port}} where the text {cache.port} is meant
-        `two` was not started: after("db") means nothing here
-          why:    there is no process `db`, but `one`"#]],
+            `one` was not started: {db.port} means nothing here
+              why:    there is no process `db`, but `two`
+              hint:   write {{db.port}} where the text {db.port} is meant
+              spec:   simple("a {db.port} {cache.port}")   tests/it/errors/name.rs
+            `one` was not started: {cache.port} means nothing here
+              why:    there is no process `cache`, but `two`
+              hint:   write {{cache.port}} where the text {cache.port} is meant
+              spec:   simple("a {db.port} {cache.port}")   tests/it/errors/name.rs
+            `two` was not started: after("db") means nothing here
+              why:    there is no process `db`, but `one`
+              spec:   simple("b")   tests/it/errors/name.rs"#]],
     );
 }

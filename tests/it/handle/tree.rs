@@ -2,13 +2,16 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
-use pkit_test::{Signal, output, tcp};
+use pkit_test::ready::Output;
+use pkit_test::{Process, Signal, output, tcp};
 use pkit_test_tests::private::survivors;
 use pkit_test_tests::process::stat;
 
 use crate::child::{Child, HANG, child, wait_until};
+use crate::nested::victim;
 
 /// Waits until all processes that run it are stopped, or none is.
 fn wait_states(child: &Child, are_stopped: bool) {
@@ -58,6 +61,29 @@ fn a_daemonizer_is_what_it_left_in_the_background() {
     server.signal(Signal::Kill).unwrap();
     assert_eq!(server.wait().unwrap().code(), Some(0));
     assert_eq!((server.pid(), server.is_alive()), (None, false));
+}
+
+#[test]
+fn a_test_with_processes_of_its_own_may_be_one_of_ours() {
+    for end in [Process::stop, Process::kill] {
+        let victim = victim("settings::hangs").with("banner");
+        let process = victim.spec().ready(Output::stdout("it hangs")).start().unwrap();
+        assert_eq!(victim.count("banner"), 1);
+        end(&process).unwrap();
+        assert_eq!((victim.count("banner"), survivors(victim.binary()).len()), (0, 0));
+    }
+}
+
+#[test]
+fn it_outlives_the_thread_that_started_it() {
+    let sleeper = child("sleeper");
+    let process = thread::spawn({
+        let spec = output(sleeper.with(""), "sleeper");
+        move || spec.start().unwrap()
+    });
+    let process = process.join().unwrap();
+    let ended = process.wait_timeout(Duration::from_millis(50)).unwrap();
+    assert_eq!((ended, process.is_alive(), sleeper.count()), (None, true, 1));
 }
 
 #[test]

@@ -102,3 +102,13 @@ fn no_logs_are_left_of_what_was_given_up() {
     assert_eq!(seen.len(), 2);
     assert_eq!(seen.iter().filter(|path| path.exists()).collect::<Vec<_>>(), Vec::<&std::path::PathBuf>::new());
 }
+
+#[test]
+fn a_port_that_nobody_has_is_not_waited_for() {
+    let sleeper = child("sleeper");
+    check(
+        orchestrate([("slow", patient(&sleeper)), ("broken", simple("echo {slow.port}"))]),
+        expect!["`broken` was not started: {slow.port} means nothing here"],
+    );
+    assert_eq!(sleeper.count(), 0);
+}

@@ -114,7 +114,8 @@ fn mistakes_inside_are_found_before_anything_starts() {
     expect![[r#"
         `inner` was not started: {nobody.port} means nothing here
           why:    there is no process `nobody`, but `first`
-          hint:   write {{nobody.port}} where the text {nobody.port} is meant"#]]
+          hint:   write {{nobody.port}} where the text {nobody.port} is meant
+          spec:   simple("echo {nobody.port}")   tests/it/orchestra/nested.rs:112:41"#]]
     .assert_eq(&error.to_string());
 }
 

@@ -1,5 +1,6 @@
 //! Tests that are run with settings.
 
+use std::fs;
 use std::time::Duration;
 
 use pkit_test::{Process, http, output, with_processes};
@@ -45,4 +46,26 @@ fn aborts(talker: Process) {
 #[test]
 fn is_slow(server: Process) {
     assert!(server.is_alive());
+}
+
+#[test]
+fn loses_its_directory() {
+    if !is_chosen() {
+        return;
+    }
+    let first = talker().start().unwrap();
+    let directory = first.log_path().parent().unwrap().to_owned();
+    fs::remove_dir_all(&directory).unwrap();
+    let second = talker().start().unwrap();
+    assert!(second.stdout().starts_with("hello") && second.log_path().exists());
+    assert!(first.is_alive());
+}
+
+#[test]
+fn hangs() {
+    let _talker = talker().start().unwrap();
+    if is_chosen() {
+        println!("it hangs");
+        pkit_test_tests::child::pause();
+    }
 }

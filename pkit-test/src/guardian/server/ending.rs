@@ -67,6 +67,6 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// How long a shim may take to stop a service by a plan.
-fn patience(plan: StopPlan) -> Duration {
+pub(super) fn patience(plan: StopPlan) -> Duration {
     Duration::from_millis(plan.grace_ms) + KILL_LIMIT + SHIM_MARGIN
 }

@@ -68,6 +68,25 @@ pub(crate) fn die_with_parent() -> io::Result<()> {
     check(result.into()).map(drop)
 }
 
+/// The calling process is woken when its parent dies, should somebody have stopped it.
+pub(crate) fn wake_with_parent() {
+    // SAFETY: prctl with integer arguments only. Without it a stopped process only sleeps on.
+    let _ = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGCONT, 0, 0, 0) };
+}
+
+/// Lets a child go on that is traced by us without our asking, with the signal that stopped it.
+pub(crate) fn let_traced_go_on(pid: i32, signal: i32) {
+    let data = signal as usize as *mut libc::c_void;
+    // SAFETY: a request without memory of ours; a child that is not traced or gone is an ignored ESRCH.
+    let _ = unsafe { libc::ptrace(libc::PTRACE_CONT, pid, std::ptr::null_mut::<libc::c_void>(), data) };
+}
+
+/// Whether `/proc` shows the processes that we see: in a new pid namespace with an old `/proc` the ids are others'.
+pub(crate) fn has_own_proc() -> bool {
+    let seen = std::fs::read_link("/proc/self").ok();
+    seen.and_then(|link| link.to_str()?.parse().ok()) == Some(std::process::id())
+}
+
 /// The name that `ps` and `top` show for the calling process.
 pub(crate) fn set_process_name(name: &CStr) {
     // SAFETY: the kernel copies at most 16 bytes of a valid C string. The name is for people: failure is harmless.

@@ -41,6 +41,14 @@ pub(crate) fn die_with_parent() -> io::Result<()> {
     unsupported()
 }
 
+pub(crate) fn wake_with_parent() {}
+
+pub(crate) fn let_traced_go_on(_pid: i32, _signal: i32) {}
+
+pub(crate) fn has_own_proc() -> bool {
+    true
+}
+
 pub(crate) fn set_process_name(_name: &CStr) {}
 
 pub(crate) fn close_from(_first: RawFd) {}

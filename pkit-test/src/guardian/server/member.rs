@@ -1,0 +1,41 @@
+//! What the guardian knows of one shim.
+
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+use crate::guardian::protocol::{Launch, StopPlan};
+use crate::guardian::report::Account;
+use crate::guardian::wire::{Inbox, Outbox};
+
+/// One shim, as its parent sees it.
+pub(super) struct Shim {
+    pub(super) pid: i32,
+    pub(super) socket: UnixStream,
+    pub(super) inbox: Inbox,
+    pub(super) outbox: Outbox,
+    pub(super) account: Account,
+    pub(super) stop: StopPlan,
+    /// It said that nothing is left, or that nothing was started.
+    pub(super) has_said_all: bool,
+    pub(super) is_reaped: bool,
+    pub(super) is_closed: bool,
+    /// When it has had its time to obey a stop: it is stopped itself, or stuck.
+    pub(super) overdue: Option<Instant>,
+}
+
+impl Shim {
+    pub(super) fn new(pid: i32, socket: UnixStream, launch: &Launch) -> Shim {
+        Shim {
+            pid,
+            socket,
+            inbox: Inbox::default(),
+            outbox: Outbox::default(),
+            account: Account { name: launch.name.clone(), log: launch.log.clone() },
+            stop: launch.stop,
+            has_said_all: false,
+            is_reaped: false,
+            is_closed: false,
+            overdue: None,
+        }
+    }
+}
