@@ -19,5 +19,6 @@ mod race;
 mod ready;
 mod servers;
 mod settings;
+mod surprise;
 mod verdicts;
 mod victims;
