@@ -219,6 +219,7 @@ fn wait_ready(
     deadline: Instant,
 ) -> Result<(), Trouble> {
     let began = Instant::now();
+    let expects = core.life(|life| life.spec.expects);
     let mut waited = Waited::default();
     let mut probes = probes.iter_mut();
     let mut probe = probes.next();
@@ -243,7 +244,7 @@ fn wait_ready(
         };
         // One that may end can be done with its work before anybody looked.
         let has_ended = !phase.is_alive();
-        let was_ready = look == Look::Ready && core.spec().expects.covers(phase.exit());
+        let was_ready = look == Look::Ready && expects.covers(phase.exit());
         // What it wrote before its end is looked at to the end.
         let has_more = matches!(look, Look::More(_)) && now < deadline;
         if has_ended && !was_ready && !has_more {
