@@ -12,7 +12,7 @@ use std::thread;
 use super::engine::Handles;
 use super::scope::{clear, end, say_error};
 use super::{Orchestra, Stack};
-use crate::config::{config, log, say};
+use crate::config::log;
 use crate::error::{Error, Result};
 use crate::ground::{Executor, Scope};
 use crate::guardian::client;
@@ -131,7 +131,6 @@ impl Stage {
     }
 
     fn start_sendable(self) -> Result<(Arc<Scope>, Handles)> {
-        config().mistakes.iter().for_each(|mistake| say(&format!("pkit-test: {mistake}\n")));
         log(|| format!("{}: start {} processes", self.name, self.count));
         let started = self.orchestra.start();
         if started.is_err() {
