@@ -27,7 +27,8 @@ pub(crate) const REPLY_LIMIT: Duration = Duration::from_secs(10);
 /// How long the end of a test waits for callbacks that are still running.
 pub(crate) const CALLBACK_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long the exit of a test binary waits for its guardian on top of what the stop plans allow.
+/// How long the exit of a test binary waits for its guardian to stop everything, before the guardian is killed and its
+/// shims stop their services by themselves.
 pub(crate) const GOODBYE_LIMIT: Duration = Duration::from_secs(60);
 
 /// The shortest and the longest pause between two questions of a probe that has no event to wait for.

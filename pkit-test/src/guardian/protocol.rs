@@ -149,6 +149,9 @@ pub(crate) enum Event {
     Lost,
 }
 
+/// The one order about a shim that is for the guardian: it makes the shim.
+pub(crate) const SPAWN: u8 = 5;
+
 impl Order {
     pub(crate) fn to_frame(&self, id: u32) -> Frame {
         let fields = Writer::default();
@@ -157,7 +160,7 @@ impl Order {
             Order::Hold(port) => (2, fields.number((*port).into())),
             Order::Release(port) => (3, fields.number((*port).into())),
             Order::Goodbye { failed } => (4, fields.number((*failed).into())),
-            Order::Spawn(launch) => (5, write_launch(fields, launch)),
+            Order::Spawn(launch) => (SPAWN, write_launch(fields, launch)),
             Order::Signal { token, number } => (6, fields.number(*token).number(signed(*number))),
             Order::Pause { token } => (7, fields.number(*token)),
             Order::Resume { token } => (8, fields.number(*token)),
@@ -179,7 +182,7 @@ impl Order {
             2 => Order::Hold(u16::try_from(fields.number()?).ok()?),
             3 => Order::Release(u16::try_from(fields.number()?).ok()?),
             4 => Order::Goodbye { failed: fields.number()? != 0 },
-            5 => Order::Spawn(Box::new(read_launch(fields)?)),
+            SPAWN => Order::Spawn(Box::new(read_launch(fields)?)),
             6 => Order::Signal { token: fields.number()?, number: read_signed(fields)? },
             7 => Order::Pause { token: fields.number()? },
             8 => Order::Resume { token: fields.number()? },

@@ -18,7 +18,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::protocol::{Event, Hello, Keep, Launch, Order};
+use super::protocol::{Event, Hello, Keep, Launch, Order, SPAWN};
 use super::report::report;
 use super::shim::Birth;
 use super::wire::{Frame, Got, Inbox, Outbox};
@@ -479,8 +479,6 @@ impl Guardian {
         }
     }
 }
-
-const SPAWN: u8 = 5;
 
 fn direction(outbox: &Outbox) -> For {
     if outbox.is_empty() { For::Reading } else { For::Both }

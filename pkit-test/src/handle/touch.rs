@@ -70,8 +70,9 @@ impl Process {
 
     /// Sends a signal to the process itself; to what it left in the background where it has ended itself.
     ///
-    /// An exit that follows a signal that asks to end (HUP, INT, QUIT, ABRT, KILL or TERM) is one that the test asked
-    /// for. It returns when the signal is sent, not when it has had its effect.
+    /// After INT, QUIT, ABRT, KILL or TERM the test has asked for the exit that follows. HUP asks for one only where it is
+    /// ended by it: many programs read their configuration again, and a crash after that is a crash. It
+    /// returns when the signal is sent, not when it has had its effect.
     ///
     /// ```
     /// use std::time::Duration;

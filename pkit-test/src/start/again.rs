@@ -92,7 +92,8 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// When the new spec cannot mean anything, or wants other ports, another host or user; the old one still runs then. And as
+    /// When the new spec has a mistake of its own, or wants other ports, another host or user; the old one still runs then.
+    /// What shows only at a start (a hole that means nothing here, a program that does not exist) is found after the stop. And as
     /// [`stop`](Process::stop) and [`start`](Process::start), with nothing running after it.
     pub fn replace(&self, spec: Spec) -> Result<()> {
         let _starting = self.starting()?;
