@@ -34,11 +34,11 @@ pub(crate) const GOODBYE_LIMIT: Duration = Duration::from_secs(60);
 /// The shortest and the longest pause between two questions of a probe that has no event to wait for.
 ///
 /// Between them the pause grows with the time already waited ([`POLL_SHARE`]): it trades lag for CPU.
-pub(crate) const POLL_MIN: Duration = Duration::from_micros(100);
-pub(crate) const POLL_MAX: Duration = Duration::from_millis(10);
+pub(crate) const POLL_MIN: Duration = Duration::from_micros(200);
+pub(crate) const POLL_MAX: Duration = Duration::from_millis(12);
 
 /// The pause between two questions is the time waited so far, divided by this.
-pub(crate) const POLL_SHARE: u32 = 24;
+pub(crate) const POLL_SHARE: u32 = 18;
 
 /// How many starts of one stack are under way at a time.
 pub(crate) const PARALLEL_STARTS: usize = 64;

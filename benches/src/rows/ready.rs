@@ -3,7 +3,7 @@
 //! The server reads the clock right behind listen(). Beside ours are loops that connect again and again, over the same
 //! server, spawned by hand.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::bench::Bench;
 use crate::clock;
@@ -23,6 +23,11 @@ const LOOPS: [(&str, Duration); 3] = [
     ("connect every 1 ms", Duration::from_millis(1)),
     ("connect every 100 ms", Duration::from_millis(100)),
 ];
+
+/// As in the limits of the crate, where they are private.
+const POLL_MIN: Duration = Duration::from_micros(200);
+const POLL_MAX: Duration = Duration::from_millis(12);
+const POLL_SHARE: u32 = 18;
 
 /// Up to here the lag has a fixed bound, beyond one in proportion.
 const SHORT_BOOT_MS: u64 = 10;
@@ -64,6 +69,7 @@ struct Seen {
     ours: Waits,
     no_probe_cpu_ms: Samples,
     loops: Vec<Waits>,
+    pauses: Waits,
 }
 
 /// The waits of one way.
@@ -97,9 +103,12 @@ impl Seen {
     fn by_all(bench: &Bench, boot_ms: u64) -> Outcome<Seen> {
         let mut stamps = bench.stamps()?;
         let loops = LOOPS.iter().map(|_| Waits::default()).collect();
-        let mut seen = Seen { ours: Waits::default(), no_probe_cpu_ms: Samples::default(), loops };
+        let mut seen =
+            Seen { ours: Waits::default(), no_probe_cpu_ms: Samples::default(), loops, pauses: Waits::default() };
         for _ in 0..bench.samples(SAMPLES) {
-            seen.ours.push(&by_us(bench, clock::boot_us(boot_ms), &mut stamps)?);
+            let ours = by_us(bench, clock::boot_us(boot_ms), &mut stamps)?;
+            seen.pauses.push(&only_pauses(ours.wait_ms));
+            seen.ours.push(&ours);
             seen.no_probe_cpu_ms.push(cpu_without_probe(bench, &server(0, &stamps), &mut stamps)?);
             for ((_, pause), waits) in LOOPS.iter().zip(&mut seen.loops) {
                 waits.push(&by_loop(bench, clock::boot_us(boot_ms), *pause, &mut stamps)?);
@@ -114,7 +123,8 @@ impl Seen {
 
     fn share_line(&self, what: &str) -> Line {
         let ours = self.ours.cpu_percent(self.no_probe_cpu_ms.median());
-        self.beside_loops(Line::new(what, ours), |waits| waits.cpu_percent(0.0))
+        let line = Line::new(what, ours).over("the same pauses alone", self.pauses.cpu_percent(0.0));
+        self.beside_loops(line, |waits| waits.cpu_percent(0.0))
     }
 
     fn beside_loops(&self, line: Line, figure: impl Fn(&Waits) -> Samples) -> Line {
@@ -130,6 +140,17 @@ fn by_us(bench: &Bench, boot_us: u64, stamps: &mut Stamps) -> Outcome<Wait> {
     let lag_ms = clock::between_ms(stamps.next()?, ended);
     drop(process);
     Ok(Wait { lag_ms, cpu_ms, wait_ms: clock::between_ms(began, ended) })
+}
+
+/// What the pauses cost that we make in a wait of that length, when nothing is asked between them: on a machine whose
+/// timers are dear, as those of a virtual one are, most of it.
+fn only_pauses(wait_ms: f64) -> Wait {
+    let (cpu, began) = (clock::cpu_ms(), Instant::now());
+    let end = Duration::from_secs_f64(wait_ms / 1e3);
+    while began.elapsed() < end {
+        std::thread::park_timeout((began.elapsed() / POLL_SHARE).clamp(POLL_MIN, POLL_MAX));
+    }
+    Wait { lag_ms: 0.0, cpu_ms: clock::cpu_ms() - cpu, wait_ms }
 }
 
 fn server(boot_us: u64, stamps: &Stamps) -> Role {

@@ -118,8 +118,7 @@ impl Part {
             let Some(first) = open(index)? else { return Ok(None) };
             let Some(opened) = open(data)? else { return Ok(None) };
             // The same index before and after: then the log between them is its own.
-            let Some(again) = open(index)? else { continue };
-            if first.metadata()?.ino() != again.metadata()?.ino() {
+            if inode_of(index)? != Some(first.metadata()?.ino()) {
                 continue;
             }
             let mut base = [0; 8];
@@ -179,6 +178,14 @@ impl Part {
 fn open(path: &Path) -> io::Result<Option<File>> {
     match File::open(path) {
         Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn inode_of(path: &Path) -> io::Result<Option<u64>> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.ino())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -21,6 +21,9 @@ use super::{Listener, destination};
 
 /// `SOCK_DIAG_BY_FAMILY`, also the type of an answer.
 const BY_FAMILY: u16 = 20;
+/// `TCPDIAG_GETSOCK`, the older question, and the type of its answers. It is the only one that lists IPv4 and IPv6 in one
+/// go: the table of listeners, which is what costs, is walked once.
+const BOTH_FAMILIES: u16 = 18;
 /// `TCP_LISTEN` of `net/tcp_states.h`.
 const LISTEN: u8 = 10;
 /// `INET_DIAG_SKV6ONLY`: an attribute with one byte, which listeners of IPv6 always have.
@@ -31,6 +34,12 @@ const HEADER_BYTES: usize = 16;
 const ID_BYTES: usize = 48;
 /// `struct inet_diag_msg`
 const ANSWER_BYTES: usize = 4 + ID_BYTES + 20;
+/// A header and `struct inet_diag_req_v2`.
+const EXACT_REQUEST_BYTES: usize = HEADER_BYTES + 8 + ID_BYTES;
+/// A header and the older `struct inet_diag_req`.
+const LIST_REQUEST_BYTES: usize = HEADER_BYTES + 12 + ID_BYTES;
+/// The answer to an exact question has a few small attributes.
+const EXACT_BYTES: usize = 512;
 /// The kernel makes the parts of a dump no larger than what we offer to read, up to this.
 const BUFFER_BYTES: usize = 16 * 1024;
 const ANSWER_LIMIT_MS: i64 = 1000;
@@ -62,8 +71,8 @@ impl Diag {
         if ANSWERS.get().is_some() {
             return Ok(());
         }
-        match self.dump(libc::AF_INET, 1) {
-            Err(error) if is_no_entry(&error) => Err(io::Error::new(io::ErrorKind::Unsupported, "no tcp_diag here")),
+        match self.listeners(1) {
+            Err(error) if is_unsupported(&error) => Err(io::Error::new(io::ErrorKind::Unsupported, "no tcp_diag here")),
             known => known.map(|_| *ANSWERS.get_or_init(|| ())),
         }
     }
@@ -71,8 +80,8 @@ impl Diag {
     /// Whether a client that connects to this address would find a listener.
     pub(crate) fn is_listening(&self, addr: SocketAddr) -> io::Result<bool> {
         let question = Id { ip: destination(addr.ip()), port: addr.port(), interface: interface(addr) };
-        let sequence = self.ask(question.family(), libc::NLM_F_REQUEST as u16, &question)?;
-        let mut buffer = [0; 1024];
+        let sequence = self.ask(|sequence| question.exactly(sequence))?;
+        let mut buffer = [0; EXACT_BYTES];
         loop {
             let answer = self.receive(&mut buffer)?;
             if let Some(message) = messages(answer).find(|message| message.sequence == sequence) {
@@ -81,39 +90,24 @@ impl Diag {
         }
     }
 
-    /// All listeners of a port, on whatever address.
+    /// All listeners of a port, on whatever address. A port of 0 stands for all.
     pub(crate) fn listeners(&self, port: u16) -> io::Result<Vec<Listener>> {
-        self.dump_both(port)
-    }
-
-    /// All listeners.
-    pub(crate) fn all_listeners(&self) -> io::Result<Vec<Listener>> {
-        self.dump_both(0)
-    }
-
-    /// The kernel lists one family at a time. One that it was built without has no listeners.
-    fn dump_both(&self, port: u16) -> io::Result<Vec<Listener>> {
-        let mut found = self.dump(libc::AF_INET, port)?;
-        match self.dump(libc::AF_INET6, port) {
-            Err(error) if is_no_entry(&error) => {}
-            v6 => found.extend(v6?),
-        }
-        Ok(found)
-    }
-
-    fn dump(&self, family: i32, port: u16) -> io::Result<Vec<Listener>> {
         for _ in 0..INTERRUPTED_LIMIT {
-            if let Dump::Whole(found) = self.dump_once(family, port)? {
+            if let Dump::Whole(found) = self.dump_once(port)? {
                 return Ok(found);
             }
         }
         Err(io::Error::new(io::ErrorKind::Interrupted, "the list of sockets changed all the time"))
     }
 
-    /// A port of 0 stands for all.
-    fn dump_once(&self, family: i32, port: u16) -> io::Result<Dump> {
+    /// All listeners.
+    pub(crate) fn all_listeners(&self) -> io::Result<Vec<Listener>> {
+        self.listeners(0)
+    }
+
+    fn dump_once(&self, port: u16) -> io::Result<Dump> {
         let any = Id { ip: Ipv4Addr::UNSPECIFIED.into(), port, interface: 0 };
-        let sequence = self.ask(family, (libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16, &any)?;
+        let sequence = self.ask(|sequence| any.listed(sequence))?;
         let mut buffer = vec![0; BUFFER_BYTES];
         let (mut found, mut interrupted) = (Vec::new(), false);
         loop {
@@ -131,9 +125,9 @@ impl Diag {
     }
 
     /// Sends a question and returns the number that its answers will have.
-    fn ask(&self, family: i32, flags: u16, id: &Id) -> io::Result<u32> {
+    fn ask<const BYTES: usize>(&self, question: impl FnOnce(u32) -> [u8; BYTES]) -> io::Result<u32> {
         self.sequence.set(self.sequence.get().wrapping_add(1));
-        let request = request(family, flags, self.sequence.get(), id);
+        let request = question(self.sequence.get());
         loop {
             match send(self.socket.as_raw_fd(), &request, MsgFlags::empty()) {
                 Err(Errno::EINTR) => {}
@@ -167,9 +161,47 @@ struct Id {
 }
 
 impl Id {
-    fn family(&self) -> i32 {
-        if self.ip.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }
+    fn family(&self) -> u8 {
+        (if self.ip.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }) as u8
     }
+
+    /// Who answers at just this address? `struct inet_diag_req_v2`.
+    fn exactly(&self, sequence: u32) -> [u8; EXACT_REQUEST_BYTES] {
+        let mut request = header(BY_FAMILY, libc::NLM_F_REQUEST, sequence);
+        let body = &mut request[HEADER_BYTES..];
+        body[..2].copy_from_slice(&[self.family(), libc::IPPROTO_TCP as u8]);
+        body[4..8].copy_from_slice(&(1_u32 << LISTEN).to_ne_bytes());
+        self.write(&mut body[8..]);
+        request
+    }
+
+    /// Who listens at this port? `struct inet_diag_req`, whose family the kernel ignores: it lists both.
+    fn listed(&self, sequence: u32) -> [u8; LIST_REQUEST_BYTES] {
+        let mut request = header(BOTH_FAMILIES, libc::NLM_F_REQUEST | libc::NLM_F_DUMP, sequence);
+        let body = &mut request[HEADER_BYTES..];
+        body[0] = self.family();
+        self.write(&mut body[4..]);
+        body[4 + ID_BYTES..][..4].copy_from_slice(&(1_u32 << LISTEN).to_ne_bytes());
+        request
+    }
+
+    /// `struct inet_diag_sockid`: both ports, both addresses, the interface, and a cookie that says "whichever it is".
+    fn write(&self, bytes: &mut [u8]) {
+        bytes[..2].copy_from_slice(&self.port.to_be_bytes());
+        bytes[4..20].copy_from_slice(&ip_bytes(self.ip));
+        bytes[36..40].copy_from_slice(&self.interface.to_ne_bytes());
+        bytes[40..48].copy_from_slice(&[0xff; 8]);
+    }
+}
+
+/// `struct nlmsghdr` of a message that is as long as the array. Who asks is left to the kernel.
+fn header<const BYTES: usize>(kind: u16, flags: i32, sequence: u32) -> [u8; BYTES] {
+    let mut message = [0; BYTES];
+    message[..4].copy_from_slice(&(BYTES as u32).to_ne_bytes());
+    message[4..6].copy_from_slice(&kind.to_ne_bytes());
+    message[6..8].copy_from_slice(&(flags as u16).to_ne_bytes());
+    message[8..12].copy_from_slice(&sequence.to_ne_bytes());
+    message
 }
 
 /// The interface, which only a link-local address has.
@@ -178,26 +210,6 @@ fn interface(addr: SocketAddr) -> u32 {
         SocketAddr::V4(_) => 0,
         SocketAddr::V6(addr) => addr.scope_id(),
     }
-}
-
-/// `struct nlmsghdr`, then `struct inet_diag_req_v2`.
-fn request(family: i32, flags: u16, sequence: u32, id: &Id) -> Vec<u8> {
-    let length = (HEADER_BYTES + 8 + ID_BYTES) as u32;
-    let mut bytes = Vec::with_capacity(length as usize);
-    bytes.extend(length.to_ne_bytes());
-    bytes.extend(BY_FAMILY.to_ne_bytes());
-    bytes.extend(flags.to_ne_bytes());
-    bytes.extend(sequence.to_ne_bytes());
-    bytes.extend(0_u32.to_ne_bytes()); // from: the kernel fills it in
-    bytes.extend([family as u8, libc::IPPROTO_TCP as u8, 0, 0]);
-    bytes.extend((1_u32 << LISTEN).to_ne_bytes());
-    bytes.extend(id.port.to_be_bytes());
-    bytes.extend(0_u16.to_be_bytes()); // no peer
-    bytes.extend(ip_bytes(id.ip));
-    bytes.extend([0; 16]);
-    bytes.extend(id.interface.to_ne_bytes());
-    bytes.extend([0xff; 8]); // INET_DIAG_NOCOOKIE: whichever it is
-    bytes
 }
 
 fn ip_bytes(ip: IpAddr) -> [u8; 16] {
@@ -240,7 +252,7 @@ impl Message<'_> {
         if (is_error || self.is_done()) && number < 0 {
             return Err(io::Error::from_raw_os_error(-number));
         }
-        if self.is_done() || self.kind == BY_FAMILY { Ok(()) } else { Err(malformed()) }
+        if self.is_done() || [BY_FAMILY, BOTH_FAMILIES].contains(&self.kind) { Ok(()) } else { Err(malformed()) }
     }
 
     /// The answer to an exact question: the socket, or that there is none.
@@ -288,6 +300,11 @@ fn is_no_entry(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOENT)
 }
 
+/// There is nobody in the kernel who knows about TCP, or nobody who lists sockets at all.
+fn is_unsupported(error: &io::Error) -> bool {
+    is_no_entry(error) || error.raw_os_error() == Some(libc::EOPNOTSUPP)
+}
+
 fn malformed() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the kernel's answer about sockets cannot be read")
 }
@@ -300,7 +317,7 @@ mod tests {
         /// Asks without reading the answer.
         pub(in crate::sys::diag) fn ask_and_forget(&self, addr: SocketAddr) {
             let id = Id { ip: addr.ip(), port: addr.port(), interface: 0 };
-            self.ask(id.family(), libc::NLM_F_REQUEST as u16, &id).unwrap();
+            self.ask(|sequence| id.exactly(sequence)).unwrap();
         }
     }
 

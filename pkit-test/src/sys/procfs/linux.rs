@@ -1,10 +1,15 @@
 //! The Linux side of it: `proc(5)`.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::OnceLock;
+
+use nix::dir::Dir;
+use nix::fcntl::{OFlag, readlinkat};
+use nix::sys::stat::Mode;
 
 /// How much of a command line is read, and how much of it is shown.
 const COMMAND_BYTES: u64 = 4096;
@@ -36,9 +41,11 @@ pub(crate) fn is_below(pid: i32, root: i32) -> bool {
 
 /// The sockets that a process holds, by the inode that `sock_diag` knows them by. An error if we may not know.
 pub(crate) fn socket_inodes(pid: i32) -> io::Result<Vec<u64>> {
-    let fds = fs::read_dir(format!("/proc/{pid}/fd"))?;
-    // A descriptor that was closed meanwhile is not held.
-    Ok(fds.flatten().filter_map(|fd| socket_inode(&fd.path())).collect())
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut fds = Dir::open(format!("/proc/{pid}/fd").as_str(), flags, Mode::empty())?;
+    let names: Vec<CString> = fds.iter().flatten().map(|fd| fd.file_name().to_owned()).collect();
+    // From the directory on, which spares finding the process again for each. One that was closed meanwhile is not held.
+    Ok(names.iter().filter_map(|name| socket_inode(&readlinkat(&fds, name.as_c_str()).ok()?)).collect())
 }
 
 /// Some process that holds a socket, other than those in `skip`, with its command. None if nobody whom we may look at.
@@ -128,9 +135,8 @@ fn processes() -> impl Iterator<Item = i32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// The inode of a descriptor that is a socket.
-fn socket_inode(fd: &Path) -> Option<u64> {
-    let target = fs::read_link(fd).ok()?;
+/// The inode of a socket, by what the link of its descriptor says.
+fn socket_inode(target: &OsStr) -> Option<u64> {
     target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
