@@ -10,7 +10,7 @@
 //! It has one thread, waits without a timeout while it serves, and keeps nothing of the test open but the duplicate of
 //! its stderr for one last report.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io;
 use std::net::Shutdown;
@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 
 use super::protocol::{Event, Hello, Keep, Launch, Order, SPAWN};
 use super::report::report;
-use super::shim::Birth;
 use super::wire::{Frame, Got, Inbox, Outbox};
 use crate::limits::FRAME_BYTES;
-use crate::sys::child::{self, FileLimit, Reaped, Side};
+use crate::sys::child::{self, FileLimit, Reaped};
+use crate::sys::platform::Crowd;
 use crate::sys::wait::{self, For};
 use crate::sys::{fd, platform, procfs};
 
@@ -31,7 +31,7 @@ mod birth;
 mod ending;
 mod member;
 
-use birth::become_shim;
+use birth::{SPARE_DELAY, Spare};
 use ending::{Ending, patience};
 use member::Shim;
 
@@ -40,9 +40,6 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(1);
 
 /// The same where a thousand looks did not help: somebody whom we may not kill.
 const LONG_SWEEP_PAUSE: Duration = Duration::from_millis(100);
-
-/// How long after a start the next shim is forked: first the test is told, and gets the processor.
-const SPARE_DELAY: Duration = Duration::from_micros(500);
 
 /// More unsent orders than this, beside a start of any size, and a shim is stuck: it reads whatever comes.
 const STUCK_BYTES: usize = FRAME_BYTES + 4 * 1024 * 1024;
@@ -64,6 +61,10 @@ struct Guardian {
     outbox: Outbox,
     hello: Option<Hello>,
     shims: BTreeMap<u32, Shim>,
+    /// The sockets of those that are not closed.
+    crowd: Crowd,
+    /// Those that something is to be sent to, or that wait for our end of the socket to be closed.
+    unsent: BTreeSet<u32>,
     ports: HashMap<u16, OwnedFd>,
     file_limit: Option<FileLimit>,
     phase: Phase,
@@ -75,12 +76,6 @@ struct Guardian {
     sweeps: u32,
     /// Shims that were killed, whose end is told when nothing is left of them.
     lost: Vec<u32>,
-}
-
-/// A shim before its first order.
-struct Spare {
-    pid: i32,
-    socket: UnixStream,
 }
 
 enum Phase {
@@ -116,6 +111,8 @@ impl Guardian {
             outbox: Outbox::default(),
             hello: None,
             shims: BTreeMap::new(),
+            crowd: Crowd::new()?,
+            unsent: BTreeSet::new(),
             ports: HashMap::new(),
             file_limit,
             phase: Phase::Serving,
@@ -170,6 +167,8 @@ impl Guardian {
         }
         for id in seen.shims_speak {
             self.read_shim(id);
+            // It may be room for more that it has.
+            self.unsent.insert(id);
         }
         self.flush();
         self.fork_spare();
@@ -180,16 +179,15 @@ impl Guardian {
     }
 
     fn poll(&self) -> io::Result<Seen> {
-        let mut fds: Vec<(BorrowedFd<'_>, For)> = Vec::with_capacity(self.shims.len() + 2);
+        let mut fds: Vec<(BorrowedFd<'_>, For)> = Vec::with_capacity(3);
         fds.extend(self.owner_pidfd.as_ref().map(|pidfd| (pidfd.as_fd(), For::Reading)));
         fds.extend(self.owner.as_ref().map(|socket| (socket.as_fd(), direction(&self.outbox))));
-        let open = self.shims.iter().filter(|(_, shim)| !shim.is_closed);
-        fds.extend(open.clone().map(|(_, shim)| (shim.socket.as_fd(), direction(&shim.outbox))));
+        fds.push((self.crowd.as_fd(), For::Reading));
         let mut ready = wait::wait(&fds, self.deadline())?.into_iter();
         Ok(Seen {
             owner_is_dead: self.owner_pidfd.is_some() && ready.next() == Some(true),
             owner_speaks: self.owner.is_some() && ready.next() == Some(true),
-            shims_speak: open.zip(ready).filter(|(_, is_ready)| *is_ready).map(|((id, _), _)| *id).collect(),
+            shims_speak: if ready.next() == Some(true) { self.crowd.ready()? } else { Vec::new() },
         })
     }
 
@@ -265,6 +263,7 @@ impl Guardian {
                     shim.overdue = Some(Instant::now() + patience(plan));
                 }
                 shim.outbox.push(&frame);
+                self.unsent.insert(frame.id);
             }
             // It ended in the meantime, and has said so.
             _ => {}
@@ -307,41 +306,18 @@ impl Guardian {
 
     fn spawn(&mut self, frame: &Frame, launch: &Launch) {
         let born = self.spare.take().map_or_else(|| self.fork_shim(), Ok);
-        match born {
+        let joined = born.and_then(|spare| self.crowd.add(&spare.socket, frame.id).map(|()| spare));
+        match joined {
             Ok(Spare { pid, socket }) => {
                 let mut shim = Shim::new(pid, socket, launch);
                 shim.outbox.push(frame);
                 self.shims.insert(frame.id, shim);
+                self.unsent.insert(frame.id);
             }
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(0);
                 self.outbox.push(&Event::Refused { step: child::Step::Fork, errno }.to_frame(frame.id));
             }
-        }
-    }
-
-    /// Forks the next shim while the test is busy with the last one: a good part of a start is done before it is asked
-    /// for. Where there is no room for one now, the next start says so.
-    fn fork_spare(&mut self) {
-        if self.spare_due.take_if(|due| *due <= Instant::now()).is_none() {
-            return;
-        }
-        if self.spare.is_none() && matches!(self.phase, Phase::Serving) {
-            self.spare = self.fork_shim().ok();
-        }
-    }
-
-    fn fork_shim(&self) -> io::Result<Spare> {
-        let (ours, theirs) = UnixStream::pair()?;
-        ours.set_nonblocking(true)?;
-        theirs.set_nonblocking(true)?;
-        match child::fork()? {
-            Side::Parent { child: pid } => Ok(Spare { pid, socket: ours }),
-            Side::Child => become_shim(Birth {
-                socket: theirs,
-                file_limit: self.file_limit,
-                crash_ms: self.hello.as_ref().map_or(0, |hello| hello.crash_ms),
-            }),
         }
     }
 
@@ -353,13 +329,18 @@ impl Guardian {
                 Ok(Got::All | Got::Nothing) => break,
                 Ok(Got::End) | Err(_) => {
                     shim.is_closed = true;
+                    // It is in there, and if it were not there would be nothing to do.
+                    let _ = self.crowd.remove(&shim.socket);
                     break;
                 }
             }
         }
         while let Ok(Some(frame)) = shim.inbox.take() {
             let event = Event::from_frame(&frame);
-            shim.has_said_all |= matches!(event, Some(Event::Gone { .. } | Event::Refused { .. }));
+            if matches!(event, Some(Event::Gone { .. } | Event::Refused { .. })) {
+                shim.has_said_all = true;
+                self.unsent.insert(id);
+            }
             if matches!(event, Some(Event::Started { .. })) {
                 self.spare_due = Some(Instant::now() + SPARE_DELAY);
             }
@@ -437,16 +418,33 @@ impl Guardian {
             self.read_owner();
             self.owner_died();
         }
-        for shim in self.shims.values_mut().filter(|shim| !shim.is_closed && shim.has_said_all) {
+        self.flush_unsent();
+    }
+
+    fn flush_unsent(&mut self) {
+        for id in std::mem::take(&mut self.unsent) {
+            self.flush_shim(id);
+        }
+    }
+
+    fn flush_shim(&mut self, id: u32) {
+        let Some(shim) = self.shims.get_mut(&id).filter(|shim| !shim.is_closed) else { return };
+        if shim.has_said_all {
             // It waits for this before it ends. Where the socket is closed already it does not.
             let _ = shim.socket.shutdown(Shutdown::Write);
         }
-        for shim in self.shims.values_mut().filter(|shim| !shim.is_closed && !shim.outbox.is_empty()) {
+        if !shim.outbox.is_empty() {
             // A shim whose socket is broken has ended, and its end is read there. One that does not read for
             // megabytes is stopped by somebody: without it the service ends, and what is left comes to us.
             if shim.outbox.flush(&shim.socket).is_ok() && shim.outbox.len() > STUCK_BYTES {
                 child::kill_child(shim.pid);
             }
+        }
+        let wants_room = !shim.outbox.is_empty();
+        if shim.wants_room != wants_room {
+            shim.wants_room = wants_room;
+            // One that is not in the crowd would have been closed.
+            let _ = self.crowd.wait_for_room(&shim.socket, id, wants_room);
         }
     }
 
@@ -469,14 +467,14 @@ impl Guardian {
         let Some((id, shim)) = self.shims.iter_mut().next_back() else { return };
         if let Some(plan) = ending.order_for(*id, shim.stop, now) {
             shim.outbox.push(&Order::Stop(plan).to_frame(*id));
-            // What cannot be sent is noticed at the socket's end or at the deadline.
-            let _ = shim.outbox.flush(&shim.socket);
+            self.unsent.insert(*id);
         }
         if ending.is_overdue(now) && !shim.is_reaped {
             // It is stopped or stuck. Without it the service gets SIGKILL, and what is left comes to us.
             child::kill_child(shim.pid);
             ending.has_killed();
         }
+        self.flush_unsent();
     }
 }
 

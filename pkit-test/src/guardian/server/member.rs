@@ -19,6 +19,8 @@ pub(super) struct Shim {
     pub(super) has_said_all: bool,
     pub(super) is_reaped: bool,
     pub(super) is_closed: bool,
+    /// Something is left in the outbox, and the room for it is waited for.
+    pub(super) wants_room: bool,
     /// When it has had its time to obey a stop: it is stopped itself, or stuck.
     pub(super) overdue: Option<Instant>,
 }
@@ -35,6 +37,7 @@ impl Shim {
             has_said_all: false,
             is_reaped: false,
             is_closed: false,
+            wants_room: false,
             overdue: None,
         }
     }

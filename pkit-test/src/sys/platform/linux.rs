@@ -3,10 +3,11 @@
 use std::ffi::CStr;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use nix::libc;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 /// Whether processes can be owned here in the way that the guardian needs.
 pub(crate) const SUPPORTED: bool = true;
@@ -199,4 +200,51 @@ pub(crate) fn poll_with_signals(fds: &mut [libc::pollfd], timeout: Option<Durati
 
 fn check(result: libc::c_long) -> io::Result<libc::c_long> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Many descriptors that are waited for as one: it is readable when one of them is, and a wait does not get longer with
+/// their number.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    epoll: Epoll,
+}
+
+/// How many of a crowd are told of at a time; the others are told of next.
+const CROWD_EVENTS: usize = 64;
+
+impl Crowd {
+    pub(crate) fn new() -> io::Result<Crowd> {
+        Ok(Crowd { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)? })
+    }
+
+    /// Waits for something to read at this one, too, which is known by its id.
+    pub(crate) fn add(&self, member: impl AsFd, id: u32) -> io::Result<()> {
+        Ok(self.epoll.add(member, EpollEvent::new(EpollFlags::EPOLLIN, id.into()))?)
+    }
+
+    /// Waits also for room to write, or no longer.
+    pub(crate) fn wait_for_room(&self, member: impl AsFd, id: u32, is_wanted: bool) -> io::Result<()> {
+        let room = if is_wanted { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
+        Ok(self.epoll.modify(member, &mut EpollEvent::new(EpollFlags::EPOLLIN | room, id.into()))?)
+    }
+
+    /// To be called before it is closed: a fork that still holds it would keep it in the crowd.
+    pub(crate) fn remove(&self, member: impl AsFd) -> io::Result<()> {
+        Ok(self.epoll.delete(member)?)
+    }
+
+    /// The ids of those that are worth a look now, the oldest first.
+    pub(crate) fn ready(&self) -> io::Result<Vec<u32>> {
+        let mut events = [EpollEvent::empty(); CROWD_EVENTS];
+        let count = self.epoll.wait(&mut events, EpollTimeout::ZERO)?;
+        let mut ids: Vec<u32> = events[..count].iter().filter_map(|event| u32::try_from(event.data()).ok()).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+}
+
+impl AsFd for Crowd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
 }

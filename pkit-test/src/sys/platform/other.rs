@@ -5,7 +5,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use nix::libc;
@@ -69,6 +69,40 @@ pub(crate) fn splice(_from: BorrowedFd<'_>, _to: BorrowedFd<'_>, _offset: u64, _
 
 pub(crate) fn poll_with_signals(_fds: &mut [libc::pollfd], _timeout: Option<Duration>) -> io::Result<usize> {
     unsupported()
+}
+
+/// Many descriptors that are waited for as one.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    never: OwnedFd,
+}
+
+impl Crowd {
+    pub(crate) fn new() -> io::Result<Crowd> {
+        unsupported()
+    }
+
+    pub(crate) fn add(&self, _member: impl AsFd, _id: u32) -> io::Result<()> {
+        unsupported()
+    }
+
+    pub(crate) fn wait_for_room(&self, _member: impl AsFd, _id: u32, _is_wanted: bool) -> io::Result<()> {
+        unsupported()
+    }
+
+    pub(crate) fn remove(&self, _member: impl AsFd) -> io::Result<()> {
+        unsupported()
+    }
+
+    pub(crate) fn ready(&self) -> io::Result<Vec<u32>> {
+        unsupported()
+    }
+}
+
+impl AsFd for Crowd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.never.as_fd()
+    }
 }
 
 fn unsupported<T>() -> io::Result<T> {
