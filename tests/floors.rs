@@ -26,6 +26,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("output", 3),
     ("program", 3),
     ("callbacks", 3),
+    ("record", 2),
     ("template", 2),
     ("port", 2),
     ("config", 1),

@@ -203,12 +203,27 @@
 //! When a test fails, the last lines of each process are in the test's own output, and the whole logs stay on disk. When it
 //! passes, nothing is shown and nothing stays.
 //!
+//! [`processes`] lists what the test has started, with states, times and exits. Where there is more of it than one run of one
+//! process, the same is shown as a table and as a timeline, once, when all of it has ended:
+//!
+//! ```text
+//! --- 2 processes in 412 ms
+//! name   run  state   pid  started  ready after   ended  exit
+//! cache    1  ended  4711     2 ms        38 ms  411 ms  signal 15 (SIGTERM)
+//! api      1  died   4712    40 ms        80 ms  220 ms  exit code 3
+//!          2  ended  4715   250 ms        82 ms  400 ms  signal 15 (SIGTERM)
+//!        |0 ms                               |206 ms                       412 ms|
+//! cache  S=====R--------------------------------------------------------------T.x
+//! api          S=============R-----------------X    S==============R----------Tx
+//! S= starting  R- ready  T. stopping  x ended  X died  F failed  > up  < more
+//! ```
+//!
 //! # Settings from outside
 //!
 //! | variable | values | meaning |
 //! |---|---|---|
 //! | `PKIT_TIMEOUT_SCALE` | a positive number, default 1 | multiplies the timeouts of start, stop and crash, and of waiting for output |
-//! | `PKIT_OUTPUT` | `failed` (default), `always`, `never` | when the output of processes is shown |
+//! | `PKIT_OUTPUT` | `failed` (default), `always`, `never` | when the output of processes is shown, and the table of them |
 //! | `PKIT_KEEP` | `failed`, `always` | leaves everything up after the test, and says how to reach it and how to end it |
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory | where the logs are |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
@@ -259,6 +274,8 @@ mod output;
 #[cfg(unix)]
 mod program;
 #[cfg(unix)]
+mod record;
+#[cfg(unix)]
 mod template;
 #[cfg(unix)]
 mod quote;
@@ -293,6 +310,8 @@ pub use handle::{Mark, Process};
 pub use orchestra::{Orchestra, Stack, orchestra, orchestrate, orchestrated};
 #[cfg(unix)]
 pub use pkit_test_macros::with_processes;
+#[cfg(unix)]
+pub use record::{ProcessRecord, ProcessState, RunRecord, processes};
 #[cfg(unix)]
 pub use signal::Signal;
 #[cfg(unix)]

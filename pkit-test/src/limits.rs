@@ -74,5 +74,13 @@ pub(crate) const TAIL_LINES: usize = 40;
 /// How many of the last words of a process are part of an error.
 pub(crate) const LAST_WORDS_LINES: usize = 10;
 
+/// How many processes a record keeps, and how many runs of each: of a test that starts many the last ones.
+pub(crate) const RECORDED_PROCESSES: usize = 128;
+pub(crate) const RECORDED_RUNS: usize = 32;
+
+/// How many of them are shown at the end of a test that failed.
+pub(crate) const REPORTED_PROCESSES: usize = 24;
+pub(crate) const REPORTED_RUNS: usize = 6;
+
 /// How long the last report of a dead test may take before it is given up.
 pub(crate) const LAST_REPORT: Duration = Duration::from_millis(500);

@@ -17,6 +17,7 @@ mod orchestra;
 mod output;
 mod race;
 mod ready;
+mod record;
 mod servers;
 mod settings;
 mod surprise;

@@ -83,6 +83,8 @@ fn what_fails_shows_its_output_and_what_passes_does_not() {
     check("settings::passes", "banner", "PASS", Some("hello from the service"));
     check("settings::fails", "banner", "FAIL", Some("hello from the service"));
     check("settings::aborts", "banner", "SIGABRT", Some("hello from the service"));
+    check("record::fails_with_two", "sleeper", "FAIL", Some("--- 2 processes in "));
+    check("record::passes_with_two", "sleeper", "PASS", Some("--- 2 processes in "));
 }
 
 #[test]

@@ -123,6 +123,16 @@ fn pkit_keep_says_where_everything_is() {
 }
 
 #[test]
+fn what_is_kept_is_shown_as_up() {
+    let victim = victim("record::fails_with_two").with("sleeper").env("PKIT_KEEP", "failed");
+    let ended = victim.run();
+    let report = ended.report();
+    assert!(report.contains("\ncache  ready  N  T  T  -  -\n") && report.contains("\ncache  SR>\n"), "{report}");
+    kill(guardian_named_by(&ended), Signal::SIGTERM).unwrap();
+    let _ = wait_gone(victim.binary(), HANG);
+}
+
+#[test]
 fn pkit_timeout_scale_multiplies_timeouts() {
     let ended = victim("settings::is_slow").with("slow").run();
     assert!(ended.report().contains("`server` was not ready after 50ms"), "{}", ended.text());

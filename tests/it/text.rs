@@ -25,7 +25,35 @@ const DIFFERS: &[(&str, &str)] = &[
 pub(crate) fn normalised(text: &str) -> String {
     let here = std::env::current_dir().unwrap_or_default().display().to_string();
     let text = text.replace(env!("CARGO_MANIFEST_DIR"), "HERE").replace(&here, "HERE");
-    DIFFERS.iter().fold(text, |text, (pattern, stands_for)| {
-        Regex::new(pattern).expect("a sound pattern").replace_all(&text, *stands_for).into_owned()
-    })
+    DIFFERS.iter().fold(without_times(&text), |text, (pattern, stands_for)| replaced(&text, pattern, stands_for))
+}
+
+fn replaced(text: &str, pattern: &str, stands_for: &str) -> String {
+    Regex::new(pattern).expect("a sound pattern").replace_all(text, stands_for).into_owned()
+}
+
+/// What differs in a table of processes: pids, times, and the widths of both.
+const DIFFERS_IN_TABLES: &[(&str, &str)] =
+    &[(r"[\d.]+ m?s\b", "T"), (r"(starting|ready|stopping|ended|died|failed) +\d+", "$1  N"), (r" {2,}", "  ")];
+
+/// The text with tables of processes and timelines that are the same at every run.
+fn without_times(text: &str) -> String {
+    let mut is_table = false;
+    let lines = text.split_inclusive('\n').map(|line| {
+        is_table |= line.starts_with("--- ") && line.contains(" process") && line.contains(" in ");
+        let is_legend = line.starts_with("S= starting");
+        let is_inside = is_table && !is_legend;
+        is_table = is_inside;
+        if is_inside { table_line(line) } else { line.to_owned() }
+    });
+    lines.collect()
+}
+
+/// Of a timeline the signs stay: what is between them is time.
+fn table_line(line: &str) -> String {
+    let timeline = Regex::new(r"^(\S+) +([<S][-=. SRTxXF>]*)\n$").expect("a sound pattern");
+    if let Some(parts) = timeline.captures(line) {
+        return format!("{}  {}\n", &parts[1], parts[2].replace(['-', '=', '.', ' '], ""));
+    }
+    DIFFERS_IN_TABLES.iter().fold(line.to_owned(), |line, (pattern, stands_for)| replaced(&line, pattern, stands_for))
 }

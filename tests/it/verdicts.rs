@@ -33,9 +33,20 @@ fn an_exit_that_nobody_asked_for_fails_the_test() {
           ran:    CHILDREN/exits --signal SIGSEGV
           exit:   signal 11 (SIGSEGV)
           output: none"#]]);
+}
+
+#[test]
+fn exits_of_several_runs_are_told_with_their_times() {
     victim("verdicts::ends_and_starts_again").with("crash_later").fails(expect![[r#"
         --- `worker`: all it wrote (CHILDREN/pkit/PID.1-worker.2.log)
         up
+        --- 1 process in T
+        name  run  state  pid  started  ready after  ended  exit
+        worker  1  died  N  T  T  T  exit code 3
+          2  ended  N  T  T  T  signal 15 (SIGTERM)
+          |T  |T  T|
+        worker  SRXSRTx
+        S= starting  R- ready  T. stopping  x ended  X died  F failed  > up  < more
         victims::verdicts::ends_and_starts_again panicked at tests/it/victims/verdicts.rs:
         `worker` ended during the test, and nobody asked it to
           spec:   output("'CHILDREN/crash_later' 0 --code 3", "up")   tests/it/victims/verdicts.rs
@@ -46,6 +57,14 @@ fn an_exit_that_nobody_asked_for_fails_the_test() {
     victim("verdicts::loses_two").with("exits").fails(expect![[r#"
         --- `one`: exit code 1, it wrote nothing
         --- `two`: exit code 2, it wrote nothing
+        --- 2 processes in T
+        name  state  pid  started  ready after  ended  exit
+        one  died  N  T  T  T  exit code 1
+        two  died  N  T  T  T  exit code 2
+          |T  |T  T|
+        one  SRX
+        two  SRX
+        S= starting  R- ready  T. stopping  x ended  X died  F failed  > up  < more
         victims::verdicts::loses_two panicked at tests/it/victims/verdicts.rs:
         `one` ended during the test, and nobody asked it to
           spec:   simple("'CHILDREN/exits' 1")   tests/it/victims/verdicts.rs
@@ -144,6 +163,14 @@ fn what_the_body_says_comes_first() {
 #[test]
 fn a_start_that_fails_is_shown_and_stops_the_rest() {
     victim("verdicts::does_not_start").with("exits").with("sleeper").fails(expect![[r#"
+        --- 2 processes in T
+        name  state  pid  started  ready after  ended  exit
+        first  ended  N  T  T  T  signal 15 (SIGTERM)
+        worker  failed  N  T  -  T  exit code 7
+          |T  |T  T|
+        first  SRTx
+        worker  SF
+        S= starting  R- ready  T. stopping  x ended  X died  F failed  > up  < more
         victims::verdicts::does_not_start panicked at tests/it/victims/verdicts.rs:
         `worker` exited before it was ready
           spec:   output("'CHILDREN/exits' 7 --say 'no luck'", "ready")   tests/it/victims/verdicts.rs

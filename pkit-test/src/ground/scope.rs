@@ -8,6 +8,7 @@ use super::Ground;
 use crate::error::Result;
 use crate::handle::Core;
 use crate::place::Place;
+use crate::record::Part;
 use crate::sync::lock;
 
 /// All processes of one stack.
@@ -17,6 +18,8 @@ pub(crate) struct Scope {
     pub(super) outer: Option<Arc<Scope>>,
     is_cancelled: AtomicBool,
     cores: Mutex<Vec<Arc<Core>>>,
+    /// Which test it is of.
+    pub(crate) part: Part,
     /// Somebody else reports at the end; a handle by itself reports where it is dropped.
     pub(crate) is_managed: bool,
 }
@@ -34,7 +37,8 @@ pub(super) struct Member {
 impl Scope {
     pub(crate) fn managed(outer: Option<&Ground>) -> Arc<Scope> {
         let outer = outer.map(|ground| Arc::clone(&ground.scope));
-        Arc::new(Scope { is_managed: true, outer, ..Scope::default() })
+        let part = outer.as_ref().map_or_else(Part::scope, |outer| outer.part.inner());
+        Arc::new(Scope { is_managed: true, outer, part, ..Scope::default() })
     }
 
     /// Declares a name, so that it means something from now on.
@@ -97,6 +101,7 @@ impl Scope {
 
     /// Lets all of them go: a core knows its scope, and without this neither would ever end.
     pub(crate) fn forget_cores(&self) {
+        self.part.close();
         let cores = std::mem::take(&mut *lock(&self.cores));
         drop(cores);
     }

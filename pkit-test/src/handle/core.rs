@@ -12,6 +12,7 @@ use crate::ground::Ground;
 use crate::guardian::protocol::StopPlan;
 use crate::guardian::run::{Phase, Run};
 use crate::place::Place;
+use crate::record::Noted;
 use crate::spec::Spec;
 use crate::sync::lock;
 
@@ -24,6 +25,7 @@ pub(crate) struct Core {
     /// Held while a start is under way: two at once would be two runs.
     pub(crate) starting: Mutex<()>,
     pub(crate) callbacks: Arc<Pending>,
+    pub(crate) record: Noted,
     /// Those that need it and end before it.
     dependents: Mutex<Vec<Weak<Core>>>,
 }
@@ -63,6 +65,7 @@ impl Core {
             was_dropped: false,
             is_retired: false,
         };
+        let record = ground.scope().part.record.process(&place.name, place.number, place.address(""));
         Arc::new(Core {
             place,
             ground,
@@ -70,6 +73,7 @@ impl Core {
             life: Mutex::new(life),
             starting: Mutex::new(()),
             callbacks: Arc::default(),
+            record,
             dependents: Mutex::default(),
         })
     }

@@ -43,6 +43,7 @@ impl Core {
         let was_over = run.phase().is_over();
         if !was_over {
             log(|| format!("stop {} with signal {}", self.place().name, plan.signal));
+            self.record.is_to_stop();
             run.stop(plan);
             self.wait_end(&run, plan)?;
         }
@@ -134,6 +135,7 @@ impl Core {
             troubles.iter().filter(|trouble| !trouble.is_exit()).for_each(|trouble| say(&format!("{trouble}\n")));
             self.show(has_failed);
             self.remove_logs(has_failed);
+            self.ground.scope().part.report(has_failed);
         }
     }
 

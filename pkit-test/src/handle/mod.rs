@@ -255,6 +255,7 @@ impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Process");
         shown.field("name", &self.name()).field("pid", &self.core.run().and_then(|run| run.look(|state| state.pid)));
-        shown.field("addr", &self.core.place().address("")).finish_non_exhaustive()
+        shown.field("addr", &self.core.place().address("")).field("state", &self.core.record.state());
+        shown.finish_non_exhaustive()
     }
 }

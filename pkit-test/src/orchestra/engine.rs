@@ -92,7 +92,8 @@ pub(super) fn start(members: Vec<Box<dyn Entry>>, scope: &Arc<Scope>) -> Result<
 fn bring_up(member: Box<dyn Entry>, scope: &Arc<Scope>) -> Result<Box<dyn Held>> {
     let name = member.name().to_owned();
     let ground = Ground::member(&name, scope);
-    let result = catch_unwind(AssertUnwindSafe(|| member.start(&ground)));
+    let start = || scope.part.record.entered(|| member.start(&ground));
+    let result = catch_unwind(AssertUnwindSafe(start));
     result.unwrap_or_else(|panic| {
         let text = text_of(panic.as_ref());
         Err(Error::new(Kind::System, format!("the executor of `{name}` panicked while it started: {text}")))

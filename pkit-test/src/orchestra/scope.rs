@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::ground::Scope;
 use crate::guardian::client;
 use crate::handle::{Core, Outcome};
+use crate::record::Record;
 
 /// Starts an orchestra, runs a body with it, and stops all of it whatever becomes of the body.
 ///
@@ -34,7 +35,7 @@ use crate::handle::{Core, Outcome};
 ///
 /// When something did not start, and when something went wrong before the end. The result of the body is lost then.
 pub fn orchestrated<R>(members: impl Into<Orchestra>, body: impl FnOnce(&Stack) -> R) -> Result<R> {
-    let stack = members.into().start()?;
+    let stack = members.into().start().inspect_err(|_| tell_not_started())?;
     let result = catch_unwind(AssertUnwindSafe(|| body(&stack)));
     let (scope, handles) = stack.take_apart();
     let verdict = end(&scope, handles, result.is_err());
@@ -98,6 +99,12 @@ pub(super) fn clear(scope: &Scope, has_failed: bool) {
         core.remove_logs(has_failed);
     }
     scope.forget_cores();
+    scope.part.report(has_failed);
+}
+
+/// The same where there is nothing to clear: a start that fails has left nothing but its error and its times.
+pub(super) fn tell_not_started() {
+    Record::current().report(true);
 }
 
 /// All processes in the order in which they were written: what starts in parallel has an order by chance, and the same

@@ -10,12 +10,13 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use super::engine::Handles;
-use super::scope::{clear, end, say_error};
+use super::scope::{clear, end, say_error, tell_not_started};
 use super::{Orchestra, Stack};
 use crate::config::log;
 use crate::error::{Error, Result};
 use crate::ground::{Executor, Scope};
 use crate::guardian::client;
+use crate::record::Record;
 use crate::sync::lock;
 
 /// The processes of one attribute.
@@ -96,9 +97,27 @@ impl Stage {
     where
         F: Future<Output = R>,
     {
+        Record::current().entered_by(self.conduct_async(body, failed)).await
+    }
+
+    /// The same below `#[should_panic]`.
+    pub async fn run_async_should_panic<F>(self, body: impl FnOnce(&mut Up) -> F)
+    where
+        F: Future<Output = ()>,
+    {
+        Record::current().entered_by(self.conduct_async_should_panic(body)).await;
+    }
+
+    async fn conduct_async<R, F>(self, body: impl FnOnce(&mut Up) -> F, failed: fn(&R) -> bool) -> R
+    where
+        F: Future<Output = R>,
+    {
         let (scope, mut up) = match off_thread(move || self.start_sendable()).await {
             Ok((scope, handles)) => (scope, Up::new(handles)),
-            Err(error) => panic!("{error}"),
+            Err(error) => {
+                tell_not_started();
+                panic!("{error}")
+            }
         };
         let result = Caught { future: Box::pin(body(&mut up)) }.await;
         let has_failed = result.as_ref().map_or(true, failed);
@@ -109,14 +128,16 @@ impl Stage {
         }
     }
 
-    /// The same below `#[should_panic]`.
-    pub async fn run_async_should_panic<F>(self, body: impl FnOnce(&mut Up) -> F)
+    async fn conduct_async_should_panic<F>(self, body: impl FnOnce(&mut Up) -> F)
     where
         F: Future<Output = ()>,
     {
         let (scope, mut up) = match off_thread(move || self.start_sendable()).await {
             Ok((scope, handles)) => (scope, Up::new(handles)),
-            Err(error) => return say_error(&error),
+            Err(error) => {
+                tell_not_started();
+                return say_error(&error);
+            }
         };
         let result = Caught { future: Box::pin(body(&mut up)) }.await;
         let verdict = finish_off_thread(scope, up, result.is_ok()).await;
@@ -127,7 +148,8 @@ impl Stage {
     }
 
     fn start(self) -> Result<(Arc<Scope>, Up)> {
-        self.start_sendable().map(|(scope, handles)| (scope, Up::new(handles)))
+        let started = self.start_sendable().inspect_err(|_| tell_not_started());
+        started.map(|(scope, handles)| (scope, Up::new(handles)))
     }
 
     fn start_sendable(self) -> Result<(Arc<Scope>, Handles)> {
@@ -203,9 +225,9 @@ async fn finish_off_thread(scope: Arc<Scope>, up: Up, has_failed: bool) -> Optio
 /// Runs something that blocks on a thread of its own, and wakes whoever awaits it. Tied to no runtime.
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let shared = Arc::new(Mutex::new(Shared { result: None, waker: None }));
-    let theirs = Arc::clone(&shared);
+    let (theirs, record) = (Arc::clone(&shared), Record::current());
     thread::spawn(move || {
-        let result = catch_unwind(AssertUnwindSafe(work));
+        let result = catch_unwind(AssertUnwindSafe(|| record.entered(work)));
         let mut shared = lock(&theirs);
         shared.result = Some(result);
         shared.waker.take().into_iter().for_each(Waker::wake);

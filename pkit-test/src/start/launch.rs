@@ -19,6 +19,7 @@ use crate::guardian::run::{Phase, State};
 use crate::handle::{Core, Process};
 use crate::limits::OUTPUT_BYTES;
 use crate::program::{NotFound, Wanted};
+use crate::record::RunEnd;
 use crate::spec::Spec;
 use crate::sys::child::own_pid;
 use crate::sys::user;
@@ -43,7 +44,12 @@ pub(super) fn depend(core: &Arc<Core>) -> Result<()> {
 impl Core {
     /// Orders a run and waits until its program runs.
     pub(super) fn launch(self: &Arc<Core>, deadline: Instant) -> Result<()> {
+        self.order(deadline).inspect_err(|_| self.record.was_not_run())
+    }
+
+    fn order(self: &Arc<Core>, deadline: Instant) -> Result<()> {
         let spec = self.spec();
+        self.record.begins(spec.shown());
         // Everything that can be wrong with the probes is said before anything runs.
         self.probes()?;
         let guardian = self.place().guardian()?;
@@ -66,6 +72,7 @@ impl Core {
             let run = guardian.launch(launch, self.on_end(&spec)).map_err(with_spec)?;
             life.run = Some(Arc::clone(&run));
             life.starts += 1;
+            self.record.ordered();
             life.ready_after = None;
             life.is_settled = false;
             Ok(run)
@@ -77,7 +84,10 @@ impl Core {
                 Err(failure::refused(self, step, &io::Error::from_raw_os_error(errno)))
             }
             lost @ Phase::Lost { .. } => Err(self.ended_error("start it", lost)),
-            _ => Ok(()),
+            _ => {
+                self.record.runs_as(run.look(|state| state.pid));
+                Ok(())
+            }
         }
     }
 
@@ -172,13 +182,17 @@ impl Core {
         let core: Weak<Core> = Arc::downgrade(self);
         let callbacks = spec.on_exit.clone();
         let pending = Arc::clone(&self.callbacks);
+        let (noted, expects) = (self.record.clone(), spec.expects);
         Box::new(move |state| {
-            let Some(exit) = state.phase.exit() else { return };
+            let exit = state.phase.exit();
+            let (was_asked, was_allowed) = (state.is_asked_to_end, expects.covers(exit));
+            noted.has_ended(RunEnd { pid: state.pid, exit, was_asked, was_allowed });
+            let Some(exit) = exit else { return };
             for callback in callbacks {
-                let core = Weak::clone(&core);
+                let (core, record) = (Weak::clone(&core), noted.record().clone());
                 pending.queue(move || {
                     if let Some(core) = core.upgrade() {
-                        callback(&Process::view(core), exit);
+                        record.entered(|| callback(&Process::view(core), exit));
                     }
                 });
             }

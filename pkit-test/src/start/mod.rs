@@ -168,10 +168,17 @@ impl Process {
                 let after = run.age();
                 log(|| format!("ready {} after {after:?}, {:?} of it waited", self.name(), began.elapsed()));
                 self.core.life(|life| life.ready_after = Some(after));
+                self.core.record.is_ready();
                 self.core.call_on_start();
                 Ok(())
             }
             Err(trouble) => {
+                match trouble {
+                    Trouble::Ended(..) => self.core.record.ended_early(),
+                    Trouble::TooLate(_) => self.core.record.is_late(),
+                    // It has done nothing wrong.
+                    Trouble::GivenUp => {}
+                }
                 let error = failure::error(&self.core, &run, &trouble);
                 // Whatever is left of it: the error has all that is to be said.
                 let _ = self.core.stop();
@@ -334,7 +341,8 @@ impl Core {
     fn call_on_start(self: &Arc<Core>) {
         for callback in self.spec().on_start {
             let core = Arc::clone(self);
-            self.callbacks.queue(move || callback(&Process::view(core)));
+            let record = self.record.record().clone();
+            self.callbacks.queue(move || record.entered(|| callback(&Process::view(core))));
         }
         // A panic in one is reported where the process ends.
         self.callbacks.wait_until(deadline_in(scaled(CALLBACK_LIMIT)));
