@@ -7,6 +7,7 @@ mod nested;
 mod text;
 
 mod attribute;
+mod contested;
 mod errors;
 mod handle;
 mod isolation;

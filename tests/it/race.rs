@@ -15,7 +15,7 @@ const THREADS: usize = 4;
 const GRACE: Duration = Duration::from_millis(10);
 
 /// Until when.
-fn end() -> Instant {
+pub(crate) fn end() -> Instant {
     let seconds = env::var("PKIT_RACE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     Instant::now() + Duration::from_secs(seconds)
 }

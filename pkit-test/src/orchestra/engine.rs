@@ -58,7 +58,9 @@ pub(super) fn place(members: &mut [Box<dyn Entry>], scope: &Arc<Scope>) -> Resul
     members.iter().try_for_each(|member| {
         let ground = Ground::member(member.name(), scope);
         member.needs().iter().try_for_each(|need| ground.check_port(need))
-    })
+    })?;
+    // Last of all: whoever waits for ports that other tests have should not wait for a mistake.
+    scope.meet_claims()
 }
 
 /// Starts all of them. After a failure nothing is left.

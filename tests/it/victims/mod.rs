@@ -3,5 +3,6 @@
 mod chosen;
 mod verdicts;
 mod inherits;
+mod contested;
 mod lost;
 mod settings;
