@@ -6,6 +6,7 @@ mod dump;
 mod nested;
 mod text;
 
+mod abandoned;
 mod attribute;
 mod contested;
 mod errors;
@@ -16,6 +17,7 @@ mod many;
 mod nextest;
 mod orchestra;
 mod output;
+mod peers;
 mod race;
 mod ready;
 mod servers;

@@ -25,6 +25,11 @@ fn random(below: usize) -> usize {
     RandomState::new().hash_one(Instant::now()) as usize % below
 }
 
+/// A part of that, another one each time.
+pub(crate) fn random_part(of: Duration) -> Duration {
+    Duration::from_micros(random(of.as_micros() as usize + 1) as u64)
+}
+
 /// One of all that a start can be about.
 fn spec(children: &[Child]) -> Spec {
     let one = &children[random(children.len())];

@@ -16,6 +16,10 @@ pub(crate) struct Scope {
     pub(super) members: Mutex<BTreeMap<String, Member>>,
     pub(super) outer: Option<Arc<Scope>>,
     is_cancelled: AtomicBool,
+    /// The body has ended: what is dropped from now on the test has not dropped.
+    has_body_ended: AtomicBool,
+    /// Its end is under way, in its order.
+    is_ending: AtomicBool,
     /// The fixed ports that its members want, until all of them have said so.
     claims: Mutex<Option<Vec<Claim>>>,
     cores: Mutex<Vec<Arc<Core>>>,
@@ -115,6 +119,29 @@ impl Scope {
 
     pub(super) fn is_cancelled(&self) -> bool {
         self.is_cancelled.load(Ordering::Relaxed) || self.outer.as_ref().is_some_and(|outer| outer.is_cancelled())
+    }
+
+    /// Notes that the body has ended and its handles are about to be dropped, in whatever order.
+    pub(crate) fn note_body_end(&self) {
+        self.has_body_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that its end has begun.
+    pub(crate) fn note_ending(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the test is done with it, so that its end decides what becomes of what is dropped.
+    pub(crate) fn is_done(&self) -> bool {
+        let is_done =
+            |scope: &Scope| [&scope.has_body_ended, &scope.is_ending].iter().any(|is| is.load(Ordering::Relaxed));
+        is_done(self) || self.outer.as_ref().is_some_and(|outer| outer.is_done())
+    }
+
+    /// Whether its end is still to come, and stops what is dropped meanwhile.
+    pub(crate) fn is_end_near(&self) -> bool {
+        let is_near = self.has_body_ended.load(Ordering::Relaxed) && !self.is_ending.load(Ordering::Relaxed);
+        is_near || self.outer.as_ref().is_some_and(|outer| outer.is_end_near())
     }
 
     /// Lets all of them go: a core knows its scope, and without this neither would ever end.

@@ -94,6 +94,9 @@ pub(super) fn start(members: Vec<Box<dyn Entry>>, scope: &Arc<Scope>) -> Result<
 fn bring_up(member: Box<dyn Entry>, scope: &Arc<Scope>) -> Result<Box<dyn Held>> {
     let name = member.name().to_owned();
     let ground = Ground::member(&name, scope);
+    if ground.is_cancelled() {
+        return Err(Error::new(Kind::Cancelled, format!("`{name}` was given up before it was started")));
+    }
     let result = catch_unwind(AssertUnwindSafe(|| member.start(&ground)));
     result.unwrap_or_else(|panic| {
         let text = text_of(panic.as_ref());
@@ -195,6 +198,11 @@ pub(crate) fn pardon_all(scope: &Scope) {
         core.retire();
         core.run().iter().for_each(|run| run.pardon());
     }
+}
+
+/// Stops what the body dropped at its end, the newest first: before the handles that it did not have.
+pub(super) fn stop_dropped(scope: &Scope) {
+    newest_first(scope).iter().filter(|core| core.was_dropped()).for_each(Core::stop_with_dependents);
 }
 
 /// Stops everything that was started in a scope, in reverse order of start; each after what needs it.
