@@ -88,7 +88,7 @@ fn its_output_is_shown_and_what_went_wrong_is_said() {
         --- `worker`: exit code 3, it wrote nothing
         `worker` ended during the test, and nobody asked it to
           spec:   simple("'CHILDREN/exits' 3")   tests/it/victims/abandoned.rs
-          ran:    CHILDREN/exits 3
+          ran:    CHILDREN/exits 3   pid N, in N ms
           exit:   exit code 3
           hint:   `.may_exit()` or `.expect_exit(code)` where that is right
           output: none

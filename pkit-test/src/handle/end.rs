@@ -65,15 +65,17 @@ impl Core {
             Some(stuck) if stuck.is_empty() => Ok(()),
             Some(stuck) => {
                 let pids: Vec<String> = stuck.iter().map(|pid| format!("{pid} {}", command_of(*pid))).collect();
-                Err(self.still_alive("survived SIGKILL").fact("left", pids.join("\n")))
+                Err(self.still_alive(run, "survived SIGKILL").fact("left", pids.join("\n")))
             }
-            None if plan.then_kill => Err(self.still_alive("was not stopped: its shim does not answer")),
-            None => Err(self.still_alive("is not gone after its stop signal").fact("waited", format!("{grace:?}"))),
+            None if plan.then_kill => Err(self.still_alive(run, "was not stopped: its shim does not answer")),
+            None => {
+                Err(self.still_alive(run, "is not gone after its stop signal").fact("waited", format!("{grace:?}")))
+            }
         }
     }
 
-    fn still_alive(&self, what: &str) -> Error {
-        Error::new(Kind::StillAlive, format!("`{}` {what}", self.place().name)).fact("spec", self.spec().shown())
+    fn still_alive(&self, run: &Run, what: &str) -> Error {
+        self.about(Error::new(Kind::StillAlive, format!("`{}` {what}", self.place().name)), Some(run))
     }
 
     fn had_to_kill(&self, run: &Run, plan: StopPlan) -> Option<Error> {
@@ -81,15 +83,10 @@ impl Core {
         let applies = spec.must_stop_gracefully && plan.then_kill && plan.signal != Signal::Kill.number();
         (applies && run.look(|state| state.was_killed)).then(|| {
             let signal = crate::signal::name(plan.signal);
-            Error::new(Kind::HadToKill, format!("`{}` had to be killed", self.place().name))
-                .fact("spec", spec.shown())
-                .fact(
-                    "why",
-                    format!(
-                        "it was still there {} after {signal}, and it must stop gracefully",
-                        seconds(plan.grace_ms)
-                    ),
-                )
+            let why =
+                format!("it was still there {} after {signal}, and it must stop gracefully", seconds(plan.grace_ms));
+            let title = format!("`{}` had to be killed", self.place().name);
+            self.about(Error::new(Kind::HadToKill, title), Some(run)).fact("why", why)
         })
     }
 
@@ -214,7 +211,7 @@ impl Core {
     fn died(&self, how: &str, run: &Run) -> Error {
         let phase = run.phase();
         let kind = if matches!(self.spec().expects, Expected::Code(_)) { Kind::Unexpected } else { Kind::Died };
-        let error = self.about(Error::new(kind, format!("`{}` {how}", self.place().name)));
+        let error = self.about(Error::new(kind, format!("`{}` {how}", self.place().name)), Some(run));
         let error = phase.exit().into_iter().fold(error, Error::with_exit);
         let may_be_right =
             self.spec().expects == Expected::Nothing && phase.exit().is_some_and(|exit| exit.code().is_some());
@@ -222,10 +219,14 @@ impl Core {
         with_last_words(error.fact("hint", hint.unwrap_or_default()), run)
     }
 
-    /// The facts that every error about a process has.
-    pub(crate) fn about(&self, error: Error) -> Error {
+    /// The facts that every error about a process has; with its id and how long it has run where there was a run.
+    pub(crate) fn about(&self, error: Error, run: Option<&Run>) -> Error {
         let (shown, ran) = self.life(|life| (life.spec.shown(), life.ran.clone()));
-        error.fact("spec", shown).fact("ran", ran)
+        let times = run.map(|run| {
+            let pid = run.look(|state| state.pid).map(|pid| format!("pid {pid}, ")).unwrap_or_default();
+            format!("   {pid}in {} ms", run.lived().as_millis())
+        });
+        error.fact("spec", shown).fact("ran", format!("{ran}{}", times.unwrap_or_default()))
     }
 
     /// At the end of a scope: what is to be said. Waits for an exit that is expected; everything else has ended.
@@ -267,7 +268,7 @@ impl Core {
         let deadline = Instant::now() + Duration::from_millis(spec.stop_plan().grace_ms);
         if run.wait_over(Some(deadline)).is_none() {
             let title = format!("`{}` was expected to end with exit code {code} and still runs", self.place().name);
-            let error = with_last_words(self.about(Error::new(Kind::Unexpected, title)), &run);
+            let error = with_last_words(self.about(Error::new(Kind::Unexpected, title), Some(&run)), &run);
             self.life(|life| {
                 life.troubles.push(error);
                 life.is_settled = true;

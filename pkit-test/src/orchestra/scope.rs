@@ -32,7 +32,19 @@ use crate::handle::{Core, Outcome};
 ///
 /// # Errors
 ///
-/// When something did not start, and when something went wrong before the end. The result of the body is lost then.
+/// When something did not start, and when something went wrong before the end. That is what is returned then, whatever the
+/// body has returned: its value is lost, also where it is an error. A function cannot ask a value of any type whether it
+/// means failure; the attribute can, and lets the error of the body come first. So does a body that keeps its own:
+///
+/// ```
+/// use pkit_test::{orchestrated, simple};
+/// let mut said = Ok(());
+/// let verdict = orchestrated([("worker", simple("false"))], |stack| {
+///     stack["worker"].wait().map(drop).unwrap();
+///     said = "no".parse::<u16>().map(drop);
+/// });
+/// assert!(said.is_err() && verdict.unwrap_err().is_exit());
+/// ```
 pub fn orchestrated<R>(members: impl Into<Orchestra>, body: impl FnOnce(&Stack) -> R) -> Result<R> {
     let stack = members.into().start()?;
     let result = catch_unwind(AssertUnwindSafe(|| body(&stack)));
