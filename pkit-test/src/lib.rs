@@ -213,6 +213,10 @@
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory | where the logs are |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
 //!
+//! `PKIT_KEEP` is for people who want to look, and changes nothing of what a test does: a parameter that the body drops before its
+//! end is stopped there, also where the test fails later. A handle by itself (`spec.start()?`) does not know why it is dropped:
+//! with `failed` it is kept where a panic drops it, with `always` wherever it is dropped.
+//!
 //! # What is promised
 //!
 //! When a handle is gone, or its owner has died in *any* way, no process that it started is alive, nor any descendant,

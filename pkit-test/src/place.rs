@@ -146,6 +146,12 @@ impl Place {
         Ok(path)
     }
 
+    /// The same where somebody has asked for it.
+    pub(crate) fn made_directory(&self) -> Option<PathBuf> {
+        let guardian = lock(&self.guardian);
+        lock(&self.has_directory).then(|| self.path_below(guardian.directory()))
+    }
+
     fn path_below(&self, outer: &Path) -> PathBuf {
         let end = (0..=NAME_BYTES.min(self.name.len())).rev().find(|end| self.name.is_char_boundary(*end)).unwrap_or(0);
         outer.join(format!("{}-{}", &self.name[..end], self.number))

@@ -1,5 +1,6 @@
 //! How a process is brought to its end, and what is to be said about it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use crate::config::{Show, config, deadline_in, log, say, scaled};
 use crate::error::{Error, Kind, Result};
 use crate::guardian::client;
 use crate::guardian::protocol::StopPlan;
-use crate::guardian::report::render;
+use crate::guardian::report::{self, render};
 use crate::guardian::run::{Phase, Run};
 use crate::limits::{CALLBACK_LIMIT, KILL_LIMIT, LAST_WORDS_LINES, SHIM_MARGIN, TAIL_BYTES, TAIL_LINES};
 use crate::output::LogFiles;
@@ -146,13 +147,24 @@ impl Core {
         result.err().into_iter().for_each(report);
     }
 
+    /// Leaves it up, and says how to reach it and how to end it.
     pub(crate) fn keep(self: &Arc<Core>) {
         self.place().keep();
         client::note_kept();
-        let address = self.place().address("").map(|address| format!(" at {address}")).unwrap_or_default();
-        let pid = self.run().and_then(|run| run.look(|state| state.pid)).unwrap_or(0);
-        let (name, log) = (&self.place().name, self.log_path());
-        say(&format!("--- `{name}` stays up{address}, pid {pid}, output in {}\n", log.display()));
+        say(&self.kept().unwrap_or_default());
+    }
+
+    fn kept(&self) -> Option<String> {
+        let (place, run) = (self.place(), self.run()?);
+        let mut facts = vec![("pid", self.pid().map(|pid| pid.to_string()).unwrap_or_default())];
+        facts.extend(place.ports.iter().map(|(name, port)| {
+            let address = SocketAddr::new(place.host, *port);
+            if name.is_empty() { ("addr", address.to_string()) } else { ("port", format!("{name} at {address}")) }
+        }));
+        facts.extend(place.made_directory().map(|path| ("dir", path.display().to_string())));
+        facts.push(("output", self.log_path().display().to_string()));
+        facts.push(("end", format!("`kill {}` ends it, with all that is kept of this test", run.guardian().pid())));
+        Some(report::facts(&format!("`{}` stays up", place.name), &facts))
     }
 
     /// Shows the end of its output, in the words of the thread that asks: a test's own thread is captured.

@@ -98,7 +98,7 @@ pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Optio
 pub(super) fn is_to_be_kept(scope: &Scope, has_failed: bool) -> bool {
     let is_kept = config().keep.applies(has_failed);
     if is_kept {
-        for core in scope.cores().iter().filter(|core| !core.is_over()) {
+        for core in as_written(scope).iter().filter(|core| !core.is_over()) {
             core.keep();
         }
     }

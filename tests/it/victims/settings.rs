@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use pkit_test::{Process, http, output, with_processes};
+use pkit_test::{Process, http, output, simple, tcp, with_processes};
 
 use super::chosen::{command, is_chosen, only};
 
@@ -41,6 +41,15 @@ fn passes_with_a_handle_of_its_own() {
 fn fails_with_a_handle_of_its_own() {
     let talker = talker().start().unwrap();
     assert!(!is_chosen() || !talker.is_alive(), "what the body says");
+}
+
+#[with_processes(
+    server = only(|| tcp(command("daemonizer", "{port}"), 0).port("peer").env("STATE", "{dir}")),
+    other = only(|| simple(command("banner", "up"))),
+)]
+#[test]
+fn fails_with_a_place(server: Process, other: Process) {
+    assert!(!is_chosen() || server.pid() == other.pid(), "what the body says");
 }
 
 #[with_processes(talker = talker())]
