@@ -67,6 +67,13 @@ pub(crate) const MOVE_BYTES: usize = 256 * 1024;
 /// How much unread standard input is kept for a process that does not read it.
 pub(crate) const STDIN_BYTES: usize = 1024 * 1024;
 
+/// How much of a text is given to a standard input at a time: so much is held at most for a reader that is slow.
+pub(crate) const STDIN_PART_BYTES: usize = 64 * 1024;
+
+/// How long a process may read nothing of a full standard input before whoever writes to it is told. A program that loads for
+/// some seconds is not yet one that never reads.
+pub(crate) const STDIN_PATIENCE: Duration = Duration::from_secs(5);
+
 /// A line longer than this is looked at in pieces.
 pub(crate) const LINE_BYTES: usize = 64 * 1024;
 
