@@ -52,6 +52,9 @@ pub(crate) const HTTP_LAST_TRY: Duration = Duration::from_millis(100);
 /// How often a fixed port that another test of ours holds is asked for again.
 pub(crate) const PORT_RETRY: Duration = Duration::from_millis(10);
 
+/// How long the ports of a guardian that was killed are waited for: the kernel is about to let them go.
+pub(crate) const MOVE_LIMIT: Duration = Duration::from_secs(1);
+
 /// The largest frame on the control socket; an environment and its arguments are bounded by the kernel below it.
 pub(crate) const FRAME_BYTES: usize = 16 * 1024 * 1024;
 
@@ -63,6 +66,13 @@ pub(crate) const MOVE_BYTES: usize = 256 * 1024;
 
 /// How much unread standard input is kept for a process that does not read it.
 pub(crate) const STDIN_BYTES: usize = 1024 * 1024;
+
+/// How much of a text is given to a standard input at a time: so much is held at most for a reader that is slow.
+pub(crate) const STDIN_PART_BYTES: usize = 64 * 1024;
+
+/// How long a process may read nothing of a full standard input before whoever writes to it is told. A program that loads for
+/// some seconds is not yet one that never reads.
+pub(crate) const STDIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A line longer than this is looked at in pieces.
 pub(crate) const LINE_BYTES: usize = 64 * 1024;

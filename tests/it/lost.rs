@@ -18,6 +18,15 @@ fn a_handle_without_its_shim_is_an_error_and_can_start_again() {
 }
 
 #[test]
+fn shims_that_somebody_has_stopped_end_what_they_have_all_the_same() {
+    let victim = victim("lost::all_shims_are_stopped").with("order");
+    let file = victim.file("stops");
+    let victim = victim.env("FILE", &file.display().to_string());
+    victim.passes();
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "first\nfive\nfour\nthree\ntwo\none\n");
+}
+
+#[test]
 fn a_fork_has_nothing_to_say() {
     victim("lost::a_fork_of_the_test_has_nothing_to_say").with("sleeper").passes();
     victim("lost::a_fork_that_drops_the_handle_ends_nothing").with("sleeper").passes();

@@ -104,13 +104,22 @@ fn pkit_keep_leaves_nothing_of_a_test_that_passes() {
 }
 
 #[test]
+fn pkit_keep_changes_nothing_of_what_a_test_does() {
+    talking("settings::drops_a_handle_itself").env("PKIT_KEEP", "failed").passes();
+    check_kept("settings::drops_a_handle_itself", "always");
+}
+
+#[test]
 fn pkit_keep_says_where_everything_is() {
     let victim = talking("settings::fails").env("PKIT_KEEP", "failed");
     let ended = victim.run();
     expect![[r#"
         victims::settings::fails panicked at tests/it/victims/settings.rs:
         what the body says
-        --- `talker` stays up, pid N, output in CHILDREN/pkit/PID.1-talker.1.log
+        --- `talker` stays up
+          pid:    N
+          output: CHILDREN/pkit/PID.1-talker.1.log
+          end:    `kill N` ends it, with all that is kept of this test
         --- `talker`: all it wrote (CHILDREN/pkit/PID.1-talker.1.log)
         hello from the service"#]]
     .assert_eq(&ended.report());
@@ -130,6 +139,33 @@ fn what_is_kept_is_shown_as_up() {
     assert!(report.contains("\ncache  ready  N  T  T  -  -\n") && report.contains("\ncache  SR>\n"), "{report}");
     kill(guardian_named_by(&ended), Signal::SIGTERM).unwrap();
     let _ = wait_gone(victim.binary(), HANG);
+}
+
+#[test]
+fn pkit_keep_says_where_a_place_is_and_who_is_there() {
+    let victim = talking("settings::fails_with_a_place").with("daemonizer").env("PKIT_KEEP", "failed");
+    let ended = victim.run();
+    let kept: Vec<String> =
+        ended.report().lines().skip(2).take_while(|line| !line.contains("wrote")).map(str::to_owned).collect();
+    expect![[r#"
+        --- `server` stays up
+          pid:    N
+          addr:   127.0.0.1:PORT
+          port:   peer at 127.0.0.1:PORT
+          dir:    DIRS/server-1
+          output: CHILDREN/pkit/PID.1-server.1.log
+          end:    `kill N` ends it, with all that is kept of this test
+        --- `other` stays up
+          pid:    N
+          output: CHILDREN/pkit/PID.2-other.1.log
+          end:    `kill N` ends it, with all that is kept of this test"#]]
+    .assert_eq(&kept.join("\n"));
+    let pid = ended.stdout.split("  pid:").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+    let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap();
+    assert!(program.ends_with("daemonizer"), "{pid} runs {program:?}");
+    kill(guardian_named_by(&ended), Signal::SIGTERM).unwrap();
+    let _ = wait_gone(victim.binary(), HANG);
+    victim.is_gone(&ended);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use regex_lite::Regex;
 
 /// What differs from run to run, and what stands for it.
 const DIFFERS: &[(&str, &str)] = &[
-    (r"(\bpid|`kill) \d+", "$1 N"),
+    (r"(\bpid:? +|`kill )\d+", "${1}N"),
     (r"/\d+\.(\d+-\w+\.\d+)-[0-9a-f]+\.log", "/PID.$1.log"),
     // Newer versions of Rust say more.
     (r"thread '([^']+)' (?:\(\d+\) )?panicked", "$1 panicked"),

@@ -11,7 +11,7 @@ fn an_exit_that_nobody_asked_for_fails_the_test() {
         victims::verdicts::ends_with_zero panicked at tests/it/victims/verdicts.rs:
         `worker` ended during the test, and nobody asked it to
           spec:   simple("'CHILDREN/exits' 0")   tests/it/victims/verdicts.rs
-          ran:    CHILDREN/exits 0
+          ran:    CHILDREN/exits 0   pid N, in N ms
           exit:   exit code 0
           hint:   `.may_exit()` or `.expect_exit(code)` where that is right
           output: none"#]]);
@@ -21,7 +21,7 @@ fn an_exit_that_nobody_asked_for_fails_the_test() {
         victims::verdicts::ends_with_seven panicked at tests/it/victims/verdicts.rs:
         `worker` ended during the test, and nobody asked it to
           spec:   simple("'CHILDREN/exits' 7 --say 'no more'")   tests/it/victims/verdicts.rs
-          ran:    CHILDREN/exits 7 --say 'no more'
+          ran:    CHILDREN/exits 7 --say 'no more'   pid N, in N ms
           exit:   exit code 7
           hint:   `.may_exit()` or `.expect_exit(code)` where that is right
           stderr: no more"#]]);
@@ -30,7 +30,7 @@ fn an_exit_that_nobody_asked_for_fails_the_test() {
         victims::verdicts::dies_of_a_signal panicked at tests/it/victims/verdicts.rs:
         `worker` ended during the test, and nobody asked it to
           spec:   simple("'CHILDREN/exits' --signal SIGSEGV")   tests/it/victims/verdicts.rs
-          ran:    CHILDREN/exits --signal SIGSEGV
+          ran:    CHILDREN/exits --signal SIGSEGV   pid N, in N ms
           exit:   signal 11 (SIGSEGV)
           output: none"#]]);
 }
@@ -50,7 +50,7 @@ fn exits_of_several_runs_are_told_with_their_times() {
         victims::verdicts::ends_and_starts_again panicked at tests/it/victims/verdicts.rs:
         `worker` ended during the test, and nobody asked it to
           spec:   output("'CHILDREN/crash_later' 0 --code 3", "up")   tests/it/victims/verdicts.rs
-          ran:    CHILDREN/crash_later 0 --code 3
+          ran:    CHILDREN/crash_later 0 --code 3   pid N, in N ms
           exit:   exit code 3
           hint:   `.may_exit()` or `.expect_exit(code)` where that is right
           stdout: up"#]]);
@@ -68,13 +68,13 @@ fn exits_of_several_runs_are_told_with_their_times() {
         victims::verdicts::loses_two panicked at tests/it/victims/verdicts.rs:
         `one` ended during the test, and nobody asked it to
           spec:   simple("'CHILDREN/exits' 1")   tests/it/victims/verdicts.rs
-          ran:    CHILDREN/exits 1
+          ran:    CHILDREN/exits 1   pid N, in N ms
           exit:   exit code 1
           hint:   `.may_exit()` or `.expect_exit(code)` where that is right
           output: none
         `two` ended during the test, and nobody asked it to
           spec:   simple("'CHILDREN/exits' 2")   tests/it/victims/verdicts.rs
-          ran:    CHILDREN/exits 2
+          ran:    CHILDREN/exits 2   pid N, in N ms
           exit:   exit code 2
           hint:   `.may_exit()` or `.expect_exit(code)` where that is right
           output: none"#]]);
@@ -94,7 +94,7 @@ fn an_exit_that_is_expected_has_to_come() {
         victims::verdicts::exits_otherwise panicked at tests/it/victims/verdicts.rs:
         `worker` did not end with the expected exit code 7
           spec:   simple("'CHILDREN/exits' 6 --ms 20")   tests/it/victims/verdicts.rs
-          ran:    CHILDREN/exits 6 --ms 20
+          ran:    CHILDREN/exits 6 --ms 20   pid N, in N ms
           exit:   exit code 6
           output: none"#]]);
     victim("verdicts::never_exits").with("sleeper").fails(expect![[r#"
@@ -103,7 +103,7 @@ fn an_exit_that_is_expected_has_to_come() {
         victims::verdicts::never_exits panicked at tests/it/victims/verdicts.rs:
         `worker` was expected to end with exit code 7 and still runs
           spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/victims/verdicts.rs
-          ran:    CHILDREN/sleeper
+          ran:    CHILDREN/sleeper   pid N, in N ms
           stdout: sleeper"#]]);
 }
 
@@ -115,6 +115,7 @@ fn needing_sigkill_fails_only_where_grace_is_a_must() {
         victims::verdicts::has_to_be_killed panicked at tests/it/victims/verdicts.rs:
         `worker` had to be killed
           spec:   output("'CHILDREN/deaf'", "deaf")   tests/it/victims/verdicts.rs
+          ran:    CHILDREN/deaf   pid N, in N ms
           why:    it was still there 100ms after SIGTERM, and it must stop gracefully"#]]);
     victim("verdicts::had_to_be_killed_by_the_body").with("deaf").fails(expect![[r#"
         --- `worker`: all it wrote (CHILDREN/pkit/PID.1-worker.1.log)
@@ -122,6 +123,7 @@ fn needing_sigkill_fails_only_where_grace_is_a_must() {
         victims::verdicts::had_to_be_killed_by_the_body panicked at tests/it/victims/verdicts.rs:
         `worker` had to be killed
           spec:   output("'CHILDREN/deaf'", "deaf")   tests/it/victims/verdicts.rs
+          ran:    CHILDREN/deaf   pid N, in N ms
           why:    it was still there 100ms after SIGTERM, and it must stop gracefully"#]]);
     victim("verdicts::is_deaf").with("deaf").passes();
 }
@@ -145,7 +147,7 @@ fn what_the_body_says_comes_first() {
         --- `worker`: exit code 7, it wrote nothing
         `worker` ended during the test, and nobody asked it to
           spec:   simple("'CHILDREN/exits' 7")   tests/it/victims/verdicts.rs
-          ran:    CHILDREN/exits 7
+          ran:    CHILDREN/exits 7   pid N, in N ms
           exit:   exit code 7
           hint:   `.may_exit()` or `.expect_exit(code)` where that is right
           output: none"#]]);
@@ -153,7 +155,7 @@ fn what_the_body_says_comes_first() {
         --- `worker`: exit code 7, it wrote nothing
         `worker` ended during the test, and nobody asked it to
           spec:   simple("'CHILDREN/exits' 7")   tests/it/victims/verdicts.rs
-          ran:    CHILDREN/exits 7
+          ran:    CHILDREN/exits 7   pid N, in N ms
           exit:   exit code 7
           hint:   `.may_exit()` or `.expect_exit(code)` where that is right
           output: none
@@ -202,7 +204,7 @@ fn a_test_that_should_panic_never_passes_by_our_panic() {
         --- `worker`: exit code 7, it wrote nothing
         `worker` ended during the test, and nobody asked it to
           spec:   simple("'CHILDREN/exits' 7")   tests/it/victims/verdicts.rs
-          ran:    CHILDREN/exits 7
+          ran:    CHILDREN/exits 7   pid N, in N ms
           exit:   exit code 7
           hint:   `.may_exit()` or `.expect_exit(code)` where that is right
           output: none

@@ -156,6 +156,11 @@ impl Guardian {
         self.owner == child::own_pid()
     }
 
+    /// Whom to send SIGTERM to end all that was started here.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         self.is_dead.load(Ordering::Relaxed)
     }

@@ -60,6 +60,13 @@ pub(crate) fn kept(guardian: i32) -> String {
     format!("--- kept, since PKIT_KEEP says so: `kill {guardian}` ends all of them\n")
 }
 
+/// What there is to know of one process, for people.
+pub(crate) fn facts(title: &str, facts: &[(&str, String)]) -> String {
+    const LABEL_WIDTH: usize = 8;
+    let lines = facts.iter().map(|(label, text)| format!("  {:<LABEL_WIDTH$}{text}\n", format!("{label}:")));
+    format!("--- {title}\n{}", lines.collect::<String>())
+}
+
 fn section(account: &Account) -> String {
     let tail = tail(&account.log, TAIL_LINES, TAIL_BYTES).unwrap_or_default();
     render(&account.name, &tail, &LogFiles::at(&account.log).data(), "the test died; ")

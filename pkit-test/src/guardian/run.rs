@@ -128,6 +128,14 @@ impl Run {
         self.born.elapsed()
     }
 
+    /// From the order until nothing of it was left, or until now.
+    pub(crate) fn lived(&self) -> Duration {
+        match self.phase() {
+            Phase::Gone(_, at) => at - self.born,
+            _ => self.age(),
+        }
+    }
+
     pub(crate) fn guardian(&self) -> &Arc<Guardian> {
         &self.guardian
     }

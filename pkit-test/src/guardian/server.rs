@@ -194,7 +194,7 @@ impl Guardian {
     fn deadline(&self) -> Option<Instant> {
         let pause = if self.sweeps < 1000 { SWEEP_PAUSE } else { LONG_SWEEP_PAUSE };
         let sweep = self.is_sweeping.then(|| Instant::now() + pause);
-        let overdue = self.shims.values().filter_map(|shim| shim.overdue);
+        let overdue = self.shims.values().flat_map(|shim| [shim.overdue, shim.silent_until]).flatten();
         let ending = match &self.phase {
             Phase::Ending(ending) => ending.deadline(),
             Phase::Serving | Phase::Kept => None,
@@ -260,6 +260,7 @@ impl Guardian {
         match self.shims.get_mut(&frame.id) {
             Some(shim) if !shim.is_closed && !shim.has_said_all => {
                 if let Some(Order::Stop(plan)) = Order::from_frame(&frame) {
+                    shim.wake();
                     shim.overdue = Some(Instant::now() + patience(plan));
                 }
                 shim.outbox.push(&frame);
@@ -337,6 +338,7 @@ impl Guardian {
         }
         while let Ok(Some(frame)) = shim.inbox.take() {
             let event = Event::from_frame(&frame);
+            shim.silent_until = None;
             if matches!(event, Some(Event::Gone { .. } | Event::Refused { .. })) {
                 shim.has_said_all = true;
                 self.unsent.insert(id);
@@ -401,12 +403,14 @@ impl Guardian {
         }
     }
 
-    /// A shim that does not stop its service in time is stopped itself, or stuck. Without it the service gets SIGKILL,
+    /// A shim that does not answer, or not stop its service in time, is stuck. Without it the service gets SIGKILL,
     /// and what is left comes to us.
     fn kill_overdue(&mut self) {
         let now = Instant::now();
         for shim in self.shims.values_mut() {
-            if shim.overdue.take_if(|due| *due <= now).is_some() && !shim.is_reaped {
+            let dues = [&mut shim.overdue, &mut shim.silent_until];
+            let is_due = dues.into_iter().any(|due| due.take_if(|due| *due <= now).is_some());
+            if is_due && !shim.is_reaped {
                 child::kill_child(shim.pid);
             }
         }
@@ -458,11 +462,16 @@ impl Guardian {
             Phase::Ending(ending) => ending.hurry(limit),
             Phase::Serving | Phase::Kept => self.phase = Phase::Ending(Ending::new(limit)),
         }
+        self.shims.values().for_each(Shim::wake);
     }
 
     fn go_on_ending(&mut self) {
         let Phase::Ending(ending) = &mut self.phase else { return };
         let now = Instant::now();
+        if let Some(silent_until) = ending.begins_to_take_long(now) {
+            self.shims.iter_mut().for_each(|(id, shim)| shim.rouse(*id, silent_until));
+            self.unsent.extend(self.shims.keys());
+        }
         // Ids grow with every start, so the last one is the newest: reverse order of start.
         let Some((id, shim)) = self.shims.iter_mut().next_back() else { return };
         if let Some(plan) = ending.order_for(*id, shim.stop, now) {

@@ -141,7 +141,8 @@ impl Shim {
                 return self.finish();
             }
             self.speak();
-            let Ok(()) = self.wait(self.stopping.next_look(now)) else { return };
+            let next = self.stopping.next_look(now).into_iter().chain(self.input.deadline()).min();
+            let Ok(()) = self.wait(next) else { return };
         }
     }
 

@@ -1,5 +1,6 @@
 //! How a process is brought to its end, and what is to be said about it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use crate::config::{Show, config, deadline_in, log, say, scaled};
 use crate::error::{Error, Kind, Result};
 use crate::guardian::client;
 use crate::guardian::protocol::StopPlan;
-use crate::guardian::report::render;
+use crate::guardian::report::{self, render};
 use crate::guardian::run::{Phase, Run};
 use crate::limits::{CALLBACK_LIMIT, KILL_LIMIT, LAST_WORDS_LINES, SHIM_MARGIN, TAIL_BYTES, TAIL_LINES};
 use crate::output::LogFiles;
@@ -66,15 +67,17 @@ impl Core {
             Some(stuck) if stuck.is_empty() => Ok(()),
             Some(stuck) => {
                 let pids: Vec<String> = stuck.iter().map(|pid| format!("{pid} {}", command_of(*pid))).collect();
-                Err(self.still_alive("survived SIGKILL").fact("left", pids.join("\n")))
+                Err(self.still_alive(run, "survived SIGKILL").fact("left", pids.join("\n")))
             }
-            None if plan.then_kill => Err(self.still_alive("was not stopped: its shim does not answer")),
-            None => Err(self.still_alive("is not gone after its stop signal").fact("waited", format!("{grace:?}"))),
+            None if plan.then_kill => Err(self.still_alive(run, "was not stopped: its shim does not answer")),
+            None => {
+                Err(self.still_alive(run, "is not gone after its stop signal").fact("waited", format!("{grace:?}")))
+            }
         }
     }
 
-    fn still_alive(&self, what: &str) -> Error {
-        Error::new(Kind::StillAlive, format!("`{}` {what}", self.place().name)).fact("spec", self.spec().shown())
+    fn still_alive(&self, run: &Run, what: &str) -> Error {
+        self.about(Error::new(Kind::StillAlive, format!("`{}` {what}", self.place().name)), Some(run))
     }
 
     fn had_to_kill(&self, run: &Run, plan: StopPlan) -> Option<Error> {
@@ -82,15 +85,10 @@ impl Core {
         let applies = spec.must_stop_gracefully && plan.then_kill && plan.signal != Signal::Kill.number();
         (applies && run.look(|state| state.was_killed)).then(|| {
             let signal = crate::signal::name(plan.signal);
-            Error::new(Kind::HadToKill, format!("`{}` had to be killed", self.place().name))
-                .fact("spec", spec.shown())
-                .fact(
-                    "why",
-                    format!(
-                        "it was still there {} after {signal}, and it must stop gracefully",
-                        seconds(plan.grace_ms)
-                    ),
-                )
+            let why =
+                format!("it was still there {} after {signal}, and it must stop gracefully", seconds(plan.grace_ms));
+            let title = format!("`{}` had to be killed", self.place().name);
+            self.about(Error::new(Kind::HadToKill, title), Some(run)).fact("why", why)
         })
     }
 
@@ -117,11 +115,13 @@ impl Core {
         if has_failed && !self.is_managed() {
             client::note_failure();
         }
-        if self.is_managed() && config().keep != Show::Never {
-            // Only the end of the scope knows whether the test has failed, and says once what stays.
+        let scope = self.ground.scope();
+        if scope.is_end_near() || self.is_managed() && config().keep != Show::Never && (has_failed || scope.is_done()) {
+            // The end of the scope stops it, or leaves it up: only that knows whether the test has failed. A handle that
+            // the test itself drops before is stopped, whatever the settings: they must not change what a test does.
             return;
         }
-        if config().keep.applies(has_failed) && !run.phase().is_over() {
+        if !self.is_managed() && config().keep.applies(has_failed) && !run.phase().is_over() {
             return self.keep();
         }
         if self.is_managed() && !has_failed && !self.ground.is_cancelled() {
@@ -149,13 +149,24 @@ impl Core {
         result.err().into_iter().for_each(report);
     }
 
+    /// Leaves it up, and says how to reach it and how to end it.
     pub(crate) fn keep(self: &Arc<Core>) {
         self.place().keep();
         client::note_kept();
-        let address = self.place().address("").map(|address| format!(" at {address}")).unwrap_or_default();
-        let pid = self.run().and_then(|run| run.look(|state| state.pid)).unwrap_or(0);
-        let (name, log) = (&self.place().name, self.log_path());
-        say(&format!("--- `{name}` stays up{address}, pid {pid}, output in {}\n", log.display()));
+        say(&self.kept().unwrap_or_default());
+    }
+
+    fn kept(&self) -> Option<String> {
+        let (place, run) = (self.place(), self.run()?);
+        let mut facts = vec![("pid", self.pid().map(|pid| pid.to_string()).unwrap_or_default())];
+        facts.extend(place.ports.iter().map(|(name, port)| {
+            let address = SocketAddr::new(place.host, *port);
+            if name.is_empty() { ("addr", address.to_string()) } else { ("port", format!("{name} at {address}")) }
+        }));
+        facts.extend(place.made_directory().map(|path| ("dir", path.display().to_string())));
+        facts.push(("output", self.log_path().display().to_string()));
+        facts.push(("end", format!("`kill {}` ends it, with all that is kept of this test", run.guardian().pid())));
+        Some(report::facts(&format!("`{}` stays up", place.name), &facts))
     }
 
     /// Shows the end of its output, in the words of the thread that asks: a test's own thread is captured.
@@ -214,7 +225,7 @@ impl Core {
     fn died(&self, how: &str, run: &Run) -> Error {
         let phase = run.phase();
         let kind = if matches!(self.spec().expects, Expected::Code(_)) { Kind::Unexpected } else { Kind::Died };
-        let error = self.about(Error::new(kind, format!("`{}` {how}", self.place().name)));
+        let error = self.about(Error::new(kind, format!("`{}` {how}", self.place().name)), Some(run));
         let error = phase.exit().into_iter().fold(error, Error::with_exit);
         let may_be_right =
             self.spec().expects == Expected::Nothing && phase.exit().is_some_and(|exit| exit.code().is_some());
@@ -222,10 +233,14 @@ impl Core {
         with_last_words(error.fact("hint", hint.unwrap_or_default()), run)
     }
 
-    /// The facts that every error about a process has.
-    pub(crate) fn about(&self, error: Error) -> Error {
+    /// The facts that every error about a process has; with its id and how long it has run where there was a run.
+    pub(crate) fn about(&self, error: Error, run: Option<&Run>) -> Error {
         let (shown, ran) = self.life(|life| (life.spec.shown(), life.ran.clone()));
-        error.fact("spec", shown).fact("ran", ran)
+        let times = run.map(|run| {
+            let pid = run.look(|state| state.pid).map(|pid| format!("pid {pid}, ")).unwrap_or_default();
+            format!("   {pid}in {} ms", run.lived().as_millis())
+        });
+        error.fact("spec", shown).fact("ran", format!("{ran}{}", times.unwrap_or_default()))
     }
 
     /// At the end of a scope: what is to be said. Waits for an exit that is expected; everything else has ended.
@@ -252,6 +267,10 @@ impl Core {
         outcome
     }
 
+    pub(crate) fn was_dropped(&self) -> bool {
+        self.life(|life| life.was_dropped)
+    }
+
     /// Gives a process that is expected to end by itself the time of a stop for it.
     pub(crate) fn await_expected_exit(&self) {
         let spec = self.spec();
@@ -263,7 +282,7 @@ impl Core {
         let deadline = Instant::now() + Duration::from_millis(spec.stop_plan().grace_ms);
         if run.wait_over(Some(deadline)).is_none() {
             let title = format!("`{}` was expected to end with exit code {code} and still runs", self.place().name);
-            let error = with_last_words(self.about(Error::new(Kind::Unexpected, title)), &run);
+            let error = with_last_words(self.about(Error::new(Kind::Unexpected, title), Some(&run)), &run);
             self.life(|life| {
                 life.troubles.push(error);
                 life.is_settled = true;

@@ -271,7 +271,7 @@ fn not_found(core: &Arc<Core>, run: &Run, search: &Search, regex: &str, is_over:
     } else {
         (Kind::Timeout, format!("`{name}` has not written `{regex}` in time"))
     };
-    let error = core.about(Error::new(kind, title)).fact("saw", search.nothing());
+    let error = core.about(Error::new(kind, title), Some(run)).fact("saw", search.nothing());
     let error = run.phase().exit().into_iter().fold(error, Error::with_exit);
     with_last_words(error, run)
 }

@@ -6,6 +6,7 @@ use super::Process;
 use crate::error::{Error, Kind, Result};
 use crate::guardian::protocol::Order;
 use crate::guardian::run::NoAnswer;
+use crate::limits::{REPLY_LIMIT, STDIN_BYTES, STDIN_PART_BYTES, STDIN_PATIENCE};
 use crate::signal::Signal;
 
 impl Process {
@@ -24,23 +25,31 @@ impl Process {
     /// # Errors
     ///
     /// When it has ended, when its standard input was closed (by it, by [`Spec::stdin`](crate::Spec::stdin), or by
-    /// [`close_stdin`](Process::close_stdin)), or when more than 1 MiB waits to be read by it and it does not read any
-    /// for 10 s. The beginning of a long text may be on its way all the same.
+    /// [`close_stdin`](Process::close_stdin)), or when 1 MiB waits to be read by it and it has read nothing for 5 s. The
+    /// beginning of a long text may be on its way then, and the error says how much of it; the rest is not written later.
     pub fn write_stdin(&self, text: impl AsRef<[u8]>) -> Result<()> {
-        text.as_ref().chunks(crate::limits::STDIN_BYTES / 2).try_for_each(|bytes| {
+        let text = text.as_ref();
+        text.chunks(STDIN_PART_BYTES).enumerate().try_for_each(|(index, bytes)| {
             let (doing, bytes) = ("write to its standard input", bytes.to_vec());
             let run = self.core.run_or_error(doing)?;
             let written = run.request(|token| Order::Write { token, bytes });
-            written.map(drop).map_err(|why| self.not_written(doing, why))
+            written.map(drop).map_err(|why| self.not_written(doing, why, index * STDIN_PART_BYTES, text.len()))
         })
     }
 
-    fn not_written(&self, doing: &str, why: NoAnswer) -> Error {
+    fn not_written(&self, doing: &str, why: NoAnswer, taken: usize, all: usize) -> Error {
         let name = self.name();
         match why {
+            NoAnswer::Refused(error) if error.kind() == io::ErrorKind::TimedOut => {
+                let mib = STDIN_BYTES / 1024 / 1024;
+                Error::new(Kind::Timeout, format!("cannot {doing}: `{name}` does not read it"))
+                    .fact("waited", format!("{STDIN_PATIENCE:?}, in which it has read nothing of the {mib} MiB before"))
+                    .fact("took", format!("{taken} of {all} bytes"))
+            }
             NoAnswer::Silent => {
-                let limit = crate::limits::REPLY_LIMIT;
-                Error::new(Kind::Timeout, format!("cannot {doing}: `{name}` does not read it, for {limit:?} by now"))
+                let what = format!("either `{name}` reads less than 64 KiB in {REPLY_LIMIT:?}, or its shim is stopped");
+                Error::new(Kind::Timeout, format!("cannot {doing}: {what}"))
+                    .fact("took", format!("{taken} of {all} bytes"))
             }
             NoAnswer::Refused(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 Error::new(Kind::State, format!("cannot {doing}: that of `{name}` is closed"))

@@ -11,7 +11,7 @@ pub(super) fn check(members: &[Box<dyn Entry>], scope: &Scope) -> Result<()> {
     names(members)?;
     members.iter().for_each(|member| scope.declare(member.name()));
     if let Some(circle) = circle(members) {
-        return Err(circle_error(&circle));
+        return Err(circle_error(&circle, members));
     }
     let unknown = members.iter().flat_map(|member| unknown(member.as_ref(), members, scope));
     Error::all(unknown).map_or(Ok(()), Err)
@@ -82,12 +82,24 @@ fn walk(at: usize, waits: &[Vec<usize>], path: &mut Vec<usize>, is_done: &mut [b
     found
 }
 
-fn circle_error(circle: &[String]) -> Error {
+/// The spec of a member that says that it needs another; none where its executor is somebody's own.
+fn who_needs(name: &str, other: &str, members: &[Box<dyn Entry>]) -> Option<String> {
+    let member = members.iter().find(|member| member.name() == name)?;
+    let need = member.needs().into_iter().find(|need| need.is_ordered() && need.name() == other)?;
+    Some(need.spec).filter(|spec| !spec.is_empty())
+}
+
+fn circle_error(circle: &[String], members: &[Box<dyn Entry>]) -> Error {
     let names: Vec<String> = circle.iter().map(|name| format!("`{name}`")).collect();
     let title = match names.as_slice() {
         [name, _] => format!("{name} needs itself"),
         names => format!("these processes wait for each other: {}", names.join(" needs ")),
     };
     let example = circle.get(1).map_or("", String::as_str);
-    Error::new(Kind::Cycle, title).fact("hint", format!("`{{&{example}.addr}}` is the address without the order"))
+    let mut specs: Vec<String> = circle.windows(2).filter_map(|pair| who_needs(&pair[0], &pair[1], members)).collect();
+    // One spec may say several of it, where a function makes them all.
+    specs.dedup();
+    Error::new(Kind::Cycle, title)
+        .fact("spec", specs.join("\n"))
+        .fact("hint", format!("`{{&{example}.addr}}` is the address without the order"))
 }

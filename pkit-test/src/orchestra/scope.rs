@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use super::engine::{pardon_all, stop_all};
+use super::engine::{pardon_all, stop_all, stop_dropped};
 use super::{Orchestra, Stack};
 use crate::config::{config, say};
 use crate::error::{Error, Result};
@@ -33,7 +33,19 @@ use crate::record::Record;
 ///
 /// # Errors
 ///
-/// When something did not start, and when something went wrong before the end. The result of the body is lost then.
+/// When something did not start, and when something went wrong before the end. That is what is returned then, whatever the
+/// body has returned: its value is lost, also where it is an error. A function cannot ask a value of any type whether it
+/// means failure; the attribute can, and lets the error of the body come first. So does a body that keeps its own:
+///
+/// ```
+/// use pkit_test::{orchestrated, simple};
+/// let mut said = Ok(());
+/// let verdict = orchestrated([("worker", simple("false"))], |stack| {
+///     stack["worker"].wait().map(drop).unwrap();
+///     said = "no".parse::<u16>().map(drop);
+/// });
+/// assert!(said.is_err() && verdict.unwrap_err().is_exit());
+/// ```
 pub fn orchestrated<R>(members: impl Into<Orchestra>, body: impl FnOnce(&Stack) -> R) -> Result<R> {
     let stack = members.into().start().inspect_err(|_| tell_not_started())?;
     let result = catch_unwind(AssertUnwindSafe(|| body(&stack)));
@@ -65,7 +77,9 @@ pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Optio
     let is_kept = is_to_be_kept(scope, has_failed);
     if !is_kept {
         pardon_all(scope);
+        stop_dropped(scope);
     }
+    scope.note_ending();
     drop(handles);
     if !is_kept {
         stop_all(scope);
@@ -85,7 +99,7 @@ pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Optio
 pub(super) fn is_to_be_kept(scope: &Scope, has_failed: bool) -> bool {
     let is_kept = config().keep.applies(has_failed);
     if is_kept {
-        for core in scope.cores().iter().filter(|core| !core.is_over()) {
+        for core in as_written(scope).iter().filter(|core| !core.is_over()) {
             core.keep();
         }
     }

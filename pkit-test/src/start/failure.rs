@@ -25,7 +25,8 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
         }
         Trouble::Ended(lost @ Phase::Lost { .. }, _) => core.ended_error("start it", *lost),
         Trouble::Ended(phase, waited) => {
-            let error = about(core, run, Error::new(Kind::ExitedEarly, format!("`{name}` exited before it was ready")));
+            let error =
+                core.about(Error::new(Kind::ExitedEarly, format!("`{name}` exited before it was ready")), Some(run));
             let error = phase.exit().into_iter().fold(error, Error::with_exit);
             let error = asked(error, waited).fact("port", strangers(core)).fact("needs", needs(core));
             with_last_words(error, run)
@@ -40,7 +41,7 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
             } else {
                 (Kind::Timeout, format!("`{name}` was not ready after {timeout:?}"))
             };
-            let error = asked(about(core, run, Error::new(kind, title)), waited);
+            let error = asked(core.about(Error::new(kind, title), Some(run)), waited);
             let error = error.fact("serves", elsewhere(run, waited)).fact("needs", needs(core));
             with_last_words(error, run)
         }
@@ -80,22 +81,12 @@ pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
         }
         (Step::Fork | Step::Prepare, _) => (Kind::System, format!("it could not be prepared: {error}")),
     };
-    core.about(Error::new(kind, format!("`{name}` was not started: {why}")))
+    core.about(Error::new(kind, format!("`{name}` was not started: {why}")), None)
 }
 
 pub(super) fn no_cwd(core: &Core, spec: &Spec, cwd: &Path, why: &str) -> Error {
     let title = format!("`{}` was not started: no working directory {}: {why}", core.place().name, cwd.display());
     Error::new(Kind::Cwd, title).fact("spec", spec.shown())
-}
-
-fn about(core: &Core, run: &Run, error: Error) -> Error {
-    let (shown, ran) = core.life(|life| (life.spec.shown(), life.ran.clone()));
-    let pid = run.look(|state| state.pid).map(|pid| format!("pid {pid}, ")).unwrap_or_default();
-    error.fact("spec", shown).fact("ran", format!("{ran}   {pid}in {}", millis(run)))
-}
-
-fn millis(run: &Run) -> String {
-    format!("{} ms", run.age().as_millis())
 }
 
 fn asked(error: Error, waited: &Waited) -> Error {

@@ -76,8 +76,9 @@ fn circles_are_named_in_full() {
     check_stack(
         orchestrate([("one", simple("a {one.port}"))]),
         expect![[r#"
-        `one` needs itself
-          hint:   `{&one.addr}` is the address without the order"#]],
+            `one` needs itself
+              spec:   simple("a {one.port}")   tests/it/errors/name.rs
+              hint:   `{&one.addr}` is the address without the order"#]],
     );
     check_stack(
         orchestrate([
@@ -88,6 +89,9 @@ fn circles_are_named_in_full() {
         ]),
         expect![[r#"
             these processes wait for each other: `one` needs `two` needs `three` needs `one`
+              spec:   simple("a {two.port}")   tests/it/errors/name.rs
+                      simple("a {three.dir}")   tests/it/errors/name.rs
+                      simple("a")   tests/it/errors/name.rs
               hint:   `{&two.addr}` is the address without the order"#]],
     );
 }

@@ -31,7 +31,7 @@ fn an_exit_that_nobody_asked_for_fails_whatever_its_code() {
         expect![[r#"
             `worker` ended during the test, and nobody asked it to
               spec:   simple("'CHILDREN/exits' 0 --say done")   tests/it/orchestra/verdict.rs
-              ran:    CHILDREN/exits 0 --say done
+              ran:    CHILDREN/exits 0 --say done   pid N, in N ms
               exit:   exit code 0
               hint:   `.may_exit()` or `.expect_exit(code)` where that is right
               stderr: done"#]],
@@ -42,7 +42,7 @@ fn an_exit_that_nobody_asked_for_fails_whatever_its_code() {
         expect![[r#"
             `worker` ended during the test, and nobody asked it to
               spec:   simple("'CHILDREN/exits' 3")   tests/it/orchestra/verdict.rs
-              ran:    CHILDREN/exits 3
+              ran:    CHILDREN/exits 3   pid N, in N ms
               exit:   exit code 3
               hint:   `.may_exit()` or `.expect_exit(code)` where that is right
               output: none"#]],
@@ -53,7 +53,7 @@ fn an_exit_that_nobody_asked_for_fails_whatever_its_code() {
         expect![[r#"
             `worker` ended during the test, and nobody asked it to
               spec:   simple("'CHILDREN/exits' --signal SIGKILL")   tests/it/orchestra/verdict.rs
-              ran:    CHILDREN/exits --signal SIGKILL
+              ran:    CHILDREN/exits --signal SIGKILL   pid N, in N ms
               exit:   signal 9 (SIGKILL)
               output: none"#]],
     );
@@ -73,7 +73,7 @@ fn also_one_that_nobody_looked_at() {
         expect![[r#"
             `worker` ended during the test, and nobody asked it to
               spec:   output("'CHILDREN/crash_later' 0 --code 1", "up")   tests/it/orchestra/verdict.rs
-              ran:    CHILDREN/crash_later 0 --code 1
+              ran:    CHILDREN/crash_later 0 --code 1   pid N, in N ms
               exit:   exit code 1
               hint:   `.may_exit()` or `.expect_exit(code)` where that is right
               stdout: up"#]],
@@ -108,21 +108,21 @@ fn an_expected_exit_must_come_as_expected() {
         simple(exits.with("0")).expect_exit(3),
         ended,
         expect![[r#"
-        `worker` did not end with the expected exit code 3
-          spec:   simple("'CHILDREN/exits' 0")   tests/it/orchestra/verdict.rs
-          ran:    CHILDREN/exits 0
-          exit:   exit code 0
-          output: none"#]],
+            `worker` did not end with the expected exit code 3
+              spec:   simple("'CHILDREN/exits' 0")   tests/it/orchestra/verdict.rs
+              ran:    CHILDREN/exits 0   pid N, in N ms
+              exit:   exit code 0
+              output: none"#]],
     );
     check(
         simple(exits.with("--signal SIGABRT")).expect_exit(3),
         ended,
         expect![[r#"
-        `worker` did not end with the expected exit code 3
-          spec:   simple("'CHILDREN/exits' --signal SIGABRT")   tests/it/orchestra/verdict.rs
-          ran:    CHILDREN/exits --signal SIGABRT
-          exit:   signal 6 (SIGABRT)
-          output: none"#]],
+            `worker` did not end with the expected exit code 3
+              spec:   simple("'CHILDREN/exits' --signal SIGABRT")   tests/it/orchestra/verdict.rs
+              ran:    CHILDREN/exits --signal SIGABRT   pid N, in N ms
+              exit:   signal 6 (SIGABRT)
+              output: none"#]],
     );
 }
 
@@ -135,7 +135,7 @@ fn an_expected_exit_that_never_comes_is_said() {
         expect![[r#"
             `worker` was expected to end with exit code 0 and still runs
               spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/orchestra/verdict.rs
-              ran:    CHILDREN/sleeper
+              ran:    CHILDREN/sleeper   pid N, in N ms
               stdout: sleeper"#]],
     );
 }
@@ -161,17 +161,19 @@ fn what_must_stop_gracefully_and_does_not_fails() {
         spec().must_stop_gracefully(),
         |_| (),
         expect![[r#"
-        `worker` had to be killed
-          spec:   output("'CHILDREN/deaf'", "deaf")   tests/it/orchestra/verdict.rs
-          why:    it was still there 50ms after SIGTERM, and it must stop gracefully"#]],
+            `worker` had to be killed
+              spec:   output("'CHILDREN/deaf'", "deaf")   tests/it/orchestra/verdict.rs
+              ran:    CHILDREN/deaf   pid N, in N ms
+              why:    it was still there 50ms after SIGTERM, and it must stop gracefully"#]],
     );
     check(
         spec().must_stop_gracefully(),
         |process| drop(process.stop()),
         expect![[r#"
-        `worker` had to be killed
-          spec:   output("'CHILDREN/deaf'", "deaf")   tests/it/orchestra/verdict.rs
-          why:    it was still there 50ms after SIGTERM, and it must stop gracefully"#]],
+            `worker` had to be killed
+              spec:   output("'CHILDREN/deaf'", "deaf")   tests/it/orchestra/verdict.rs
+              ran:    CHILDREN/deaf   pid N, in N ms
+              why:    it was still there 50ms after SIGTERM, and it must stop gracefully"#]],
     );
     check(spec().must_stop_gracefully(), |process| process.kill().unwrap(), expect!["ok"]);
 }

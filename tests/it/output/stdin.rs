@@ -48,6 +48,22 @@ fn a_long_text_reaches_who_reads_it() {
     assert!(process.stdout() == long);
 }
 
+/// Who is told that a text was not taken may write something else.
+#[test]
+fn what_was_not_taken_is_not_written_later() {
+    let cat = simple("cat").start().unwrap();
+    cat.pause().unwrap();
+    let error = cat.write_stdin("a".repeat(2_000_000)).unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    let text = error.to_string();
+    let took: usize = text.split("took:   ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse().unwrap();
+    cat.resume().unwrap();
+    cat.write_stdin("end").unwrap();
+    cat.close_stdin().unwrap();
+    assert!(cat.wait().unwrap().success());
+    assert_eq!((cat.stdout().len(), cat.stdout().ends_with("aend")), (took + 3, true), "{text}");
+}
+
 #[test]
 fn every_refusal_says_why() {
     let sleeper = child("sleeper");
@@ -69,7 +85,10 @@ fn every_refusal_says_why() {
     check_refusal(
         simple(sleeper.with("")),
         write_too_much,
-        expect!["cannot write to its standard input: `sleeper` does not read it, for 10s by now"],
+        expect![[r#"
+            cannot write to its standard input: `sleeper` does not read it
+              waited: 5s, in which it has read nothing of the 1 MiB before
+              took:   0 of 100000 bytes"#]],
     );
     check_refusal(
         simple(sleeper.with("")),

@@ -52,40 +52,40 @@ fn what_never_came_is_an_error_that_shows_what_did() {
     check(
         stays("exec sleep 60"),
         expect![[r#"
-        `sh` has not written `wanted` in time
-          spec:   simple("sh -c 'exec sleep 60'")   tests/it/output/wait.rs
-          ran:    /bin/sh -c 'exec sleep 60' sh
-          saw:    it has written nothing
-          output: none"#]],
+            `sh` has not written `wanted` in time
+              spec:   simple("sh -c 'exec sleep 60'")   tests/it/output/wait.rs
+              ran:    /bin/sh -c 'exec sleep 60' sh   pid N, in N ms
+              saw:    it has written nothing
+              output: none"#]],
     );
     check(
         stays("echo else; exec sleep 60"),
         expect![[r#"
-        `sh` has not written `wanted` in time
-          spec:   simple("sh -c 'echo else; exec sleep 60'")   tests/it/output/wait.rs
-          ran:    /bin/sh -c 'echo else; exec sleep 60' sh
-          saw:    no line matches; the last one is "else"
-          stdout: else"#]],
+            `sh` has not written `wanted` in time
+              spec:   simple("sh -c 'echo else; exec sleep 60'")   tests/it/output/wait.rs
+              ran:    /bin/sh -c 'echo else; exec sleep 60' sh   pid N, in N ms
+              saw:    no line matches; the last one is "else"
+              stdout: else"#]],
     );
     check(
         ends("echo else; exit 3"),
         expect![[r#"
-        `sh` has ended and never wrote `wanted`
-          spec:   simple("sh -c 'echo else; exit 3'")   tests/it/output/wait.rs
-          ran:    /bin/sh -c 'echo else; exit 3' sh
-          saw:    no line matches; the last one is "else"
-          exit:   exit code 3
-          stdout: else"#]],
+            `sh` has ended and never wrote `wanted`
+              spec:   simple("sh -c 'echo else; exit 3'")   tests/it/output/wait.rs
+              ran:    /bin/sh -c 'echo else; exit 3' sh   pid N, in N ms
+              saw:    no line matches; the last one is "else"
+              exit:   exit code 3
+              stdout: else"#]],
     );
     check(
         ends("exit 0"),
         expect![[r#"
-        `sh` has ended and never wrote `wanted`
-          spec:   simple("sh -c 'exit 0'")   tests/it/output/wait.rs
-          ran:    /bin/sh -c 'exit 0' sh
-          saw:    it has written nothing
-          exit:   exit code 0
-          output: none"#]],
+            `sh` has ended and never wrote `wanted`
+              spec:   simple("sh -c 'exit 0'")   tests/it/output/wait.rs
+              ran:    /bin/sh -c 'exit 0' sh   pid N, in N ms
+              saw:    it has written nothing
+              exit:   exit code 0
+              output: none"#]],
     );
 }
 

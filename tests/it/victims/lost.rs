@@ -10,8 +10,8 @@ use expect_test::{Expect, expect};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
-use pkit_test::{Result, output, tcp};
-use pkit_test_tests::process::{children, parent};
+use pkit_test::{Process, Result, output, tcp};
+use pkit_test_tests::process::{children, parent, stat};
 
 use super::chosen::{command, is_chosen};
 use crate::child::{HANG, wait_until};
@@ -102,6 +102,31 @@ fn a_shim_is_killed() {
     assert!(other.is_alive(), "the others do not notice");
     process.start().unwrap();
     assert!(process.is_alive());
+}
+
+/// The shim of a process, stopped where it stands.
+fn stop_shim(process: &Process) {
+    let shim = Pid::from_raw(parent(process.pid().unwrap()).unwrap().try_into().unwrap());
+    kill(shim, Signal::SIGSTOP).unwrap();
+    wait_until(|| stat(shim.as_raw().unsigned_abs()).is_some_and(|stat| stat.state == 'T'));
+}
+
+#[test]
+fn all_shims_are_stopped() {
+    if !is_chosen() {
+        return;
+    }
+    let file = std::env::var("FILE").unwrap();
+    for name in ["one", "two", "three", "four", "five"] {
+        let process = output(command("order", &format!("{name} '{file}'")), "ready").start().unwrap();
+        stop_shim(&process);
+        // So that it is the exit of the test that ends it.
+        std::mem::forget(process);
+    }
+    let process = output(command("order", &format!("first '{file}'")), "ready").start().unwrap();
+    stop_shim(&process);
+    process.stop().unwrap();
+    assert_eq!(process.exit().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 mod chosen;
 mod verdicts;
 mod inherits;
+mod abandoned;
+mod contested;
 mod lost;
 mod settings;
 mod record;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use pkit_test::{Process, http, output, with_processes};
+use pkit_test::{Process, http, output, simple, tcp, with_processes};
 
 use super::chosen::{command, is_chosen, only};
 
@@ -23,6 +23,15 @@ fn fails(talker: Process) {
     assert!(!is_chosen() || !talker.is_alive(), "what the body says");
 }
 
+#[with_processes(talker = talker(), other = talker())]
+#[test]
+fn drops_a_handle_itself(talker: Process, other: Process) {
+    let pid = talker.pid().unwrap();
+    drop(talker);
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    assert!(other.is_alive());
+}
+
 #[test]
 fn passes_with_a_handle_of_its_own() {
     assert!(talker().start().unwrap().is_alive());
@@ -32,6 +41,19 @@ fn passes_with_a_handle_of_its_own() {
 fn fails_with_a_handle_of_its_own() {
     let talker = talker().start().unwrap();
     assert!(!is_chosen() || !talker.is_alive(), "what the body says");
+}
+
+#[with_processes(
+    server = only(|| tcp(command("daemonizer", "{port}"), 0).port("peer").env("STATE", "{dir}")),
+    other = only(|| simple(command("banner", "up"))),
+)]
+#[test]
+fn fails_with_a_place(server: Process, other: Process) {
+    // What it leaves behind listens before it ends itself.
+    while is_chosen() && server.exit().is_none() {
+        std::thread::yield_now();
+    }
+    assert!(!is_chosen() || server.pid() == other.pid(), "what the body says");
 }
 
 #[with_processes(talker = talker())]

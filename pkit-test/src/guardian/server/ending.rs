@@ -1,9 +1,15 @@
 //! Stopping everything, one service after the other.
+//!
+//! A shim that is stuck would have all its time before the next one has its turn. So where the end takes longer than an end
+//! mostly does, all are asked at once whether they can do anything: those that are stuck are so beside each other.
 
 use std::time::{Duration, Instant};
 
 use crate::guardian::protocol::StopPlan;
-use crate::limits::{KILL_LIMIT, SHIM_MARGIN};
+use crate::limits::{KILL_LIMIT, REPLY_LIMIT, SHIM_MARGIN};
+
+/// An end that takes no longer is not worth a question to everybody.
+const LONG: Duration = Duration::from_millis(200);
 
 /// Where the guardian is on its way to the end.
 #[derive(Debug)]
@@ -11,6 +17,8 @@ pub(super) struct Ending {
     /// When SIGKILL is due for all that is left, after a crash.
     limit: Option<Instant>,
     current: Option<Current>,
+    /// When it begins to take long.
+    long_from: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -21,7 +29,7 @@ struct Current {
 
 impl Ending {
     pub(super) fn new(limit: Option<Instant>) -> Ending {
-        Ending { limit, current: None }
+        Ending { limit, current: None, long_from: Some(Instant::now() + LONG) }
     }
 
     /// Nobody waits for us any more: from now on the limit of a crash holds.
@@ -31,6 +39,12 @@ impl Ending {
             // The one that is being stopped is told again, with less time.
             self.current = None;
         }
+    }
+
+    /// Once, when it does: until when everybody has to have said something.
+    pub(super) fn begins_to_take_long(&mut self, now: Instant) -> Option<Instant> {
+        self.long_from.take_if(|long_from| *long_from <= now)?;
+        Some(self.limit.map_or(now + REPLY_LIMIT, |limit| limit + SHIM_MARGIN))
     }
 
     /// What the shim at hand is to be told, if it was not told yet.
@@ -58,7 +72,7 @@ impl Ending {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.current.as_ref().map(|current| current.overdue)
+        self.current.as_ref().map(|current| current.overdue).into_iter().chain(self.long_from).min()
     }
 }
 
@@ -69,4 +83,27 @@ fn millis(duration: Duration) -> u64 {
 /// How long a shim may take to stop a service by a plan.
 pub(super) fn patience(plan: StopPlan) -> Duration {
     Duration::from_millis(plan.grace_ms) + KILL_LIMIT + SHIM_MARGIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_asked_once_and_only_if_it_takes_long() {
+        let now = Instant::now();
+        let mut ending = Ending::new(None);
+        assert_eq!(ending.begins_to_take_long(now), None);
+        assert!(ending.deadline().is_some_and(|deadline| deadline <= now + 2 * LONG), "the question is not missed");
+        let later = now + 2 * LONG;
+        assert_eq!(ending.begins_to_take_long(later), Some(later + REPLY_LIMIT));
+        assert_eq!(ending.begins_to_take_long(later), None);
+    }
+
+    #[test]
+    fn after_a_crash_their_time_is_that_of_the_crash() {
+        let limit = Instant::now() + 5 * LONG;
+        let mut ending = Ending::new(Some(limit));
+        assert_eq!(ending.begins_to_take_long(limit), Some(limit + SHIM_MARGIN));
+    }
 }

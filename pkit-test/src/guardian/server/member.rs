@@ -3,9 +3,10 @@
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
-use crate::guardian::protocol::{Launch, StopPlan};
+use crate::guardian::protocol::{Launch, Order, StopPlan};
 use crate::guardian::report::Account;
 use crate::guardian::wire::{Inbox, Outbox};
+use crate::sys::child;
 
 /// One shim, as its parent sees it.
 pub(super) struct Shim {
@@ -23,6 +24,8 @@ pub(super) struct Shim {
     pub(super) wants_room: bool,
     /// When it has had its time to obey a stop: it is stopped itself, or stuck.
     pub(super) overdue: Option<Instant>,
+    /// When it has had its time to say anything, since it was asked to.
+    pub(super) silent_until: Option<Instant>,
 }
 
 impl Shim {
@@ -39,6 +42,24 @@ impl Shim {
             is_closed: false,
             wants_room: false,
             overdue: None,
+            silent_until: None,
         }
+    }
+
+    /// Lets it go on if somebody has stopped it: it is to stop its service, and nobody else can do so as politely.
+    pub(super) fn wake(&self) {
+        if !self.is_reaped {
+            child::wake(self.pid);
+        }
+    }
+
+    /// Wants to hear something of it until then.
+    pub(super) fn rouse(&mut self, id: u32, silent_until: Instant) {
+        if self.is_closed || self.has_said_all {
+            return;
+        }
+        self.wake();
+        self.outbox.push(&Order::Sync { token: 0 }.to_frame(id));
+        self.silent_until = Some(silent_until);
     }
 }

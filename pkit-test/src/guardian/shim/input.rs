@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 use nix::errno::Errno;
 
-use crate::limits::STDIN_BYTES;
+use crate::limits::{STDIN_BYTES, STDIN_PATIENCE};
 use crate::sys::{fd, pipe};
 
 /// What the service has yet to read.
@@ -16,6 +17,8 @@ pub(super) struct Input {
     waiting: Vec<u8>,
     /// Texts for which there was no room, and who is to be told when there is.
     held: VecDeque<(u64, Vec<u8>)>,
+    /// When they are given up, unless something is read before.
+    patient_until: Option<Instant>,
     ends: bool,
 }
 
@@ -27,19 +30,28 @@ impl Input {
     pub(super) fn create(first: &[u8], ends: bool) -> io::Result<(Input, OwnedFd)> {
         let (read, write) = pipe::pipe()?;
         fd::set_nonblocking(write.as_fd())?;
-        let mut input = Input { pipe: Some(write), waiting: first.to_vec(), held: VecDeque::new(), ends };
+        let (waiting, held) = (first.to_vec(), VecDeque::new());
+        let mut input = Input { pipe: Some(write), waiting, held, patient_until: None, ends };
         input.flush();
         Ok((input, read))
     }
 
     /// Takes more to be read. Whoever gives it is told when there is room for it, so that a long text can follow a slow
-    /// reader in parts.
+    /// reader in parts; or that nothing is read any more, and then it is not written later, either.
     pub(super) fn take(&mut self, token: u64, bytes: Vec<u8>) -> Vec<Answer> {
         if self.ends {
             return vec![(token, Err(Errno::EPIPE.into()))];
         }
+        if self.held.is_empty() {
+            self.patient_until = Some(Instant::now() + STDIN_PATIENCE);
+        }
         self.held.push_back((token, bytes));
         self.flush()
+    }
+
+    /// When there is something to tell even if nothing is read.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.patient_until.filter(|_| !self.held.is_empty())
     }
 
     /// Lets it end after what is waiting.
@@ -64,13 +76,19 @@ impl Input {
             self.flush_pipe();
             answers.push((token, if is_open { Ok(()) } else { Err(Errno::EPIPE.into()) }));
         }
+        if self.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
+            answers.extend(self.held.drain(..).map(|(token, _)| (token, Err(Errno::ETIMEDOUT.into()))));
+        }
         answers
     }
 
     fn flush_pipe(&mut self) {
         while let (Some(pipe), false) = (&self.pipe, self.waiting.is_empty()) {
             match nix::unistd::write(pipe, &self.waiting) {
-                Ok(count) => drop(self.waiting.drain(..count)),
+                Ok(count) => {
+                    self.waiting.drain(..count);
+                    self.patient_until = Some(Instant::now() + STDIN_PATIENCE);
+                }
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return,
                 // Nobody reads any more.
