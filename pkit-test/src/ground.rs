@@ -338,7 +338,7 @@ impl Ground {
     /// Declares what the members of this stack mean to others: `{stack.member.port}`.
     pub(crate) fn settle_inner(&self, inner: &Arc<Scope>) {
         let mut members = lock(&self.scope.members);
-        members.entry(self.name.clone()).or_default().inner = Some(Arc::clone(inner));
+        members.entry(self.name.clone()).or_default().inner = Arc::downgrade(inner);
     }
 
     /// The place that was reserved for this name.

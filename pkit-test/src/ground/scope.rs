@@ -26,8 +26,9 @@ pub(super) struct Member {
     pub(super) place: Option<Arc<Place>>,
     pub(super) core: Weak<Core>,
     values: BTreeMap<String, String>,
-    /// Of a stack inside a stack: what its own members mean.
-    pub(super) inner: Option<Arc<Scope>>,
+    /// Of a stack inside a stack: what its own members mean. It lives as long as the inner stack does, which holds on to
+    /// this scope: the other way round neither would ever end, and their places would stay reserved.
+    pub(super) inner: Weak<Scope>,
     is_up: bool,
 }
 
@@ -114,8 +115,9 @@ impl Scope {
             drop(members);
             return self.outer.as_ref()?.find(path);
         };
-        let inner = member.inner.as_ref().filter(|inner| path.len() > 1 && lock(&inner.members).contains_key(&path[1]));
-        if let Some(inner) = inner.cloned() {
+        let inner = member.inner.upgrade();
+        let inner = inner.filter(|inner| path.len() > 1 && lock(&inner.members).contains_key(&path[1]));
+        if let Some(inner) = inner {
             drop(members);
             return inner.find(&path[1..]);
         }

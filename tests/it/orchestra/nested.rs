@@ -166,6 +166,5 @@ fn inner_directories_and_ports_are_gone_with_the_stack() {
     let directories = [stack.get::<Stack>("inner")["db"].dir().to_owned(), stack["web"].dir().to_owned()];
     assert!(directories.iter().all(|directory| directory.is_dir()));
     drop(stack);
-    // FIXME: they stay for as long as the test binary runs, because the two scopes own each other.
-    assert_eq!(directories.map(|directory| directory.is_dir()), [true, true]);
+    assert_eq!(directories.map(|directory| directory.is_dir()), [false, false]);
 }
