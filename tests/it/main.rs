@@ -8,6 +8,7 @@ mod text;
 
 mod attribute;
 mod errors;
+mod finished;
 mod handle;
 mod isolation;
 mod lost;
@@ -15,6 +16,7 @@ mod many;
 mod nextest;
 mod orchestra;
 mod output;
+mod poll;
 mod race;
 mod ready;
 mod servers;

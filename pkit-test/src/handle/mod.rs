@@ -5,9 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::guardian::protocol::Order;
-use crate::guardian::run::Phase;
-
 mod log;
 mod touch;
 mod ending;
@@ -201,13 +198,7 @@ impl Process {
     /// ```
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        let run = self.core.run()?;
-        let pid = match run.phase() {
-            Phase::Running => run.look(|state| state.pid),
-            Phase::LeaderEnded(exit) if exit.success() => run.request(|token| Order::Sync { token }).ok()?,
-            _ => None,
-        };
-        pid.and_then(|pid| u32::try_from(pid).ok())
+        self.core.run()?.pid()
     }
 
     /// Whether it runs: itself, or what it left in the background when it ended with code 0.

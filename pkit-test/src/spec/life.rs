@@ -42,7 +42,12 @@ impl Spec {
     /// # Ok(()) }
     /// ```
     pub fn ready(mut self, probe: impl Into<Ready>) -> Spec {
-        self.ready.push(probe.into());
+        let probe = probe.into();
+        // An exit that makes it ready is one that is expected.
+        if let (Expected::Nothing, Some(code)) = (self.expects, probe.exit_code()) {
+            self.expects = Expected::Code(code);
+        }
+        self.ready.push(probe);
         self
     }
 
