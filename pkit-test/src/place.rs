@@ -27,6 +27,8 @@ pub(crate) struct Wish<'a> {
     /// By name; 0 is any free port.
     pub(crate) ports: &'a [(String, u16)],
     pub(crate) user: Option<&'a str>,
+    /// What was reserved under the same name before.
+    pub(crate) base: Option<Arc<Place>>,
 }
 
 /// How long a port may be waited for.
@@ -50,13 +52,15 @@ pub(crate) struct Place {
     /// By name; the main port has none.
     pub(crate) ports: Vec<(String, u16)>,
     pub(crate) user: Option<User>,
+    /// What was reserved under the same name before: its ports and its directory are those of this place.
+    base: Option<Arc<Place>>,
     guardian: Mutex<Arc<Guardian>>,
     has_directory: Mutex<bool>,
     is_kept: AtomicBool,
 }
 
 impl Place {
-    /// Reserves what is asked for. A fixed port that another test of ours holds is waited for.
+    /// Reserves what is asked for and not reserved already. A fixed port that another test of ours holds is waited for.
     pub(crate) fn reserve(name: &str, wish: &Wish<'_>, patience: &Patience<'_>) -> Result<Place> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let guardian = client::current()?;
@@ -68,11 +72,19 @@ impl Place {
             host,
             ports: Vec::new(),
             user,
+            base: wish.base.clone(),
             guardian: Mutex::new(guardian),
             has_directory: Mutex::new(false),
             is_kept: AtomicBool::new(false),
         };
+        let wants_other = |known: &(String, u16)| {
+            wish.ports.iter().any(|(name, number)| *name == known.0 && ![0, known.1].contains(number))
+        };
+        place.ports.extend(wish.base.iter().flat_map(|base| base.ports.clone()).filter(|known| !wants_other(known)));
         for (name, number) in wish.ports {
+            if place.port(name).is_some() {
+                continue;
+            }
             let port = take_port(*number, patience)?;
             // First the entry, so that an error below releases it.
             place.ports.push((name.clone(), port.number()));
@@ -81,13 +93,23 @@ impl Place {
         Ok(place)
     }
 
+    fn base_port(&self, name: &str) -> Option<u16> {
+        self.base.as_ref()?.port(name)
+    }
+
+    /// The ports that it holds itself: what it shares with an earlier place is held by that.
+    fn held(&self) -> impl Iterator<Item = u16> + '_ {
+        self.ports.iter().filter(|(name, number)| self.base_port(name) != Some(*number)).map(|(_, number)| *number)
+    }
+
     /// The guardian that owns what is started here. A place whose guardian was killed moves to the next one.
     pub(crate) fn guardian(&self) -> Result<Arc<Guardian>> {
         let mut guardian = lock(&self.guardian);
         if guardian.is_dead() {
+            self.base.as_ref().map_or(Ok(()), |base| base.guardian().map(drop))?;
             let next = client::current()?;
             // All of them or none: what only the next guardian held nobody would release.
-            let ports = self.ports.iter().map(|(_, number)| Port::fixed(*number)).collect::<Result<Vec<_>, _>>();
+            let ports = self.held().map(Port::fixed).collect::<Result<Vec<_>, _>>();
             for port in ports.map_err(|trouble| port_error(&trouble))? {
                 next.hold(port.number(), port.into_hold())?;
             }
@@ -124,6 +146,9 @@ impl Place {
 
     /// The private directory, made when somebody asks for it first.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
+        if let Some(base) = &self.base {
+            return self.take_over(base.directory()?, base);
+        }
         let guardian = self.guardian()?;
         let path = self.path_below(guardian.directory());
         let mut has_directory = lock(&self.has_directory);
@@ -134,6 +159,16 @@ impl Place {
             })?;
             *has_directory = true;
         }
+        Ok(path)
+    }
+
+    /// The directory of what was reserved before, for the user of this place.
+    fn take_over(&self, path: PathBuf, base: &Place) -> Result<PathBuf> {
+        let owner = |place: &Place| place.user.as_ref().map(|user| user.name.clone());
+        let user = self.user.as_ref().filter(|_| owner(self) != owner(base));
+        user.map_or(Ok(()), |user| user::give(&path, user)).map_err(|error| {
+            Error::system(format_args!("`{}` got no directory {}", self.name, path.display()), error)
+        })?;
         Ok(path)
     }
 
@@ -158,6 +193,7 @@ impl Place {
     /// Leaves ports and directory as they are, for people who look at what was kept.
     pub(crate) fn keep(&self) {
         self.is_kept.store(true, Ordering::Relaxed);
+        self.base.iter().for_each(|base| base.keep());
     }
 
     pub(crate) fn is_kept(&self) -> bool {
@@ -171,9 +207,7 @@ impl Drop for Place {
         if self.is_kept() || !guardian.is_ours() {
             return;
         }
-        for (_, number) in &self.ports {
-            guardian.release(*number);
-        }
+        self.held().for_each(|number| guardian.release(number));
         if *lock(&self.has_directory) {
             // What cannot be removed now is removed by the guardian at its end.
             let _ = fs::remove_dir_all(self.path_below(guardian.directory()));

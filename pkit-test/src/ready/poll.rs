@@ -75,7 +75,7 @@ type Ask = Arc<dyn Fn(&View) -> Result<(), String> + Send + Sync>;
 /// # Ok(()) }
 /// ```
 ///
-/// One that speaks a protocol is in the [tutorial](crate#your-own-probe).
+/// One that speaks a protocol is in the [tutorial](crate#your-own-executor-and-probe).
 #[track_caller]
 pub fn poll<A: Answer>(ask: impl Fn(&View) -> A + Send + Sync + 'static) -> Poll {
     Poll { ask: Arc::new(move |view| ask(view).answer()), name: None, place: Location::caller() }

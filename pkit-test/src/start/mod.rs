@@ -68,10 +68,14 @@ impl Spec {
     }
 
     fn spawn_on(mut self, ground: &Ground) -> Result<Process> {
-        if ground.place().is_none() {
-            Executor::place(&mut self, ground)?;
-        }
-        let place = ground.place().expect("it was reserved above");
+        let is_fit = |place: &Arc<Place>| again::misfit(place, &self).is_none();
+        let place = match ground.place().filter(is_fit) {
+            Some(place) => place,
+            None => {
+                Executor::place(&mut self, ground)?;
+                ground.place().expect("it was reserved above")
+            }
+        };
         let core = Core::new(place, ground.clone(), self);
         launch::depend(&core)?;
         ground.register(&core);
@@ -106,11 +110,16 @@ impl Executor for Spec {
 
     fn place(&mut self, ground: &Ground) -> Result<()> {
         self.check(ground.name())?;
+        ground.refuse_itself(&self.needs())?;
         let deadline = deadline_in(scaled(self.start_timeout));
         let patience = Patience { deadline, is_over: &|| ground.is_cancelled() };
         let ports = self.wanted_ports();
-        refuse_ports_of_siblings(&ports, ground).map_err(|error| error.fact("spec", self.shown()))?;
-        let wish = Wish { host: self.host.as_deref(), ports: &ports, user: self.user.as_deref() };
+        // What its ground has reserved already is its own, where it has no other wishes.
+        let base = ground.place();
+        let known = |name: &str| base.as_ref().and_then(|place| place.port(name)).unwrap_or(0);
+        let taken: Vec<_> = ports.iter().filter(|(name, number)| known(name) != *number).cloned().collect();
+        refuse_ports_of_siblings(&taken, ground).map_err(|error| error.fact("spec", self.shown()))?;
+        let wish = Wish { host: self.host.as_deref(), ports: &ports, user: self.user.as_deref(), base };
         let place = Place::reserve(ground.name(), &wish, &patience).map_err(|error| {
             Error::new(error.kind(), format!("`{}` was not started: {error}", ground.name())).fact("spec", self.shown())
         })?;
@@ -353,8 +362,7 @@ impl Core {
     fn probes(&self) -> Result<Vec<Box<dyn Probe>>> {
         let spec = self.spec();
         let site = self.place().site(spec.any_owner);
-        let scope = self.ground.scope();
-        let is_known = |name: &str| crate::template::REFUSED_NAMES.contains(&name) || scope.knows(name);
+        let is_known = |name: &str| crate::template::REFUSED_NAMES.contains(&name) || self.ground.knows(name);
         let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
         let mut fill = Fill { lookup: &mut lookup, is_known: &is_known };
         let prepared = spec.ready.iter().map(|ready| ready.prepare(&site, &mut fill));

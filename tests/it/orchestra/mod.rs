@@ -4,6 +4,7 @@ mod order;
 mod nested;
 mod failure;
 mod executor;
+mod parts;
 mod stack;
 mod scope;
 mod verdict;
