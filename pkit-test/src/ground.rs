@@ -59,6 +59,10 @@ pub trait Executor: Send {
     type Handle: Send + 'static;
 
     /// The processes that it names: those it waits for, and those whose place it only wants to know.
+    ///
+    /// Those of all that it starts, as a rule: `[self.db.needs(), self.migration.needs()].concat()`. That they name this
+    /// executor itself is no harm. What they need of its other [parts](Ground::child) is nobody else's business, and is to
+    /// be left out.
     fn needs(&self) -> Vec<Need> {
         Vec::new()
     }

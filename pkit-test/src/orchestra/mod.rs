@@ -165,6 +165,10 @@ impl Executor for Orchestra {
         // Where nobody else conducts the end, it does so itself.
         self.bring_up(ground.scope().is_managed)
     }
+
+    fn start(self) -> Result<Stack> {
+        Orchestra::start(self)
+    }
 }
 
 impl fmt::Debug for Orchestra {

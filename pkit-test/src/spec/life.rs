@@ -108,7 +108,8 @@ impl Spec {
     /// Expects it to end by itself with this code: anything else, and still running at the end, is a failure.
     ///
     /// The end of the test waits for it as long as a stop may take. The failure is one of the attribute or of
-    /// [`orchestrated`](crate::orchestrated); a handle by itself fails nothing.
+    /// [`orchestrated`](crate::orchestrated); a handle by itself fails nothing. A step whose end others wait for is
+    /// [`finished`](crate::finished).
     ///
     /// ```
     /// use pkit_test::{orchestrated, simple};

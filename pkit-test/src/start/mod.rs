@@ -133,6 +133,10 @@ impl Executor for Spec {
         Ok(process)
     }
 
+    fn start(self) -> Result<Process> {
+        Spec::start(self)
+    }
+
     fn process(handle: &Process) -> Option<&Process> {
         Some(handle)
     }

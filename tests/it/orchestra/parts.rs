@@ -1,20 +1,17 @@
-//! Executors made of others: steps, several processes, ports without a process.
+//! Executors made of others: steps, and several processes.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::Read as _;
+use std::sync::Mutex;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 
 use expect_test::expect;
 use pkit_test::{
-    Error, Executor, Ground, Need, Orchestra, Process, Restart, Result, Spec, Stack, finished, orchestra, orchestrated,
-    output, ready, simple, tcp, with_processes,
+    Executor, Ground, Need, Orchestra, Process, Restart, Result, Spec, Stack, finished, orchestra, orchestrated,
+    output, ready, simple, with_processes,
 };
 
+use super::{echo, said};
 use crate::child::{Child, HANG, child};
 use crate::text::normalised;
 
@@ -57,6 +54,12 @@ struct Nodes {
 impl Executor for Cluster {
     type Handle = Nodes;
 
+    /// What one part needs of the other is nobody else's business.
+    fn needs(&self) -> Vec<Need> {
+        let all = [self.primary.needs(), self.replica.needs()].concat();
+        all.into_iter().filter(|need| need.name() != "primary").collect()
+    }
+
     fn place(&mut self, ground: &Ground) -> Result<()> {
         self.primary.place(&ground.child("primary"))?;
         self.replica.place(&ground.child("replica"))
@@ -72,15 +75,6 @@ impl Executor for Cluster {
 fn cluster(sleeper: &Child) -> Cluster {
     let node = || output(sleeper.with(""), "sleeper").env("PORT", "{port}");
     Cluster { primary: node(), replica: node().env("PRIMARY", "{primary.addr}") }
-}
-
-fn echo(text: &str) -> Spec {
-    simple(format!("echo {text}")).may_exit()
-}
-
-fn said(process: &Process) -> String {
-    process.wait().unwrap();
-    process.stdout().trim_end().to_owned()
 }
 
 #[test]
@@ -159,22 +153,9 @@ fn parts_are_known_by_their_names_inside_and_outside() {
 fn places_of_parts_are_known_before_anything_starts() {
     let sleeper = child("sleeper");
     let early = output(sleeper.with(""), "sleeper").env("PEER", "{&cluster.replica.addr}");
-    let mut cluster = cluster(&sleeper);
-    cluster.primary = cluster.primary.env("EARLY", "{early.pid}");
-    struct Needy(Cluster);
-    impl Executor for Needy {
-        type Handle = Nodes;
-        fn needs(&self) -> Vec<Need> {
-            vec![Need::first("early")]
-        }
-        fn place(&mut self, ground: &Ground) -> Result<()> {
-            self.0.place(ground)
-        }
-        fn start_on(self, ground: &Ground) -> Result<Nodes> {
-            self.0.start_on(ground)
-        }
-    }
-    let stack = orchestra().with("cluster", Needy(cluster)).with("early", early).start().unwrap();
+    let cluster = cluster(&sleeper);
+    let cluster = Cluster { primary: cluster.primary.env("EARLY", "{early.pid}"), ..cluster };
+    let stack = orchestra().with("cluster", cluster).with("early", early).start().unwrap();
     let replica = &stack.get::<Nodes>("cluster").replica;
     let environment = fs::read_to_string(format!("/proc/{}/environ", stack["early"].pid().unwrap())).unwrap();
     assert!(environment.split('\0').any(|one| one == format!("PEER={}", replica.addr())), "{environment}");
@@ -312,105 +293,6 @@ fn a_stack_may_be_a_part() {
     assert_eq!(sleeper.count(), 0);
 }
 
-/// A server on a thread of the test, which greets whoever comes with its own port.
-struct Fake;
-
-struct Greeter {
-    port: u16,
-    is_over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Executor for Fake {
-    type Handle = Greeter;
-
-    fn place(&mut self, ground: &Ground) -> Result<()> {
-        ground.port().map(drop)
-    }
-
-    fn start_on(self, ground: &Ground) -> Result<Greeter> {
-        let port = ground.port()?;
-        let listener = TcpListener::bind(("127.0.0.1", port)).map_err(|error| Error::other(error.to_string()))?;
-        let is_over = Arc::new(AtomicBool::new(false));
-        let ends = Arc::clone(&is_over);
-        let thread = thread::spawn(move || {
-            let guests = listener.incoming().flatten().take_while(|_| !ends.load(Ordering::Relaxed));
-            guests.for_each(|mut guest| guest.write_all(format!("I am {port}\n").as_bytes()).unwrap());
-        });
-        Ok(Greeter { port, is_over, thread: Some(thread) })
-    }
-}
-
-impl Drop for Greeter {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
-        drop(TcpStream::connect(("127.0.0.1", self.port)));
-        self.thread.take().map(JoinHandle::join).transpose().unwrap();
-    }
-}
-
-#[test]
-fn a_port_without_a_process_is_a_place_like_any_other() {
-    let client = simple(
-        "python3 -c 'import socket, sys; print(socket.create_connection((\"127.0.0.1\", {fake.port})).recv(99))'",
-    );
-    if std::process::Command::new("python3").arg("--version").output().is_err() {
-        return pkit_test_tests::left_out::because("python3 is not installed");
-    }
-    let stack = orchestra().with("client", client.may_exit()).with("early", echo("{&fake.addr}")).with("fake", Fake);
-    let stack = stack.start().unwrap();
-    let port = stack.get::<Greeter>("fake").port;
-    assert_eq!(said(&stack["early"]), format!("127.0.0.1:{port}"));
-    assert_eq!(said(&stack["client"]), format!("b'I am {port}\\n'"));
-}
-
-#[test]
-fn a_fake_by_itself_holds_its_port_with_its_ground() {
-    struct Holds;
-    impl Executor for Holds {
-        type Handle = (Ground, u16);
-        fn start_on(self, ground: &Ground) -> Result<(Ground, u16)> {
-            Ok((ground.clone(), ground.port()?))
-        }
-    }
-    let (ground, port) = Holds.start().unwrap();
-    let taken = || tcp("sleep 60", port).spawn().map(drop);
-    let timeout = std::time::Duration::from_millis(50);
-    let error = tcp("sleep 60", port).start_timeout(timeout).spawn().unwrap_err();
-    assert!(error.is_port_taken(), "{error}");
-    drop(ground);
-    taken().unwrap();
-}
-
-#[test]
-fn what_a_ground_has_reserved_is_that_of_the_spec_it_starts() {
-    struct Configured(Spec);
-    impl Executor for Configured {
-        type Handle = (u16, u16, PathBuf, Process);
-        fn start_on(self, ground: &Ground) -> Result<Self::Handle> {
-            let directory = ground.dir()?;
-            let (port, admin) = (ground.port()?, ground.port_of("admin")?);
-            fs::write(directory.join("config"), format!("{port} {admin}\n")).unwrap();
-            Ok((port, admin, directory, ground.start(self.0)?))
-        }
-        fn process(handle: &Self::Handle) -> Option<&Process> {
-            Some(&handle.3)
-        }
-    }
-    let slow = child("slow");
-    let spec = tcp(format!("sh -c 'cat {{dir}}/config; exec {}'", slow.with("0 {port}")), 0);
-    let stack = orchestra().with("client", echo("{app.port} {app.port.admin}")).with("app", Configured(spec));
-    let stack = stack.start().unwrap();
-    let (port, admin, directory, process): &(u16, u16, PathBuf, Process) = stack.get("app");
-    assert_eq!((process.port(), process.port_of("admin"), process.dir()), (*port, *admin, directory.as_path()));
-    assert_eq!(process.stdout(), format!("{port} {admin}\n"));
-    assert_eq!(said(&stack["client"]), format!("{port} {admin}"));
-    process.restart(Restart::Forced).unwrap();
-    let directory = directory.clone();
-    drop(stack);
-    assert!(!directory.exists());
-}
-
 #[test]
 fn directories_of_parts_are_gone_with_them() {
     let sleeper = child("sleeper");
@@ -457,26 +339,38 @@ fn a_part_needs_a_name_that_a_hole_can_have() {
     }
 }
 
+/// Two parts of which nobody was told what they need.
+struct Quiet(Spec, Spec);
+
+impl Executor for Quiet {
+    type Handle = (Process, Process);
+
+    fn start_on(self, ground: &Ground) -> Result<(Process, Process)> {
+        Ok((ground.child("first").start(self.0)?, ground.child("second").start(self.1)?))
+    }
+}
+
 #[test]
 fn a_part_that_needs_itself_is_told_so() {
-    let cluster = Cluster { primary: simple("true"), replica: echo("{replica.port}") };
-    let error = orchestra().with("cluster", cluster).start().err().unwrap();
+    let sleeper = child("sleeper");
+    let quiet = Quiet(simple(sleeper.with("")), echo("{second.port}"));
+    let error = orchestra().with("quiet", quiet).start().unwrap_err();
     expect![[r#"
-        `cluster.replica` needs itself
-          hint:   `{&cluster.replica.addr}` is the address without the order"#]]
+        `quiet.second` needs itself
+          hint:   `{&quiet.second.addr}` is the address without the order"#]]
     .assert_eq(&error.to_string());
 }
 
 #[test]
 fn a_part_that_names_nobody_is_told_whom_it_could() {
     let sleeper = child("sleeper");
-    let cluster = Cluster { replica: echo("{primry.port}"), ..cluster(&sleeper) };
-    let error = orchestra().with("cluster", cluster).start().err().unwrap();
+    let quiet = Quiet(simple(sleeper.with("")), echo("{frist.port}"));
+    let error = orchestra().with("quiet", quiet).start().unwrap_err();
     expect![[r#"
-        `cluster.replica` was not started: {primry.port} means nothing here
-          why:    there is no process `primry`, but `cluster`, `cluster.primary`
-          hint:   write {{primry.port}} where the text {primry.port} is meant
-          spec:   simple("echo {primry.port}")   tests/it/orchestra/parts.rs"#]]
+        `quiet.second` was not started: {frist.port} means nothing here
+          why:    there is no process `frist`, but `quiet`, `quiet.first`
+          hint:   write {{frist.port}} where the text {frist.port} is meant
+          spec:   simple("echo {frist.port}")   tests/it/orchestra/parts.rs"#]]
     .assert_eq(&normalised(&error.to_string()));
     assert_eq!(sleeper.count(), 0);
 }
