@@ -5,6 +5,7 @@
 //! | `kv`     | a key-value server with a log on disk            | `tests/kv.rs`        | ports, directories, crash and restart      |
 //! | `api`    | an HTTP service that keeps its counts in a store | `tests/api.rs`       | the attribute, holes, causing trouble      |
 //! | `worker` | a program that talks by its output               | `tests/worker.rs`    | banners, input and output, expected exits  |
+//! |          | `kv` asked in its own words, and filled          | `tests/own.rs`       | a probe and an executor of one's own       |
 //! |          | `api` with a real redis-server as its store      | `tests/redis.rs`     | somebody else's server                     |
 //! |          | both services without the attribute              | `examples/stack.rs`  | plain code                                 |
 //!

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use crate::error::{Error, Kind, Result};
 use crate::handle::{Core, Process};
-use crate::place::{Claim, Place, Wish, hold_all};
+use crate::place::{Claim, Place, hold_all};
 use crate::sync::lock;
 use crate::template::{Hole, Template};
 
+mod need;
+mod parts;
 mod scope;
 
+pub use need::Need;
 use scope::Found;
 pub(crate) use scope::Scope;
 
@@ -56,13 +59,20 @@ pub trait Executor: Send {
     type Handle: Send + 'static;
 
     /// The processes that it names: those it waits for, and those whose place it only wants to know.
+    ///
+    /// Those of all that it starts, as a rule: `[self.db.needs(), self.migration.needs()].concat()`. That they name this
+    /// executor itself is no harm. What they need of its other [parts](Ground::child) is nobody else's business, and is to
+    /// be left out.
     fn needs(&self) -> Vec<Need> {
         Vec::new()
     }
 
     /// Reserves ports and directories, before anything of the stack is started, so that others may know them.
     ///
-    /// Whoever wraps an executor passes this on. The fixed ports of a stack are waited for together, when all of its
+    /// An executor that passes it on to what it starts need not: that reserves its place when it is started, which is
+    /// soon enough for all that is started after it.
+    ///
+    /// The fixed ports of a stack are waited for together, when all of its
     /// members were placed; one that is asked for later is waited for by a stack that keeps the others, and two such
     /// stacks can wait for each other until the time for the start is over.
     ///
@@ -76,12 +86,42 @@ pub trait Executor: Send {
 
     /// Brings it up: blocks until it is ready, or says why it is not and has left nothing.
     ///
+    /// This is what an executor implements. What calls it is [`Ground::start`] where an executor starts another one, and
+    /// [`start`](Executor::start) where it is started by itself.
+    ///
     /// # Errors
     ///
     /// When it did not become ready.
     fn start_on(self, ground: &Ground) -> Result<Self::Handle>
     where
         Self: Sized;
+
+    /// Starts it by itself, without a stack around it: under the name of its type, in lower case.
+    ///
+    /// ```
+    /// use pkit_test::{Executor, Ground, Process, Result, simple};
+    ///
+    /// struct JobRunner;
+    ///
+    /// impl Executor for JobRunner {
+    ///     type Handle = Process;
+    ///     fn start_on(self, ground: &Ground) -> Result<Process> { ground.start(simple("sleep 60")) }
+    /// }
+    ///
+    /// # fn main() -> Result<()> {
+    /// assert_eq!(JobRunner.start()?.name(), "job_runner");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it did not become ready. Nothing of it is left then.
+    fn start(self) -> Result<Self::Handle>
+    where
+        Self: Sized,
+    {
+        Ground::alone(parts::name_of_type::<Self>()).start(self)
+    }
 
     /// The process behind a handle, if there is one.
     fn process(handle: &Self::Handle) -> Option<&Process> {
@@ -111,98 +151,6 @@ pub trait Executor: Send {
     fn values(handle: &Self::Handle) -> Vec<(String, String)> {
         let _ = handle;
         Vec::new()
-    }
-}
-
-/// Another process that an executor names.
-///
-/// ```
-/// use pkit_test::{Executor, tcp};
-/// let needs = tcp("api --db {db.addr} --peer {&other.addr}", 0).needs();
-/// assert_eq!(needs.len(), 2);
-/// assert_eq!((needs[0].name(), needs[0].is_ordered()), ("db", true));
-/// assert_eq!((needs[1].name(), needs[1].is_ordered()), ("other", false));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Need {
-    name: String,
-    is_ordered: bool,
-    /// As it was written, for errors.
-    pub(crate) text: String,
-    /// A name in a regex means a process only where there is one.
-    pub(crate) is_optional: bool,
-    /// What says so, for errors; empty where nobody knows.
-    pub(crate) spec: String,
-}
-
-impl Need {
-    /// It has to be ready first.
-    ///
-    /// ```
-    /// use pkit_test::{Executor, Ground, Need, Result, orchestra};
-    ///
-    /// struct Migration;
-    ///
-    /// impl Executor for Migration {
-    ///     type Handle = ();
-    ///     fn needs(&self) -> Vec<Need> { vec![Need::first("db")] }
-    ///     fn start_on(self, _: &Ground) -> Result<()> { Ok(()) }
-    /// }
-    ///
-    /// let error = orchestra().with("migration", Migration).start().unwrap_err();
-    /// assert!(error.to_string().contains("there is no process `db`"));
-    /// ```
-    #[must_use]
-    pub fn first(name: impl Into<String>) -> Need {
-        let name = name.into();
-        Need { text: format!("after({name:?})"), name, is_ordered: true, is_optional: false, spec: String::new() }
-    }
-
-    pub(crate) fn of_hole(hole: &Hole) -> Option<Need> {
-        if hole.is_own() {
-            return None;
-        }
-        Some(Need {
-            name: hole.name().to_owned(),
-            is_ordered: !hole.unordered,
-            text: hole.text.clone(),
-            is_optional: false,
-            spec: String::new(),
-        })
-    }
-
-    /// The same, with what says so.
-    pub(crate) fn of(self, spec: &str) -> Need {
-        Need { spec: spec.to_owned(), ..self }
-    }
-
-    /// The same, where it may be no process at all.
-    pub(crate) fn optional(self) -> Need {
-        Need { is_optional: true, ..self }
-    }
-
-    /// The name of the other process: its first part where it is one of a stack in the stack.
-    ///
-    /// ```
-    /// use pkit_test::{Executor, simple};
-    /// let needs = simple("app --db {db.addr} --cache {inner.cache.port}").needs();
-    /// assert_eq!(needs.iter().map(|need| need.name()).collect::<Vec<_>>(), ["db", "inner"]);
-    /// ```
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whether it has to be ready first: `{db.addr}` and `after("db")` say so, `{&db.addr}` does not.
-    ///
-    /// ```
-    /// use pkit_test::{Executor, simple};
-    /// let needs = simple("node --join {&seed.addr}").after("registry").needs();
-    /// assert_eq!(needs.iter().map(|need| need.is_ordered()).collect::<Vec<_>>(), [false, true]);
-    /// ```
-    #[must_use]
-    pub fn is_ordered(&self) -> bool {
-        self.is_ordered
     }
 }
 
@@ -324,8 +272,20 @@ impl Ground {
     pub(crate) fn check_port(&self, need: &Need) -> Result<()> {
         let template = Template::parse(&need.text);
         let asks = |hole: &&Hole| hole.path.get(1).is_some_and(|key| key == "port" || key == "addr");
-        let mut known = template.holes().filter(asks).filter(|hole| self.scope.has_place(hole.name()));
+        let mut known = template.holes().filter(asks).filter(|hole| self.has_place(hole.name()));
         known.try_for_each(|hole| self.value(hole).map(drop).map_err(|error| error.fact("spec", &need.spec)))
+    }
+
+    /// Refuses what would have to be ready before itself. An executor of somebody else's may well name itself: a second
+    /// process that it starts may need the first.
+    pub(crate) fn refuse_itself(&self, needs: &[Need]) -> Result<()> {
+        let is_me = |need: &&Need| self.find(&[need.name().to_owned()]).is_some_and(|found| found.name == self.name);
+        let mine = needs.iter().filter(|need| need.is_ordered()).find(is_me);
+        mine.map_or(Ok(()), |need| {
+            let hint = format!("`{{&{}.addr}}` is the address without the order", self.name);
+            let error = Error::new(Kind::Cycle, format!("`{}` needs itself", self.name));
+            Err(error.fact("spec", &need.spec).fact("hint", hint))
+        })
     }
 
     pub(crate) fn scope(&self) -> &Arc<Scope> {
@@ -367,14 +327,26 @@ impl Ground {
 
     /// The process behind another name, if it is up and one process.
     pub(crate) fn core_of(&self, name: &str) -> Option<Arc<Core>> {
-        let mut scope = Some(&self.scope);
-        while let Some(here) = scope {
-            if let Some(member) = lock(&here.members).get(name) {
-                return member.core.upgrade();
-            }
-            scope = here.outer.as_ref();
-        }
-        None
+        self.find(&[name.to_owned()])?.core
+    }
+
+    /// The process that a need is about, which may be a part of the member that it names.
+    pub(crate) fn core_behind(&self, need: &Need) -> Option<Arc<Core>> {
+        let path = Template::parse(&need.text).holes().next().map(|hole| hole.path.clone());
+        self.find(&path.unwrap_or_else(|| vec![need.name().to_owned()]))?.core
+    }
+
+    /// Whether a name means a process here.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.scope.knows_from(&self.name, name)
+    }
+
+    fn has_place(&self, name: &str) -> bool {
+        self.scope.has_place(&self.name, name)
+    }
+
+    fn find(&self, path: &[String]) -> Option<Found> {
+        self.scope.find(&self.name, path)
     }
 
     /// What a hole means here.
@@ -385,17 +357,14 @@ impl Ground {
         if hole.is_own() {
             return self.own_value(hole);
         }
-        if !self.scope.knows(hole.name()) {
+        if !self.knows(hole.name()) {
             return Err(self.unknown(&hole.text, hole.name()));
         }
         self.member_value(hole)
     }
 
     fn own_value(&self, hole: &Hole) -> Result<String> {
-        let place = match self.place() {
-            Some(place) => place,
-            None => self.reserve_nothing()?,
-        };
+        let place = self.place().map_or_else(|| self.reserve(&[]), Ok)?;
         place.value(&hole.path.join(".")).unwrap_or_else(|| {
             let why = match hole.path.get(1) {
                 Some(port) if matches!(hole.name(), "port" | "addr") => {
@@ -418,20 +387,12 @@ impl Ground {
         Err(hole_error(&self.name, hole, &why))
     }
 
-    /// A place with a directory and no port, for an executor that reserved nothing.
-    fn reserve_nothing(&self) -> Result<Arc<Place>> {
-        let place = Arc::new(Place::reserve(&self.name, &Wish::default())?);
-        self.settle(&place);
-        Ok(place)
-    }
-
     fn member_value(&self, hole: &Hole) -> Result<String> {
-        let Some(found) = self.scope.find(&hole.path) else { return Err(self.unknown(&hole.text, hole.name())) };
-        let Found { rest, value, is_up, keys } = found;
+        let Some(found) = self.find(&hole.path) else { return Err(self.unknown(&hole.text, hole.name())) };
+        let Found { name, rest, value, is_up, keys, .. } = found;
         value.unwrap_or_else(|| {
-            let name = hole.name();
             let why = match rest.as_str() {
-                "" => format!("it needs a part, as in {{{name}.addr}}"),
+                "" => format!("it needs a part, as in {{{}.addr}}", hole.path.join(".")),
                 "port" | "addr" | "url" => format!("`{name}` has no port"),
                 "pid" if !is_up => format!("`{name}` has no pid before it is started"),
                 _ if keys.is_empty() => format!("`{name}` has no `{rest}`"),

@@ -18,7 +18,7 @@
 //! # One process
 //!
 //! A **spec** says what to run and when it is ready. It is a value, and does nothing until it is started. The four
-//! constructors differ in what "ready" means: [`simple`], [`output`], [`tcp`] and [`http`].
+//! constructors differ in what "ready" means: [`simple`], [`output`], [`tcp`] and [`http`]; and [`finished`], for a step.
 //!
 //! Starting gives a **handle**: proof that the process is ready, and the way to it. Dropping it stops the process.
 //!
@@ -131,6 +131,107 @@
 //!     [stack["one"].pid(), stack["two"].pid()]
 //! })?;
 //! assert!(pids[0].is_some() && pids[0] != pids[1]);
+//! # Ok(()) }
+//! ```
+//!
+//! A step that has to be over before others start is [`finished`]: a migration, a download, a check.
+//!
+//! ```
+//! use pkit_test::{Process, finished, simple, with_processes};
+//!
+//! #[with_processes(
+//!     db = simple("sleep 60"),
+//!     migration = finished("sh -c 'echo version 7 > {db.dir}/schema'"),
+//!     app = simple("cat {db.dir}/schema").after("migration").may_exit(),
+//! )]
+//! fn app_finds_the_schema(app: Process) {
+//!     app.wait().unwrap();
+//!     assert_eq!(app.stdout(), "version 7\n");
+//! }
+//! # app_finds_the_schema();
+//! ```
+//!
+//! # Your own executor and probe
+//!
+//! An [`Executor`] is anything that is brought up in more than one step. Here a database that nobody meets before its
+//! migration has ended with exit code 0. On its [`Ground`] it starts one executor, and on a [part](Ground::child) of that
+//! another one; the `?` behind each of them is all that a failure needs: nothing is left, and the error says which step it
+//! was, with its last words. What is no process can have a [port](Ground::port) and a [directory](Ground::dir) there as well.
+//!
+//! ```
+//! use pkit_test::{Executor, Ground, Need, Process, Result, Spec, finished, orchestra, tcp};
+//!
+//! /// A database, and the step that makes it fit to be met.
+//! struct Migrated {
+//!     db: Spec,
+//!     migration: Spec,
+//! }
+//!
+//! impl Executor for Migrated {
+//!     type Handle = Process;
+//!
+//!     fn needs(&self) -> Vec<Need> {
+//!         [self.db.needs(), self.migration.needs()].concat()
+//!     }
+//!
+//!     fn start_on(self, ground: &Ground) -> Result<Process> {
+//!         let db = ground.start(self.db)?;
+//!         ground.child("migration").start(self.migration)?;
+//!         Ok(db)
+//!     }
+//!
+//!     fn process(db: &Process) -> Option<&Process> {
+//!         Some(db)
+//!     }
+//! }
+//!
+//! # fn main() -> Result<()> {
+//! let db = || tcp("python3 -m http.server --bind {host} {port}", 0);
+//! let good = Migrated { db: db(), migration: finished("touch {db.dir}/schema") };
+//! let stack = orchestra().with("db", good).start()?;
+//! assert!(stack["db"].is_alive() && stack["db"].dir().join("schema").exists());
+//!
+//! let bad = Migrated { db: db(), migration: finished("sh -c 'echo no table at {db.addr} >&2; exit 3'") };
+//! let error = orchestra().with("db", bad).start().unwrap_err().to_string();
+//! assert!(error.starts_with("`db.migration` did not finish with exit code 0\n"));
+//! assert!(error.contains("\n  stderr: no table at 127.0.0.1:"));
+//! # Ok(()) }
+//! ```
+//!
+//! A probe is a closure, and [`ready::poll`] makes it one. It asks the server in the server's own words, as often as
+//! it takes; what it gets instead is what an error shows. It may even block: a start that is over does not wait for it.
+//!
+//! ```
+//! use std::io::{BufRead, BufReader, Error, Result, Write};
+//! use std::net::TcpStream;
+//! use pkit_test::ready::{self, View};
+//! use pkit_test::tcp;
+//!
+//! /// A server that listens long before it can serve.
+//! const SERVER: &str = r#"
+//! import socketserver, time
+//! begin = time.monotonic()
+//! class Lines(socketserver.StreamRequestHandler):
+//!     def handle(self):
+//!         word = self.rfile.readline()
+//!         warm = time.monotonic() - begin > 0.1
+//!         self.wfile.write(b"PONG\n" if word == b"PING\n" and warm else b"LOADING\n")
+//! socketserver.ThreadingTCPServer(("{host}", {port}), Lines).serve_forever()
+//! "#;
+//!
+//! fn ping(view: &View) -> Result<()> {
+//!     let mut stream = TcpStream::connect_timeout(&view.addr(), view.patience())?;
+//!     stream.set_read_timeout(Some(view.patience()))?;
+//!     stream.write_all(b"PING\n")?;
+//!     let mut answer = String::new();
+//!     BufReader::new(&stream).read_line(&mut answer)?;
+//!     if answer == "PONG\n" { Ok(()) } else { Err(Error::other(format!("it says {answer:?}"))) }
+//! }
+//!
+//! # fn main() -> pkit_test::Result<()> {
+//! let spec = tcp(["python3", "-c", SERVER], 0).ready(ready::poll(ping).named("PING"));
+//! let server = spec.start()?;
+//! assert!(server.is_alive());
 //! # Ok(()) }
 //! ```
 //!
@@ -319,7 +420,7 @@ pub use record::{ProcessRecord, ProcessState, RunRecord, processes};
 #[cfg(unix)]
 pub use signal::Signal;
 #[cfg(unix)]
-pub use spec::{Spec, http, output, simple, tcp};
+pub use spec::{Spec, finished, http, output, simple, tcp};
 #[cfg(unix)]
 pub use start::Restart;
 

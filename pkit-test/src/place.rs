@@ -34,6 +34,8 @@ pub(crate) struct Wish<'a> {
     /// By name; 0 is any free port.
     pub(crate) ports: &'a [(String, u16)],
     pub(crate) user: Option<&'a str>,
+    /// What was reserved under the same name before.
+    pub(crate) base: Option<Arc<Place>>,
 }
 
 /// The reserved place of one process.
@@ -47,13 +49,16 @@ pub(crate) struct Place {
     /// Those of them that the guardian holds for it. Another place may have the rest for now.
     held: Mutex<Vec<u16>>,
     pub(crate) user: Option<User>,
+    /// What was reserved under the same name before: its ports and its directory are those of this place.
+    base: Option<Arc<Place>>,
     guardian: Mutex<Arc<Guardian>>,
     has_directory: Mutex<bool>,
     is_kept: AtomicBool,
 }
 
 impl Place {
-    /// Reserves what is asked for, but for the ports of a fixed number: those are held when a [`Claim`] was met.
+    /// Reserves what is asked for and not reserved already, but for the ports of a fixed number: those are held when a
+    /// [`Claim`] was met.
     pub(crate) fn reserve(name: &str, wish: &Wish<'_>) -> Result<Place> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let guardian = client::current()?;
@@ -66,11 +71,19 @@ impl Place {
             ports: Vec::new(),
             held: Mutex::default(),
             user,
+            base: wish.base.clone(),
             guardian: Mutex::new(guardian),
             has_directory: Mutex::new(false),
             is_kept: AtomicBool::new(false),
         };
+        let wants_other = |known: &(String, u16)| {
+            wish.ports.iter().any(|(name, number)| *name == known.0 && ![0, known.1].contains(number))
+        };
+        place.ports.extend(wish.base.iter().flat_map(|base| base.ports.clone()).filter(|known| !wants_other(known)));
         for (name, number) in wish.ports {
+            if place.port(name).is_some() {
+                continue;
+            }
             let any = (*number == 0).then(Port::any).transpose().map_err(|trouble| port_error(&trouble))?;
             place.ports.push((name.clone(), any.as_ref().map_or(*number, Port::number)));
             any.map_or(Ok(()), |port| place.hold(port))?;
@@ -88,13 +101,20 @@ impl Place {
     /// Those of its ports that are not held yet.
     fn unheld(&self) -> Vec<u16> {
         let held = lock(&self.held);
-        self.ports.iter().map(|(_, number)| *number).filter(|number| !held.contains(number)).collect()
+        let own = self.ports.iter().filter(|(name, number)| self.base_port(name) != Some(*number));
+        own.map(|(_, number)| *number).filter(|number| !held.contains(number)).collect()
+    }
+
+    /// What it shares with an earlier place is held by that.
+    fn base_port(&self, name: &str) -> Option<u16> {
+        self.base.as_ref()?.port(name)
     }
 
     /// The guardian that owns what is started here. A place whose guardian was killed moves to the next one.
     pub(crate) fn guardian(&self) -> Result<Arc<Guardian>> {
         let mut guardian = lock(&self.guardian);
         if guardian.is_dead() {
+            self.base.as_ref().map_or(Ok(()), |base| base.guardian().map(drop))?;
             let next = client::current()?;
             // All of them or none: what only the next guardian held nobody would release.
             for port in claim::take_all(&lock(&self.held), deadline_in(MOVE_LIMIT))? {
@@ -133,6 +153,9 @@ impl Place {
 
     /// The private directory, made when somebody asks for it first.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
+        if let Some(base) = &self.base {
+            return self.take_over(base.directory()?, base);
+        }
         let guardian = self.guardian()?;
         let path = self.path_below(guardian.directory());
         let mut has_directory = lock(&self.has_directory);
@@ -150,6 +173,16 @@ impl Place {
     pub(crate) fn made_directory(&self) -> Option<PathBuf> {
         let guardian = lock(&self.guardian);
         lock(&self.has_directory).then(|| self.path_below(guardian.directory()))
+    }
+
+    /// The directory of what was reserved before, for the user of this place.
+    fn take_over(&self, path: PathBuf, base: &Place) -> Result<PathBuf> {
+        let owner = |place: &Place| place.user.as_ref().map(|user| user.name.clone());
+        let user = self.user.as_ref().filter(|_| owner(self) != owner(base));
+        user.map_or(Ok(()), |user| user::give(&path, user)).map_err(|error| {
+            Error::system(format_args!("`{}` got no directory {}", self.name, path.display()), error)
+        })?;
+        Ok(path)
     }
 
     fn path_below(&self, outer: &Path) -> PathBuf {
@@ -173,6 +206,7 @@ impl Place {
     /// Leaves ports and directory as they are, for people who look at what was kept.
     pub(crate) fn keep(&self) {
         self.is_kept.store(true, Ordering::Relaxed);
+        self.base.iter().for_each(|base| base.keep());
     }
 
     pub(crate) fn is_kept(&self) -> bool {

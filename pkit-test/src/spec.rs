@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use crate::handle::Process;
 use crate::limits::{START_TIMEOUT, STOP_TIMEOUT};
-use crate::ready::{Http, Output, Ready, Tcp};
+use crate::ready::{Finished, Http, Output, Ready, Tcp};
 use crate::signal::Signal;
 use crate::template::{Hole, Template, is_name};
 
@@ -165,6 +165,33 @@ pub fn http(command: impl Into<Command>, target: impl Into<String>) -> Spec {
     spec
 }
 
+/// Runs a step that is ready when it has ended with exit code 0: what waits for it starts only then.
+///
+/// For a migration, a download, a check. It has to end within its [`start_timeout`](Spec::start_timeout); any other exit
+/// is an error of the start, with the last words of it. Its handle is that of a process that has ended; to let others wait
+/// for it, name it with [`after`](Spec::after) or in a hole.
+///
+/// ```
+/// use pkit_test::{finished, orchestra, simple};
+/// # fn main() -> pkit_test::Result<()> {
+/// let stack = orchestra()
+///     .with("app", simple("cat {db.dir}/schema").after("migration").may_exit())
+///     .with("migration", finished("sh -c 'echo version 7 > {db.dir}/schema'"))
+///     .with("db", simple("sleep 60"))
+///     .start()?;
+/// stack["app"].wait()?;
+/// assert_eq!(stack["app"].stdout(), "version 7\n");
+///
+/// let error = finished("sh -c 'echo no such table >&2; exit 1'").start().unwrap_err();
+/// assert!(error.to_string().starts_with("`sh` did not finish with exit code 0\n"));
+/// assert!(error.to_string().ends_with("\n  stderr: no such table"));
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn finished(command: impl Into<Command>) -> Spec {
+    Spec::written(command.into(), "finished", String::new()).ready(Finished::success())
+}
+
 impl Spec {
     /// A command without any probe: ready as soon as it runs, until [`ready`](Spec::ready) says more.
     ///
@@ -271,6 +298,12 @@ impl Spec {
         }
         if let Some(twice) = peers.iter().enumerate().find(|(index, name)| peers[..*index].contains(name)) {
             return refused(format!("the port `{}` is declared twice", twice.1));
+        }
+        if let Expected::Code(code) = self.expects {
+            let other = self.ready.iter().filter_map(Ready::exit_code).find(|ready| *ready != code);
+            if let Some(ready) = other {
+                return refused(format!("it would be ready at exit code {ready}, and exit code {code} is expected"));
+            }
         }
         self.ready.iter().find_map(Ready::mistake).map_or(Ok(()), refused)
     }

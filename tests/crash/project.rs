@@ -36,9 +36,11 @@ pub(crate) fn target_directory() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("victim")
 }
 
-/// A command that sees nothing of the runner that runs us.
+/// A command that sees nothing of the runner that runs us, nor of a shell that has started that in the background: what
+/// it ignores then it hands down, and a victim that is to be interrupted would not be.
 pub(crate) fn clean(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    let mut command = Command::new(program);
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT,QUIT").arg(program);
     let ours =
         |name: &str| ["NEXTEST", "PKIT_", "CARGO_PKG_", "CARGO_BIN_"].iter().any(|prefix| name.starts_with(prefix));
     for name in env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(|name| ours(name)) {

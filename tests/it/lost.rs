@@ -8,6 +8,11 @@ fn a_handle_without_its_guardian_is_an_error_and_can_start_again() {
 }
 
 #[test]
+fn what_an_executor_has_reserved_outlives_the_guardian() {
+    victim("lost::the_guardian_of_a_reserved_place_is_killed").with("slow").passes();
+}
+
+#[test]
 fn a_guardian_may_be_asked_to_end() {
     victim("lost::the_guardian_is_asked_to_end").with("sleeper").passes();
 }

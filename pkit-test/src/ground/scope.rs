@@ -1,4 +1,8 @@
 //! The processes of one stack: what each name means, and who is to be stopped.
+//!
+//! The parts of an executor are members too, under the name of the whole, a dot and their own: `cluster.replica`. A name is
+//! looked for from the inside out: among the parts of the member that asks, then beside it, beside what it is part of, and
+//! so on to the stack around the stack.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +19,8 @@ use crate::sync::lock;
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
     pub(super) members: Mutex<BTreeMap<String, Member>>,
-    pub(super) outer: Option<Arc<Scope>>,
+    /// Of a stack in a stack: where that was started.
+    outer: Option<Ground>,
     is_cancelled: AtomicBool,
     /// The body has ended: what is dropped from now on the test has not dropped.
     has_body_ended: AtomicBool,
@@ -35,23 +40,23 @@ pub(super) struct Member {
     pub(super) place: Option<Arc<Place>>,
     pub(super) core: Weak<Core>,
     values: BTreeMap<String, String>,
-    /// Of a stack inside a stack: what its own members mean. It knows us, and both together would never end.
+    /// Of a stack inside a stack: what its own members mean. It lives as long as the inner stack does, which holds on to
+    /// this scope: the other way round neither would ever end, and their places would stay reserved.
     pub(super) inner: Weak<Scope>,
     is_up: bool,
 }
 
 impl Scope {
     pub(crate) fn managed(outer: Option<&Ground>) -> Arc<Scope> {
-        let outer = outer.map(|ground| Arc::clone(&ground.scope));
-        let part = outer.as_ref().map_or_else(Part::scope, |outer| outer.part.inner());
+        let part = outer.map_or_else(Part::scope, |outer| outer.scope.part.inner());
         let claims = Mutex::new(Some(Vec::new()));
-        Arc::new(Scope { is_managed: true, outer, claims, part, ..Scope::default() })
+        Arc::new(Scope { is_managed: true, outer: outer.cloned(), claims, part, ..Scope::default() })
     }
 
     /// Takes a claim to be met with all others of the outermost stack that is being placed. Gives it back where none is.
     pub(super) fn defer(&self, claim: Claim) -> Option<Claim> {
         let claim = match &self.outer {
-            Some(outer) => outer.defer(claim)?,
+            Some(outer) => outer.scope.defer(claim)?,
             None => claim,
         };
         match &mut *lock(&self.claims) {
@@ -72,14 +77,27 @@ impl Scope {
         lock(&self.members).entry(name.to_owned()).or_default();
     }
 
+    /// Whether a name means something to its members.
     pub(crate) fn knows(&self, name: &str) -> bool {
-        lock(&self.members).contains_key(name) || self.outer.as_ref().is_some_and(|outer| outer.knows(name))
+        self.knows_from("", name)
+    }
+
+    pub(super) fn knows_from(&self, from: &str, name: &str) -> bool {
+        let path = [name.to_owned()];
+        let is_known = resolve(&lock(&self.members), from, &path).is_some();
+        is_known || self.outer.as_ref().is_some_and(|outer| outer.knows(name))
     }
 
     /// Whether it is known where this process will be.
-    pub(crate) fn has_place(&self, name: &str) -> bool {
-        let found = lock(&self.members).get(name).map(|member| member.place.is_some());
-        found.unwrap_or_else(|| self.outer.as_ref().is_some_and(|outer| outer.has_place(name)))
+    pub(super) fn has_place(&self, from: &str, name: &str) -> bool {
+        let members = lock(&self.members);
+        match resolve(&members, from, &[name.to_owned()]) {
+            Some((name, _)) => members[&name].place.is_some(),
+            None => {
+                drop(members);
+                self.outer.as_ref().is_some_and(|outer| outer.has_place(name))
+            }
+        }
     }
 
     /// The process of the stack that has reserved this port.
@@ -87,12 +105,12 @@ impl Scope {
         let has_it = |place: &Arc<Place>| place.ports.iter().any(|(_, number)| *number == port);
         let members = lock(&self.members);
         let found = members.iter().find(|(_, member)| member.place.as_ref().is_some_and(has_it));
-        found.map(|(name, _)| name.clone()).or_else(|| self.outer.as_ref()?.holder(port))
+        found.map(|(name, _)| name.clone()).or_else(|| self.outer.as_ref()?.scope.holder(port))
     }
 
     pub(super) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = lock(&self.members).keys().cloned().collect();
-        names.extend(self.outer.iter().flat_map(|outer| outer.names()));
+        names.extend(self.outer.iter().flat_map(|outer| outer.scope.names()));
         names
     }
 
@@ -122,7 +140,7 @@ impl Scope {
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
-        self.is_cancelled.load(Ordering::Relaxed) || self.outer.as_ref().is_some_and(|outer| outer.is_cancelled())
+        self.is_cancelled.load(Ordering::Relaxed) || self.outer.as_ref().is_some_and(Ground::is_cancelled)
     }
 
     /// Notes that the body has ended and its handles are about to be dropped, in whatever order.
@@ -139,13 +157,13 @@ impl Scope {
     pub(crate) fn is_done(&self) -> bool {
         let is_done =
             |scope: &Scope| [&scope.has_body_ended, &scope.is_ending].iter().any(|is| is.load(Ordering::Relaxed));
-        is_done(self) || self.outer.as_ref().is_some_and(|outer| outer.is_done())
+        is_done(self) || self.outer.as_ref().is_some_and(|outer| outer.scope.is_done())
     }
 
     /// Whether its end is still to come, and stops what is dropped meanwhile.
     pub(crate) fn is_end_near(&self) -> bool {
         let is_near = self.has_body_ended.load(Ordering::Relaxed) && !self.is_ending.load(Ordering::Relaxed);
-        is_near || self.outer.as_ref().is_some_and(|outer| outer.is_end_near())
+        is_near || self.outer.as_ref().is_some_and(|outer| outer.scope.is_end_near())
     }
 
     /// Lets all of them go: a core knows its scope, and without this neither would ever end.
@@ -158,37 +176,75 @@ impl Scope {
     pub(super) fn register(&self, core: &Arc<Core>) {
         lock(&self.cores).push(Arc::clone(core));
         // So that whoever stops or cancels the outer stack reaches it.
-        self.outer.iter().for_each(|outer| outer.register(core));
+        self.outer.iter().for_each(|outer| outer.scope.register(core));
     }
 
     /// Looks here, then further out; and inside of a member that is a stack.
-    pub(super) fn find(&self, path: &[String]) -> Option<Found> {
+    pub(super) fn find(&self, from: &str, path: &[String]) -> Option<Found> {
         let members = lock(&self.members);
-        let Some(member) = members.get(&path[0]) else {
+        let Some((name, used)) = resolve(&members, from, path) else {
             drop(members);
             return self.outer.as_ref()?.find(path);
         };
-        let inner = member.inner.upgrade();
-        let inner = inner.filter(|inner| path.len() > 1 && lock(&inner.members).contains_key(&path[1]));
-        if let Some(inner) = inner {
+        let (member, rest) = (&members[&name], &path[used..]);
+        if let Some(inner) = member.inner_of(rest) {
             drop(members);
-            return inner.find(&path[1..]);
+            return inner.find("", rest);
         }
-        let rest = path[1..].join(".");
-        let (place, is_up) = (member.place.clone(), member.is_up);
+        let rest = rest.join(".");
+        let (place, is_up, core) = (member.place.clone(), member.is_up, member.core.upgrade());
         let keys = member.values.keys().cloned().collect();
         let known = member.values.get(&rest).cloned().map(Ok);
         // A directory is made when it is asked for, which is nothing to do under a lock.
         drop(members);
         let value = known.or_else(|| place.and_then(|place| place.value(&rest)));
-        Some(Found { rest, value, is_up, keys })
+        Some(Found { name, rest, value, is_up, keys, core })
     }
+}
+
+impl Member {
+    /// The stack that it is, where the next part of a path is one of its members.
+    fn inner_of(&self, rest: &[String]) -> Option<Arc<Scope>> {
+        let next = rest.first()?;
+        self.inner.upgrade().filter(|inner| lock(&inner.members).contains_key(next))
+    }
+}
+
+/// The member that the first parts of a path mean to another one, and how many parts that are.
+fn resolve(members: &BTreeMap<String, Member>, from: &str, path: &[String]) -> Option<(String, usize)> {
+    let first = path.first()?;
+    let outwards = std::iter::successors(Some(from), |at| (!at.is_empty()).then(|| around(at)));
+    let found = outwards.map(|at| part(at, first)).find(|name| members.contains_key(name));
+    found.map(|name| deepest(members, name, path))
+}
+
+/// The part of a part, as long as there is one.
+fn deepest(members: &BTreeMap<String, Member>, name: String, path: &[String]) -> (String, usize) {
+    let parts = path[1..].iter().scan(name.clone(), |name, next| {
+        *name = part(name, next);
+        members.contains_key(name).then(|| name.clone())
+    });
+    parts.zip(2..).last().unwrap_or((name, 1))
+}
+
+/// What a member is part of; nothing for one that is whole.
+fn around(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(outer, _)| outer)
+}
+
+/// The full name of a part.
+pub(super) fn part(of: &str, name: &str) -> String {
+    if of.is_empty() { name.to_owned() } else { format!("{of}.{name}") }
 }
 
 /// What is known of a member for a hole.
 pub(super) struct Found {
+    /// Its full name in its stack.
+    pub(super) name: String,
     pub(super) rest: String,
     pub(super) value: Option<Result<String>>,
     pub(super) is_up: bool,
     pub(super) keys: Vec<String>,
+    /// The process that it is, if it is one and up.
+    pub(super) core: Option<Arc<Core>>,
 }

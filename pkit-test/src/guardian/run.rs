@@ -12,6 +12,8 @@ use super::client::Guardian;
 use super::protocol::{Event, Order, StopPlan};
 use crate::exit::Exit;
 use crate::limits::REPLY_LIMIT;
+use crate::output::Stream;
+use crate::output::follow::Follower;
 use crate::sync::Monitor;
 use crate::sys::child::Step;
 
@@ -198,6 +200,34 @@ impl Run {
             Some(Ok((0, pid))) => Ok((pid > 0).then_some(pid)),
             Some(Ok((errno, _))) => Err(NoAnswer::Refused(io::Error::from_raw_os_error(errno))),
         }
+    }
+
+    /// The process that stands for the service: itself, or what it left in the background when it ended with code 0.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        let pid = match self.phase() {
+            Phase::Running => self.look(|state| state.pid),
+            Phase::LeaderEnded(exit) if exit.success() => self.request(|token| Order::Sync { token }).ok()?,
+            _ => None,
+        };
+        pid.and_then(|pid| u32::try_from(pid).ok())
+    }
+
+    /// What is kept of its output, all that was written before this call included.
+    pub(crate) fn text(&self, only: Option<Stream>) -> String {
+        if !self.phase().is_over() && self.guardian.is_ours() {
+            // Where nobody answers any more, everything is in the file already.
+            let _ = self.request(|token| Order::Sync { token });
+        }
+        let mut bytes = Vec::new();
+        let mut follower = Follower::new(&self.log, 0);
+        let read = follower.each(|piece| {
+            if only.is_none_or(|stream| stream == piece.stream) {
+                bytes.extend_from_slice(&piece.bytes);
+            }
+        });
+        // What could be read until then is still worth having; a log that is gone is empty.
+        let _ = read;
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Takes what the shim said. Called by the one thread that reads.

@@ -9,7 +9,7 @@ use crate::callbacks::Pending;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use crate::ground::Ground;
-use crate::guardian::protocol::{Order, StopPlan};
+use crate::guardian::protocol::StopPlan;
 use crate::guardian::run::{Phase, Run};
 use crate::place::Place;
 use crate::record::Noted;
@@ -131,13 +131,8 @@ impl Core {
     }
 
     /// The process that stands for it: what it left in the background where it has ended itself.
-    pub(crate) fn pid(&self) -> Option<i32> {
-        let run = self.run()?;
-        match run.phase() {
-            Phase::Running => run.look(|state| state.pid),
-            Phase::LeaderEnded(exit) if exit.success() => run.request(|token| Order::Sync { token }).ok()?,
-            _ => None,
-        }
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.run()?.pid()
     }
 
     /// Whether nothing of it is left, or nothing was ever started.

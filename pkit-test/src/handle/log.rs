@@ -9,9 +9,7 @@ use super::core::Core;
 use super::end::with_last_words;
 use crate::config::{deadline_in, scaled};
 use crate::error::{Error, Kind, Result};
-use crate::guardian::protocol::Order;
 use crate::guardian::run::{Phase, Run};
-use crate::output::follow::Follower;
 use crate::output::{LogFiles, Stream};
 use crate::ready::{Found, Search, Seen};
 
@@ -209,21 +207,7 @@ impl Process {
 impl Core {
     /// What is kept of the current run, all that was written before this call included.
     fn text(&self, only: Option<Stream>) -> String {
-        let Some(run) = self.run() else { return String::new() };
-        if !run.phase().is_over() && run.guardian().is_ours() {
-            // Where nobody answers any more, everything is in the file already.
-            let _ = run.request(|token| Order::Sync { token });
-        }
-        let mut bytes = Vec::new();
-        let mut follower = Follower::new(run.log(), 0);
-        let read = follower.each(|piece| {
-            if only.is_none_or(|stream| stream == piece.stream) {
-                bytes.extend_from_slice(&piece.bytes);
-            }
-        });
-        // What could be read until then is still worth having; a log that is gone is empty.
-        let _ = read;
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.run().map(|run| run.text(only)).unwrap_or_default()
     }
 
     pub(super) fn log_path(&self) -> PathBuf {

@@ -198,7 +198,7 @@ impl Process {
     /// ```
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.core.pid().and_then(|pid| u32::try_from(pid).ok())
+        self.core.run()?.pid()
     }
 
     /// Whether it runs: itself, or what it left in the background when it ended with code 0.

@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use crate::error::Result;
-use crate::ground::{Executor, Ground, Need, Scope};
+use crate::ground::{Executor, Ground, Need};
 use crate::handle::Process;
 
 /// An executor under a name, whatever its type.
@@ -48,17 +48,9 @@ impl<E: Executor + 'static> Entry for Member<E> {
 
     fn start(self: Box<Self>, ground: &Ground) -> Result<Box<dyn Held>> {
         let handle = self.executor.start_on(ground)?;
-        publish::<E>(&handle, ground.scope(), &self.name);
+        ground.publish::<E>(&handle);
         Ok(Box::new(Handle::<E>(handle)))
     }
-}
-
-fn publish<E: Executor>(handle: &E::Handle, scope: &Scope, name: &str) {
-    let process = E::process(handle);
-    let mut values = E::values(handle);
-    let pid = process.and_then(Process::pid).map(|pid| ("pid".to_owned(), pid.to_string()));
-    values.extend(pid);
-    scope.publish(name, process.map(|process| &process.core), values);
 }
 
 struct Handle<E: Executor>(E::Handle);

@@ -157,6 +157,7 @@ impl Executor for Orchestra {
     }
 
     fn place(&mut self, ground: &Ground) -> Result<()> {
+        ground.refuse_itself(&Executor::needs(self))?;
         self.reserve(Scope::managed(Some(ground)))?;
         self.scope.iter().for_each(|scope| ground.settle_inner(scope));
         Ok(())
@@ -166,7 +167,12 @@ impl Executor for Orchestra {
         if self.scope.is_none() {
             Executor::place(&mut self, ground)?;
         }
-        self.bring_up(true)
+        // Where nobody else conducts the end, it does so itself.
+        self.bring_up(ground.scope().is_managed)
+    }
+
+    fn start(self) -> Result<Stack> {
+        Orchestra::start(self)
     }
 }
 

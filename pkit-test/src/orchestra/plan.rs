@@ -46,8 +46,9 @@ pub(super) fn waits_for(members: &[Box<dyn Entry>]) -> Vec<Vec<usize>> {
     let index_of = |name: &str| members.iter().position(|member| member.name() == name);
     let waits = |member: &dyn Entry| {
         let needs = member.needs();
-        let mut indices: Vec<usize> =
-            needs.iter().filter(|need| need.is_ordered()).filter_map(|need| index_of(need.name())).collect();
+        // What it needs of itself is its own business: it may start a process that needs one which it started before.
+        let others = needs.iter().filter(|need| need.is_ordered() && need.name() != member.name());
+        let mut indices: Vec<usize> = others.filter_map(|need| index_of(need.name())).collect();
         indices.sort_unstable();
         indices.dedup();
         indices
@@ -91,10 +92,7 @@ fn who_needs(name: &str, other: &str, members: &[Box<dyn Entry>]) -> Option<Stri
 
 fn circle_error(circle: &[String], members: &[Box<dyn Entry>]) -> Error {
     let names: Vec<String> = circle.iter().map(|name| format!("`{name}`")).collect();
-    let title = match names.as_slice() {
-        [name, _] => format!("{name} needs itself"),
-        names => format!("these processes wait for each other: {}", names.join(" needs ")),
-    };
+    let title = format!("these processes wait for each other: {}", names.join(" needs "));
     let example = circle.get(1).map_or("", String::as_str);
     let mut specs: Vec<String> = circle.windows(2).filter_map(|pair| who_needs(&pair[0], &pair[1], members)).collect();
     // One spec may say several of it, where a function makes them all.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::http_exchange::{Request, Trouble, Url, exchange};
 use super::tcp::Listening;
-use super::{Fill, Look, Probe, Site, Unprepared, View};
+use super::{Fill, Look, Probe, Sight, Site, Unprepared};
 use crate::template::Template;
 
 /// Ready when a request is answered with a status of 200 to 299, or one that was asked for.
@@ -167,13 +167,13 @@ impl Answers {
 }
 
 impl Probe for Answers {
-    fn look(&mut self, view: &View<'_>) -> Look {
+    fn look(&mut self, sight: &Sight<'_>) -> Look {
         if let Some(look) =
-            self.listening.as_mut().map(|listening| listening.look(view)).filter(|look| *look != Look::Ready)
+            self.listening.as_mut().map(|listening| listening.look(sight)).filter(|look| *look != Look::Ready)
         {
             return look;
         }
-        match exchange(self.address, &self.request, Instant::now() + view.patience, view.is_over) {
+        match exchange(self.address, &self.request, Instant::now() + sight.patience, sight.is_over) {
             Ok(status) if self.accepts(status) => Look::Ready,
             Ok(status) => Look::NotYet(format!("status {status}")),
             Err(trouble) => Look::NotYet(said(&trouble)),

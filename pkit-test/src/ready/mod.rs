@@ -13,22 +13,33 @@
 //! assert!(server.output().contains("GET / HTTP/1.1"));
 //! # Ok(()) }
 //! ```
+//!
+//! A probe of your own is a closure, and [`poll`] makes it one. There is no trait to implement: what a probe has to do
+//! besides looking (to wait no longer than the process lives, to be asked again, to be cloned with its spec) is done for it.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
-use crate::guardian::run::Run;
+use crate::guardian::run::{Phase, Run};
 use crate::template::{Hole, Template};
 
+mod finished;
 mod http;
 mod http_exchange;
 mod output;
+mod poll;
 mod tcp;
+mod view;
 
+pub use finished::Finished;
 pub use http::Http;
 pub use output::Output;
 pub(crate) use output::{Found, Search, Seen};
+pub use poll::{Answer, Poll, poll};
 pub use tcp::Tcp;
+pub(crate) use view::Around;
+pub use view::View;
 
 /// A probe of any kind, for [`Spec::ready`](crate::Spec::ready). Each kind turns into it by itself.
 ///
@@ -51,6 +62,8 @@ enum Kind {
     Tcp(Tcp),
     Http(Http),
     Output(Output),
+    Finished(Finished),
+    Poll(Poll),
 }
 
 impl From<Tcp> for Ready {
@@ -71,12 +84,24 @@ impl From<Output> for Ready {
     }
 }
 
+impl From<Finished> for Ready {
+    fn from(probe: Finished) -> Ready {
+        Ready { kind: Kind::Finished(probe) }
+    }
+}
+
+impl From<Poll> for Ready {
+    fn from(probe: Poll) -> Ready {
+        Ready { kind: Kind::Poll(probe) }
+    }
+}
+
 impl Ready {
     /// The holes of it; not those of a regex.
     pub(crate) fn holes(&self) -> impl Iterator<Item = &Hole> {
         let templates = match &self.kind {
             Kind::Http(probe) => probe.templates(),
-            Kind::Tcp(_) | Kind::Output(_) => Vec::new(),
+            Kind::Tcp(_) | Kind::Output(_) | Kind::Finished(_) | Kind::Poll(_) => Vec::new(),
         };
         templates.into_iter().flat_map(Template::holes)
     }
@@ -85,7 +110,7 @@ impl Ready {
     pub(crate) fn regex_holes(&self) -> Vec<Hole> {
         match &self.kind {
             Kind::Output(probe) => probe.holes(),
-            Kind::Tcp(_) | Kind::Http(_) => Vec::new(),
+            Kind::Tcp(_) | Kind::Http(_) | Kind::Finished(_) | Kind::Poll(_) => Vec::new(),
         }
     }
 
@@ -94,7 +119,7 @@ impl Ready {
         match &self.kind {
             Kind::Http(probe) => probe.mistake(),
             Kind::Output(probe) => probe.mistake(),
-            Kind::Tcp(_) => None,
+            Kind::Tcp(_) | Kind::Finished(_) | Kind::Poll(_) => None,
         }
     }
 
@@ -103,7 +128,15 @@ impl Ready {
         match &self.kind {
             Kind::Tcp(probe) => Some(probe.port_name()),
             Kind::Http(probe) => probe.own_port(),
-            Kind::Output(_) => None,
+            Kind::Output(_) | Kind::Finished(_) | Kind::Poll(_) => None,
+        }
+    }
+
+    /// The exit code with which it has to end to be ready.
+    pub(crate) fn exit_code(&self) -> Option<i32> {
+        match &self.kind {
+            Kind::Finished(probe) => Some(probe.expected()),
+            _ => None,
         }
     }
 
@@ -113,6 +146,8 @@ impl Ready {
             Kind::Tcp(probe) => probe.prepare(site).map(boxed).map_err(Unprepared::Mistake),
             Kind::Http(probe) => probe.prepare(site, fill).map(boxed),
             Kind::Output(probe) => probe.prepare(fill).map(boxed),
+            Kind::Finished(probe) => Ok(boxed(*probe)),
+            Kind::Poll(probe) => Ok(boxed(probe.prepare(site))),
         }
     }
 }
@@ -153,7 +188,7 @@ impl Site {
 /// One question, for one start.
 pub(crate) trait Probe: Send {
     /// Looks once. The reason of a "not yet" is for the error at the deadline.
-    fn look(&mut self, view: &View<'_>) -> Look;
+    fn look(&mut self, sight: &Sight<'_>) -> Look;
 
     /// The question, for people.
     fn question(&self) -> String;
@@ -169,17 +204,43 @@ pub(crate) enum Look {
     More(String),
     /// Not yet. Look again when the process has written more than this.
     AfterOutput(u64, String),
+    /// Not yet, and only its end can change that.
+    AtEnd(String),
     /// The port is somebody else's. It may become ours.
     Foreign(String),
+    /// The question is still open.
+    Unanswered(String),
+    /// There will never be an answer.
+    Broken(String),
 }
 
-/// What a probe can see of a process.
-pub(crate) struct View<'a> {
-    pub(crate) run: &'a Run,
+/// What a probe is given to look with.
+pub(crate) struct Sight<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) run: &'a Arc<Run>,
     /// Everything below this process is the service.
     pub(crate) tree_root: i32,
     /// How long one exchange may take.
     pub(crate) patience: Duration,
+    /// When the time for the start is over.
+    pub(crate) deadline: Instant,
     /// Whether it is worth while to go on.
     pub(crate) is_over: &'a dyn Fn() -> bool,
+    /// Whether no answer changes anything any more, in that phase. To be asked also while the state of the run is locked.
+    pub(crate) is_moot: &'a dyn Fn(Phase) -> bool,
+    pub(crate) around: Weak<dyn Around>,
+}
+
+impl Sight<'_> {
+    /// The same for a closure, which may outlive the start.
+    fn view(&self, site: &Arc<Site>) -> View {
+        View {
+            name: self.name.into(),
+            site: Arc::clone(site),
+            run: Arc::clone(self.run),
+            tree_root: self.tree_root,
+            patience: self.patience,
+            around: Weak::clone(&self.around),
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::io;
 
 use regex_lite::Regex;
 
-use super::{Fill, Look, Probe, Unprepared, View};
+use super::{Fill, Look, Probe, Sight, Unprepared};
 use crate::guardian::run::Run;
 use crate::output::Stream;
 use crate::output::follow::{Follower, Piece};
@@ -116,8 +116,8 @@ pub(super) struct Written {
 }
 
 impl Probe for Written {
-    fn look(&mut self, view: &View<'_>) -> Look {
-        let search = self.search.get_or_insert_with(|| Search::new(view.run, self.stream, self.regex.clone(), 0));
+    fn look(&mut self, sight: &Sight<'_>) -> Look {
+        let search = self.search.get_or_insert_with(|| Search::new(sight.run, self.stream, self.regex.clone(), 0));
         match search.look() {
             Ok(Seen::Match(_)) => Look::Ready,
             Ok(Seen::Some) => Look::More(search.nothing()),

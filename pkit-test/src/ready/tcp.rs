@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Look, Probe, Site, View};
+use super::{Look, Probe, Sight, Site};
 use crate::port::{self, Owner};
 use crate::sys::diag::Diag;
 
@@ -82,7 +82,7 @@ impl Listening {
         Listening { address, any_owner, diag: None }
     }
 
-    fn ask(&mut self, view: &View<'_>) -> std::io::Result<Look> {
+    fn ask(&mut self, sight: &Sight<'_>) -> std::io::Result<Look> {
         let diag = match &mut self.diag {
             Some(diag) => diag,
             none => none.insert(Diag::open()?),
@@ -90,7 +90,7 @@ impl Listening {
         if !diag.is_listening(self.address)? {
             return Ok(Look::NotYet("connection refused".to_owned()));
         }
-        Ok(match port::owner(diag, self.address, view.tree_root, self.any_owner)? {
+        Ok(match port::owner(diag, self.address, sight.tree_root, self.any_owner)? {
             Owner::Ours(_) | Owner::Unknown(_) => Look::Ready,
             Owner::Nobody => Look::NotYet("connection refused".to_owned()),
             Owner::Foreign { pid, command, addr } => {
@@ -101,8 +101,8 @@ impl Listening {
 }
 
 impl Probe for Listening {
-    fn look(&mut self, view: &View<'_>) -> Look {
-        self.ask(view).unwrap_or_else(|error| Look::NotYet(format!("the kernel cannot be asked: {error}")))
+    fn look(&mut self, sight: &Sight<'_>) -> Look {
+        self.ask(sight).unwrap_or_else(|error| Look::NotYet(format!("the kernel cannot be asked: {error}")))
     }
 
     fn question(&self) -> String {

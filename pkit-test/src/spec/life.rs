@@ -42,7 +42,12 @@ impl Spec {
     /// # Ok(()) }
     /// ```
     pub fn ready(mut self, probe: impl Into<Ready>) -> Spec {
-        self.ready.push(probe.into());
+        let probe = probe.into();
+        // An exit that makes it ready is one that is expected.
+        if let (Expected::Nothing, Some(code)) = (self.expects, probe.exit_code()) {
+            self.expects = Expected::Code(code);
+        }
+        self.ready.push(probe);
         self
     }
 
@@ -103,7 +108,8 @@ impl Spec {
     /// Expects it to end by itself with this code: anything else, and still running at the end, is a failure.
     ///
     /// The end of the test waits for it as long as a stop may take. The failure is one of the attribute or of
-    /// [`orchestrated`](crate::orchestrated); a handle by itself fails nothing.
+    /// [`orchestrated`](crate::orchestrated); a handle by itself fails nothing. A step whose end others wait for is
+    /// [`finished`](crate::finished).
     ///
     /// ```
     /// use pkit_test::{orchestrated, simple};

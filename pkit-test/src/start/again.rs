@@ -140,7 +140,7 @@ impl Process {
 }
 
 /// What a new spec wants that the place of the old one is not.
-fn misfit(place: &Place, spec: &Spec) -> Option<String> {
+pub(super) fn misfit(place: &Place, spec: &Spec) -> Option<String> {
     let user = place.user.as_ref().map(|user| user.name.as_str());
     if spec.user.as_deref() != user {
         return Some(format!("to run as {}", spec.user.as_deref().unwrap_or("the user of the test")));

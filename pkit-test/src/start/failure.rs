@@ -13,6 +13,7 @@ use crate::error::{Error, Kind};
 use crate::guardian::run::{Phase, Run};
 use crate::handle::{Core, with_last_words};
 use crate::port::{self, Owner};
+use crate::ready::Ready;
 use crate::spec::Spec;
 use crate::sys::child::Step;
 use crate::sys::diag::Diag;
@@ -24,9 +25,13 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
             Error::new(Kind::Cancelled, format!("`{name}` was given up: another process of the stack failed first"))
         }
         Trouble::Ended(lost @ Phase::Lost { .. }, _) => core.ended_error("start it", *lost),
+        Trouble::NoAnswer(why) => {
+            let error = Error::new(Kind::System, format!("`{name}` was stopped: its probe {why}"));
+            with_last_words(core.about(error, Some(run)).fact("needs", needs(core)), run)
+        }
         Trouble::Ended(phase, waited) => {
             let error =
-                core.about(Error::new(Kind::ExitedEarly, format!("`{name}` exited before it was ready")), Some(run));
+                core.about(Error::new(Kind::ExitedEarly, format!("`{name}` {}", ended_how(core, *phase))), Some(run));
             let error = phase.exit().into_iter().fold(error, Error::with_exit);
             let error = asked(error, waited).fact("port", strangers(core)).fact("needs", needs(core));
             with_last_words(error, run)
@@ -46,6 +51,14 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
             with_last_words(error, run)
         }
     }
+}
+
+/// What an end before it was ready was.
+fn ended_how(core: &Core, phase: Phase) -> String {
+    let wanted = core.spec().ready.iter().find_map(Ready::exit_code);
+    let other = wanted.filter(|code| phase.exit().and_then(|exit| exit.code()) != Some(*code));
+    let failed = other.map(|code| format!("did not finish with exit code {code}"));
+    failed.unwrap_or_else(|| "exited before it was ready".to_owned())
 }
 
 /// The operating system did not run the program.
@@ -93,8 +106,12 @@ fn asked(error: Error, waited: &Waited) -> Error {
     if waited.question.is_empty() {
         return error;
     }
-    let tries = if waited.tries == 1 { "1 try".to_owned() } else { format!("{} tries", waited.tries) };
-    error.fact("probe", format!("{}: {}, {tries}", waited.question, waited.last))
+    let tries = match waited.tries {
+        0 => String::new(),
+        1 => ", 1 try".to_owned(),
+        tries => format!(", {tries} tries"),
+    };
+    error.fact("probe", format!("{}: {}{tries}", waited.question, waited.last))
 }
 
 /// What was ready before it: how long that took.

@@ -31,10 +31,10 @@ const NAME_CHARS: usize = 40;
 pub(super) fn depend(core: &Arc<Core>) -> Result<()> {
     let spec = core.spec();
     for need in spec.needs().iter().filter(|need| need.is_ordered()) {
-        match core.ground.core_of(need.name()) {
+        match core.ground.core_behind(need) {
             Some(other) => other.add_dependent(core),
             // It is no single process, or a name in a regex that is no process at all.
-            None if need.is_optional || core.ground.scope().knows(need.name()) => {}
+            None if need.is_optional || core.ground.knows(need.name()) => {}
             None => return Err(core.ground.unknown(&need.text, need.name()).fact("spec", spec.shown())),
         }
     }

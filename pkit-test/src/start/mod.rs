@@ -1,14 +1,16 @@
 //! One spec becomes a handle or an error: the race of ready, ended and too late.
 //!
 //! ```text
-//!              program runs    ended               deadline          given up
-//! Starting     -> Probing      -> refused          -> too late       -> given up
-//! Probing      (was said)      -> ended early (*)  -> too late       -> given up
+//!              program runs    ended               deadline          given up      probe broken
+//! Starting     -> Probing      -> refused          -> too late       -> given up   (never asked)
+//! Probing      (was said)      -> ended early (*)  -> too late       -> given up   -> no answer
 //! ```
 //! A probe that holds moves on to the next one; when all have held it is ready. (*) Not for a leader that ends with
-//! code 0 while descendants live: those are the process from then on.
+//! code 0 while descendants live: those are the process from then on. And not where this exit is expected and the probes
+//! hold: one of them may be about the exit itself.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::config::{deadline_in, log, scaled};
@@ -18,8 +20,8 @@ use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process};
 use crate::limits::{CALLBACK_LIMIT, HTTP_LAST_TRY, HTTP_TRY, POLL_MAX, POLL_MIN, POLL_SHARE};
 use crate::place::{Claim, Place, Wish};
-use crate::ready::{Fill, Look, Probe, Unprepared, View};
-use crate::spec::Spec;
+use crate::ready::{Around, Fill, Look, Probe, Sight, Unprepared};
+use crate::spec::{Expected, Spec};
 
 mod again;
 mod failure;
@@ -66,10 +68,14 @@ impl Spec {
     }
 
     fn spawn_on(mut self, ground: &Ground) -> Result<Process> {
-        if ground.place().is_none() {
-            Executor::place(&mut self, ground)?;
-        }
-        let place = ground.place().expect("it was reserved above");
+        let is_fit = |place: &Arc<Place>| again::misfit(place, &self).is_none();
+        let place = match ground.place().filter(is_fit) {
+            Some(place) => place,
+            None => {
+                Executor::place(&mut self, ground)?;
+                ground.place().expect("it was reserved above")
+            }
+        };
         let core = Core::new(place, ground.clone(), self);
         launch::depend(&core)?;
         ground.register(&core);
@@ -104,10 +110,15 @@ impl Executor for Spec {
 
     fn place(&mut self, ground: &Ground) -> Result<()> {
         self.check(ground.name())?;
+        ground.refuse_itself(&self.needs())?;
         let deadline = deadline_in(scaled(self.start_timeout));
         let ports = self.wanted_ports();
-        refuse_ports_of_siblings(&ports, ground).map_err(|error| error.fact("spec", self.shown()))?;
-        let wish = Wish { host: self.host.as_deref(), ports: &ports, user: self.user.as_deref() };
+        // What its ground has reserved already is its own, where it has no other wishes.
+        let base = ground.place();
+        let known = |name: &str| base.as_ref().and_then(|place| place.port(name)).unwrap_or(0);
+        let taken: Vec<_> = ports.iter().filter(|(name, number)| known(name) != *number).cloned().collect();
+        refuse_ports_of_siblings(&taken, ground).map_err(|error| error.fact("spec", self.shown()))?;
+        let wish = Wish { host: self.host.as_deref(), ports: &ports, user: self.user.as_deref(), base };
         let place = Place::reserve(ground.name(), &wish).map_err(|error| {
             Error::new(error.kind(), format!("`{}` was not started: {error}", ground.name())).fact("spec", self.shown())
         })?;
@@ -121,6 +132,10 @@ impl Executor for Spec {
         let process = self.spawn_on(ground)?;
         process.wait_ready()?;
         Ok(process)
+    }
+
+    fn start(self) -> Result<Process> {
+        Spec::start(self)
     }
 
     fn process(handle: &Process) -> Option<&Process> {
@@ -176,7 +191,7 @@ impl Process {
             Err(trouble) => {
                 match trouble {
                     Trouble::Ended(..) => self.core.record.ended_early(),
-                    Trouble::TooLate(_) => self.core.record.is_late(),
+                    Trouble::TooLate(_) | Trouble::NoAnswer(_) => self.core.record.is_late(),
                     // It has done nothing wrong.
                     Trouble::GivenUp => {}
                 }
@@ -200,6 +215,8 @@ enum Trouble {
     Ended(Phase, Waited),
     TooLate(Waited),
     GivenUp,
+    /// Its probe will never have an answer, for this reason.
+    NoAnswer(String),
 }
 
 /// What a pause has to know of the wait around it.
@@ -208,6 +225,12 @@ struct Times {
     phase: Phase,
     began: Instant,
     deadline: Instant,
+}
+
+/// What a question has to know of the wait around it.
+struct Bounds {
+    deadline: Instant,
+    expects: Expected,
 }
 
 /// What the probe at hand has seen.
@@ -244,11 +267,7 @@ fn wait_ready(
             (_, Phase::Starting) => Look::NotYet("the program does not run yet".to_owned()),
             (None, Phase::Lost { .. }) => Look::NotYet(String::new()),
             (None, _) => return Ok(()),
-            (Some(probe), _) => {
-                let left = deadline.saturating_duration_since(now);
-                let patience = left.clamp(HTTP_LAST_TRY, HTTP_TRY);
-                ask(core, run, probe.as_mut(), patience, &mut waited)
-            }
+            (Some(probe), _) => ask(core, run, probe.as_mut(), &Bounds { deadline, expects }, &mut waited),
         };
         // One that may end can be done with its work before anybody looked.
         let has_ended = !phase.is_alive();
@@ -257,6 +276,11 @@ fn wait_ready(
         let has_more = matches!(look, Look::More(_)) && now < deadline;
         if has_ended && !was_ready && !has_more {
             return Err(Trouble::Ended(phase, waited));
+        }
+        // A closure that panics because its process went away is not what went wrong.
+        match &look {
+            Look::Broken(why) if run.phase().is_alive() => return Err(Trouble::NoAnswer(why.clone())),
+            _ => {}
         }
         if look == Look::Ready {
             probe = probes.next();
@@ -270,19 +294,36 @@ fn wait_ready(
     }
 }
 
-fn ask(core: &Core, run: &Run, probe: &mut dyn Probe, patience: Duration, waited: &mut Waited) -> Look {
+fn ask(core: &Arc<Core>, run: &Arc<Run>, probe: &mut dyn Probe, bounds: &Bounds, waited: &mut Waited) -> Look {
+    let Bounds { deadline, expects } = *bounds;
+    let patience = deadline.saturating_duration_since(Instant::now()).clamp(HTTP_LAST_TRY, HTTP_TRY);
     let is_over = || core.ground.is_cancelled() || !run.phase().is_alive();
+    let is_moot = |phase: Phase| core.ground.is_cancelled() || !phase.is_alive() && !expects.covers(phase.exit());
     let tree_root = run.look(|state| state.shim).unwrap_or(0);
-    let look = probe.look(&View { run, tree_root, patience, is_over: &is_over });
-    waited.tries += 1;
+    let around: Weak<dyn Around> = Arc::downgrade(core) as _;
+    let look = probe.look(&Sight {
+        name: &core.place().name,
+        run,
+        tree_root,
+        patience,
+        deadline,
+        is_over: &is_over,
+        is_moot: &is_moot,
+        around,
+    });
+    waited.tries += u64::from(!matches!(look, Look::Unanswered(_)));
     if waited.question.is_empty() {
         waited.question = probe.question();
     }
     match &look {
         Look::Ready => "it holds, and the process had ended".clone_into(&mut waited.last),
-        Look::NotYet(why) | Look::More(why) | Look::AfterOutput(_, why) | Look::Foreign(why) => {
-            waited.last.clone_from(why);
-        }
+        Look::NotYet(why)
+        | Look::More(why)
+        | Look::AfterOutput(_, why)
+        | Look::AtEnd(why)
+        | Look::Foreign(why)
+        | Look::Unanswered(why)
+        | Look::Broken(why) => waited.last.clone_from(why),
     }
     waited.is_foreign = matches!(look, Look::Foreign(_));
     look
@@ -298,7 +339,10 @@ fn pause(core: &Core, run: &Run, look: &Look, times: &Times) {
             run.watch(*seen);
             run.wait_until(Some(deadline), |state| (changed(state) || state.output_end > *seen).then_some(()));
         }
-        // Its shim says when the program runs.
+        // Its shim says when the program runs, and when it has ended.
+        Look::AtEnd(_) => {
+            run.wait_until(Some(deadline), |state| changed(state).then_some(()));
+        }
         _ if phase == Phase::Starting => {
             run.wait_until(Some(deadline), |state| changed(state).then_some(()));
         }
@@ -315,13 +359,22 @@ fn next_pause(waited: Duration) -> Duration {
     (waited / POLL_SHARE).clamp(POLL_MIN, POLL_MAX)
 }
 
+impl Around for Core {
+    fn directory(&self) -> PathBuf {
+        self.directory().to_owned()
+    }
+
+    fn fill(&self, text: &str) -> Result<String> {
+        self.ground.fill(text)
+    }
+}
+
 impl Core {
     /// The probes of its spec, for one start.
     fn probes(&self) -> Result<Vec<Box<dyn Probe>>> {
         let spec = self.spec();
         let site = self.place().site(spec.any_owner);
-        let scope = self.ground.scope();
-        let is_known = |name: &str| crate::template::REFUSED_NAMES.contains(&name) || scope.knows(name);
+        let is_known = |name: &str| crate::template::REFUSED_NAMES.contains(&name) || self.ground.knows(name);
         let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
         let mut fill = Fill { lookup: &mut lookup, is_known: &is_known };
         let prepared = spec.ready.iter().map(|ready| ready.prepare(&site, &mut fill));

@@ -4,11 +4,15 @@ mod order;
 mod nested;
 mod failure;
 mod executor;
+mod parts;
+mod reserved;
 mod stack;
 mod scope;
 mod verdict;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pkit_test::{Process, Spec, simple};
 
 /// What a panic says; it is caught, so that the proof that nothing is left comes after it.
 #[track_caller]
@@ -18,4 +22,16 @@ fn panic_text<R>(body: impl FnOnce() -> R) -> String {
         Ok(text) => *text,
         Err(panic) => (*panic.downcast::<&str>().expect("a panic with a text")).to_owned(),
     }
+}
+
+/// A process that writes one line.
+#[track_caller]
+fn echo(text: &str) -> Spec {
+    simple(format!("echo {text}")).may_exit()
+}
+
+/// What it has written when it is over.
+fn said(process: &Process) -> String {
+    process.wait().unwrap();
+    process.stdout().trim_end().to_owned()
 }

@@ -159,3 +159,14 @@ fn what_is_kept_stays_also_inside() {
     wait_until(|| sleeper.count() == 0);
     assert_eq!((output.status.success(), kept, text.matches("`db` stays up").count()), (false, 2, 1), "{text}");
 }
+
+#[test]
+fn inner_directories_and_ports_are_gone_with_the_stack() {
+    let sleeper = child("sleeper");
+    let spec = || output(sleeper.with(""), "sleeper").env("HERE", "{dir}");
+    let stack = orchestra().with("inner", orchestra().with("db", spec())).with("web", spec()).start().unwrap();
+    let directories = [stack.get::<Stack>("inner")["db"].dir().to_owned(), stack["web"].dir().to_owned()];
+    assert!(directories.iter().all(|directory| directory.is_dir()));
+    drop(stack);
+    assert_eq!(directories.map(|directory| directory.is_dir()), [false, false]);
+}

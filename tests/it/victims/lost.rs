@@ -10,7 +10,7 @@ use expect_test::{Expect, expect};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
-use pkit_test::{Process, Result, output, tcp};
+use pkit_test::{Executor, Ground, Process, Result, Spec, output, tcp};
 use pkit_test_tests::process::{children, parent, stat};
 
 use super::chosen::{command, is_chosen};
@@ -72,6 +72,30 @@ fn the_guardian_is_killed() {
     assert_eq!((server.port(), server.is_alive()), (port, true));
     assert_eq!((server.dir().to_owned(), fs::read_to_string(&kept).ok().as_deref()), (directory, Some("state")));
     assert!(output(command("sleeper", ""), "sleeper").start().unwrap().is_alive());
+}
+
+#[test]
+fn the_guardian_of_a_reserved_place_is_killed() {
+    struct Reserved(Spec);
+    impl Executor for Reserved {
+        type Handle = Process;
+        fn start_on(self, ground: &Ground) -> Result<Process> {
+            fs::write(ground.dir()?.join("kept"), ground.port()?.to_string()).unwrap();
+            ground.start(self.0)
+        }
+    }
+    if !is_chosen() {
+        return;
+    }
+    let server = Reserved(tcp(command("slow", "0 {port}"), 0).port("admin")).start().unwrap();
+    let (port, admin, directory) = (server.port(), server.port_of("admin"), server.dir().to_owned());
+    kill(guardian(), Signal::SIGKILL).unwrap();
+    assert!(server.wait().unwrap_err().is_guardian_lost());
+    server.start().unwrap();
+    assert_eq!((server.port(), server.port_of("admin"), server.dir()), (port, admin, directory.as_path()));
+    assert_eq!(fs::read_to_string(directory.join("kept")).unwrap(), port.to_string());
+    drop(server);
+    assert!(!directory.exists());
 }
 
 #[test]
