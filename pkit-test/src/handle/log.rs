@@ -11,7 +11,7 @@ use crate::config::{deadline_in, scaled};
 use crate::error::{Error, Kind, Result};
 use crate::guardian::protocol::Order;
 use crate::guardian::run::{Phase, Run};
-use crate::output::follow::Follower;
+use crate::output::follow::{Follower, end_of};
 use crate::output::{LogFiles, Stream};
 use crate::ready::{Found, Search, Seen};
 
@@ -216,7 +216,7 @@ impl Core {
         }
         let mut bytes = Vec::new();
         let mut follower = Follower::new(run.log(), 0);
-        let read = follower.each(|piece| {
+        let read = follower.each_until(end_of(run.log()), |piece| {
             if only.is_none_or(|stream| stream == piece.stream) {
                 bytes.extend_from_slice(&piece.bytes);
             }
