@@ -128,7 +128,7 @@ impl Place {
     }
 
     pub(crate) fn site(&self, any_owner: bool) -> Site {
-        Site { host: self.host, ports: self.ports.clone(), any_owner }
+        Site { host: self.host, ports: self.ports.clone(), any_owner, served: Vec::new() }
     }
 
     /// The private directory, made when somebody asks for it first.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
@@ -19,8 +20,10 @@ use crate::guardian::run::{Phase, State};
 use crate::handle::{Core, Process};
 use crate::limits::OUTPUT_BYTES;
 use crate::program::{NotFound, Wanted};
+use crate::ready::Probe;
 use crate::spec::Spec;
 use crate::sys::child::own_pid;
+use crate::sys::diag::Diag;
 use crate::sys::user;
 
 /// How much of a name is part of a path: a file name has 255 bytes, of which a character takes up to four.
@@ -45,7 +48,8 @@ impl Core {
     pub(super) fn launch(self: &Arc<Core>, deadline: Instant) -> Result<()> {
         let spec = self.spec();
         // Everything that can be wrong with the probes is said before anything runs.
-        self.probes()?;
+        let served = served(&self.probes()?);
+        self.life(|life| life.served = served);
         let guardian = self.place().guardian()?;
         let with_spec = |error: Error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error };
         let launch = self.prepare(&spec, &guardian).map_err(with_spec)?;
@@ -184,6 +188,17 @@ impl Core {
             }
         })
     }
+}
+
+/// Which of the addresses that are asked have a listener before anything of ours runs.
+fn served(probes: &[Box<dyn Probe>]) -> Vec<SocketAddr> {
+    let asked: Vec<SocketAddr> = probes.iter().filter_map(|probe| probe.unreserved()).collect();
+    if asked.is_empty() {
+        return asked;
+    }
+    // Where the kernel cannot be asked no listener is ever found, either.
+    let Ok(diag) = Diag::open() else { return Vec::new() };
+    asked.into_iter().filter(|address| diag.is_listening(*address).unwrap_or(false)).collect()
 }
 
 /// Every run has a log of its own. The number at its end keeps it apart from that of a process that ran before under
