@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub(crate) is_asked_to_end: bool,
     /// It took SIGKILL after its grace.
     pub(crate) was_killed: bool,
+    /// The guardian was about to end and has not begun with it.
+    pub(crate) was_declined: bool,
     /// The processes that SIGKILL did not end in time.
     pub(crate) stuck: Vec<i32>,
     answers: HashMap<u64, (i32, i32)>,
@@ -45,7 +47,7 @@ pub(crate) struct State {
 type OnEnd = Box<dyn FnOnce(&State) + Send>;
 
 /// ```text
-///               Started      Refused     Exited          Gone      Lost
+///               Started      Refused     Exited          Gone      Lost, Declined
 /// Starting      Running      Refused     LeaderEnded     Gone      Lost
 /// Running       (never)      (never)     LeaderEnded     Gone      Lost
 /// LeaderEnded   (ignored)    (never)     (never)         Gone      Lost
@@ -111,6 +113,7 @@ impl Run {
             output_end: 0,
             is_asked_to_end: false,
             was_killed: false,
+            was_declined: false,
             stuck: Vec::new(),
             answers: HashMap::new(),
             on_end: Some(on_end),
@@ -254,6 +257,10 @@ impl State {
                 self.phase = Phase::Gone(exit, Instant::now());
             }
             Event::Lost => self.phase = Phase::Lost { with_guardian: false },
+            Event::Declined => {
+                self.was_declined = true;
+                self.phase = Phase::Lost { with_guardian: true };
+            }
         }
     }
 }

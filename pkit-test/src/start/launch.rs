@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ground::Executor;
 use crate::guardian::client::Guardian;
 use crate::guardian::protocol::Launch;
-use crate::guardian::run::{Phase, State};
+use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process};
 use crate::limits::OUTPUT_BYTES;
 use crate::program::{NotFound, Wanted};
@@ -50,31 +50,59 @@ impl Core {
         // Everything that can be wrong with the probes is said before anything runs.
         let served = served(&self.probes()?);
         self.life(|life| life.served = served);
-        let guardian = self.place().guardian()?;
-        let with_spec = |error: Error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error };
-        let launch = self.prepare(&spec, &guardian).map_err(with_spec)?;
-        check_log_base()?;
         if !spec.on_start.is_empty() || !spec.on_exit.is_empty() {
             callbacks::prepare().map_err(|error| Error::system("no thread for callbacks was started", error))?;
         }
+        check_log_base()?;
+        // Once more where the guardian was about to end and nothing was begun: then there is another one.
+        for _ in 0..2 {
+            let guardian = self.place().guardian()?;
+            match self.order(&spec, &guardian)? {
+                Some(run) if !self.is_declined(&run, deadline) => return self.started(&run),
+                _ => guardian.wait_dead(),
+            }
+        }
+        Err(self.ended_error("start it", Phase::Lost { with_guardian: true }))
+    }
+
+    fn order(self: &Arc<Core>, spec: &Spec, guardian: &Arc<Guardian>) -> Result<Option<Arc<Run>>> {
+        let with_spec = |error: Error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error };
+        let launch = self.prepare(spec, guardian).map_err(with_spec)?;
         if self.life(|life| life.starts > 0) && !spec.any_owner {
             self.place().check_free()?;
         }
-        self.life(|life| life.logs.push(launch.log.clone()));
         log(|| format!("start {}: {}", self.place().name, self.life(|life| life.ran.clone())));
         // Under one lock: whoever retires it and then stops its run must not miss one.
-        let run = self.life(|life| {
+        self.life(|life| {
             if life.is_retired {
                 return Err(self.retired_error());
             }
-            let run = guardian.launch(launch, self.on_end(&spec)).map_err(with_spec)?;
+            let logs = launch.log.clone();
+            let Some(run) = guardian.launch(launch, self.on_end(spec)).map_err(with_spec)? else { return Ok(None) };
+            life.logs.push(logs);
             life.run = Some(Arc::clone(&run));
             life.starts += 1;
             life.ready_after = None;
             life.is_settled = false;
-            Ok(run)
-        })?;
+            Ok(Some(run))
+        })
+    }
+
+    /// Waits until it is known whether it runs. One that nobody has begun was no run.
+    fn is_declined(&self, run: &Arc<Run>, deadline: Instant) -> bool {
         run.wait_until(Some(deadline), |state| (state.phase != Phase::Starting).then_some(()));
+        let was_declined = run.look(|state| state.was_declined);
+        if was_declined {
+            self.life(|life| {
+                life.logs.pop();
+                life.starts -= 1;
+                life.is_settled = true;
+            });
+        }
+        was_declined
+    }
+
+    fn started(&self, run: &Run) -> Result<()> {
         match run.phase() {
             Phase::Refused { step, errno } => {
                 self.life(|life| life.is_settled = true);
