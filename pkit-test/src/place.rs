@@ -95,7 +95,12 @@ impl Place {
     fn hold(&self, port: Port) -> Result<()> {
         // First the entry, so that an error below releases it.
         lock(&self.held).push(port.number());
-        lock(&self.guardian).hold(port.number(), port.into_hold())
+        let guardian = Arc::clone(&lock(&self.guardian));
+        guardian.hold(port.number(), port.into_hold()).or_else(|_| {
+            guardian.wait_dead();
+            // It moves to the next one with all that is held by now.
+            self.guardian().map(drop)
+        })
     }
 
     /// Those of its ports that are not held yet.
@@ -148,7 +153,7 @@ impl Place {
     }
 
     pub(crate) fn site(&self, any_owner: bool) -> Site {
-        Site { host: self.host, ports: self.ports.clone(), any_owner }
+        Site { host: self.host, ports: self.ports.clone(), any_owner, served: Vec::new() }
     }
 
     /// The private directory, made when somebody asks for it first.
@@ -265,10 +270,14 @@ fn port_error(trouble: &PortTrouble) -> Error {
 
 /// Everybody may pass through the outer directory, for services that run as another user; nobody can list it.
 fn make_directory(outer: &Path, path: &Path, user: Option<&User>) -> io::Result<()> {
-    match DirBuilder::new().mode(0o711).create(outer) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    DirBuilder::new().mode(0o700).create(path)?;
+    let make = || {
+        match DirBuilder::new().mode(0o711).create(outer) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        DirBuilder::new().mode(0o700).create(path)
+    };
+    // A guardian that ends removes the outer one, once: for whoever makes it then it is gone between the two.
+    make().or_else(|error| if error.kind() == io::ErrorKind::NotFound { make() } else { Err(error) })?;
     user.map_or(Ok(()), |user| user::give(path, user))
 }

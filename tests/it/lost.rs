@@ -18,6 +18,11 @@ fn a_guardian_may_be_asked_to_end() {
 }
 
 #[test]
+fn whoever_starts_something_meanwhile_gets_the_next_one() {
+    victim("lost::guardians_are_asked_to_end_all_the_time").with("slow").with("polite").with("sleeper").passes();
+}
+
+#[test]
 fn a_handle_without_its_shim_is_an_error_and_can_start_again() {
     victim("lost::a_shim_is_killed").with("daemon").with("sleeper").passes();
 }

@@ -15,6 +15,7 @@ use pkit_test_tests::private::{Private, wait_gone};
 use regex_lite::Regex;
 
 use crate::child::{Child, HANG, child};
+use crate::race::RACE_SECONDS;
 use crate::text::normalised;
 
 /// Set for a process that is to run one victim.
@@ -38,7 +39,12 @@ pub(crate) fn victim(name: &'static str) -> Victim {
     let binary = Private::copy_of_file(&env::current_exe().expect("procfs is mounted"));
     let victim = Victim { name, binary, children: BTreeMap::new(), env: BTreeMap::new() };
     let directory = victim.directory();
-    victim.env(CHOSEN, name).env("PKIT_DIR", &directory.display().to_string())
+    let victim = victim.env(CHOSEN, name).env("PKIT_DIR", &directory.display().to_string());
+    // The one setting that is for the tests themselves.
+    match env::var(RACE_SECONDS) {
+        Ok(seconds) => victim.env(RACE_SECONDS, &seconds),
+        Err(_) => victim,
+    }
 }
 
 impl Victim {

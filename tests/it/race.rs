@@ -14,9 +14,12 @@ const THREADS: usize = 4;
 /// Short, as some children are deaf.
 const GRACE: Duration = Duration::from_millis(10);
 
+/// For how long, where that is set.
+pub(crate) const RACE_SECONDS: &str = "PKIT_RACE_SECONDS";
+
 /// Until when.
 pub(crate) fn end() -> Instant {
-    let seconds = env::var("PKIT_RACE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let seconds = env::var(RACE_SECONDS).ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     Instant::now() + Duration::from_secs(seconds)
 }
 

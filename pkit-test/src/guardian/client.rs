@@ -22,7 +22,7 @@ use super::wire::{self, Frame, Got, Inbox};
 use crate::config::{self, Show, config, deadline_in, scaled};
 use crate::error::{Error, Kind, Result};
 use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, KILL_LIMIT, REPLY_LIMIT};
-use crate::sync::lock;
+use crate::sync::{Monitor, lock};
 use crate::sys::{child, fd, platform, procfs, takeover};
 
 /// The connection of this process to its guardian.
@@ -36,7 +36,7 @@ pub(crate) struct Guardian {
     directory: PathBuf,
     runs: Mutex<HashMap<u32, Weak<Run>>>,
     next_id: AtomicU32,
-    is_dead: AtomicBool,
+    is_dead: Monitor<bool>,
 }
 
 /// The guardian of this process; one after the other if they are killed.
@@ -95,7 +95,7 @@ impl Guardian {
             directory: private_directory(),
             runs: Mutex::new(HashMap::new()),
             next_id: AtomicU32::new(1),
-            is_dead: AtomicBool::new(false),
+            is_dead: Monitor::new(false),
             socket: ours,
         });
         guardian.send(&guardian.hello().to_frame(0), None).map_err(trouble)?;
@@ -118,12 +118,12 @@ impl Guardian {
         })
     }
 
-    /// Orders a service. What becomes of it is heard in the run.
+    /// Orders a service. What becomes of it is heard in the run; `None` where nobody takes orders any more.
     pub(crate) fn launch(
         self: &Arc<Guardian>,
         launch: Launch,
         on_end: Box<dyn FnOnce(&super::run::State) + Send>,
-    ) -> Result<Arc<Run>> {
+    ) -> Result<Option<Arc<Run>>> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (name, log) = (launch.name.clone(), launch.log.clone());
         let order = Order::Spawn(Box::new(launch)).to_frame(id);
@@ -134,9 +134,9 @@ impl Guardian {
         lock(&self.runs).insert(id, Arc::downgrade(&run));
         if self.is_dead() || self.send(&order, None).is_err() {
             lock(&self.runs).remove(&id);
-            return Err(Error::new(Kind::GuardianLost, "the guardian was killed while a process was started"));
+            return Ok(None);
         }
-        Ok(run)
+        Ok(Some(run))
     }
 
     /// Gives the guardian a descriptor that holds a port, to outlive this process if need be.
@@ -162,7 +162,13 @@ impl Guardian {
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        self.is_dead.load(Ordering::Relaxed)
+        self.is_dead.with(|is_dead| *is_dead)
+    }
+
+    /// Waits until it is: one that somebody has asked to end takes no orders any more. Bounded by what its end may take.
+    pub(crate) fn wait_dead(&self) {
+        let deadline = deadline_in(scaled(CRASH_TIMEOUT) + KILL_LIMIT);
+        self.is_dead.wait_until(Some(deadline), |is_dead| is_dead.then_some(()));
     }
 
     /// A short text that another process, also one of the same id, does not have.
@@ -201,7 +207,7 @@ impl Guardian {
     }
 
     fn died(&self) {
-        self.is_dead.store(true, Ordering::Relaxed);
+        self.is_dead.change(|is_dead| *is_dead = true);
         let runs: Vec<Weak<Run>> = lock(&self.runs).drain().map(|(_, run)| run).collect();
         let runs: Vec<Arc<Run>> = runs.iter().filter_map(Weak::upgrade).collect();
         // Their shims see the same end and stop them. Nobody is told that they are gone before they are.

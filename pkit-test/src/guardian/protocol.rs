@@ -9,6 +9,7 @@
 //!        ◄────────────────────── passes on ◄──────────────────  Started Refused Exited Output
 //!                                                               Answer Stuck Gone
 //!        ◄────────────────────── Lost: the shim itself died
+//!        ◄────────────────────── Declined: it ends and starts nothing any more
 //!  Goodbye ────────────────────►  stops all, in reverse order, and ends
 //! ```
 
@@ -147,6 +148,8 @@ pub(crate) enum Event {
     },
     /// The shim itself died; the guardian has killed what was left.
     Lost,
+    /// The guardian is about to end and starts nothing any more: nothing was done.
+    Declined,
 }
 
 /// The one order about a shim that is for the guardian: it makes the shim.
@@ -213,6 +216,7 @@ impl Event {
                 (7, write_exit(fields, *exit).number((*was_asked).into()).number((*killed).into()))
             }
             Event::Lost => (8, fields),
+            Event::Declined => (9, fields),
         };
         Frame { id, kind, payload: fields.done() }
     }
@@ -233,6 +237,7 @@ impl Event {
                 killed: fields.number()? != 0,
             },
             8 => Event::Lost,
+            9 => Event::Declined,
             _ => return None,
         })
     }
@@ -406,6 +411,7 @@ mod tests {
             Event::Stuck(vec![1, 2]),
             Event::Gone { exit: signal, was_asked: false, killed: true },
             Event::Lost,
+            Event::Declined,
         ];
         for event in events {
             assert_eq!(Event::from_frame(&event.to_frame(7)), Some(event));

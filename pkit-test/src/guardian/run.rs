@@ -13,7 +13,7 @@ use super::protocol::{Event, Order, StopPlan};
 use crate::exit::Exit;
 use crate::limits::REPLY_LIMIT;
 use crate::output::Stream;
-use crate::output::follow::Follower;
+use crate::output::follow::{Follower, end_of};
 use crate::sync::Monitor;
 use crate::sys::child::Step;
 
@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) is_asked_to_end: bool,
     /// It took SIGKILL after its grace.
     pub(crate) was_killed: bool,
+    /// The guardian was about to end and has not begun with it.
+    pub(crate) was_declined: bool,
     /// The processes that SIGKILL did not end in time.
     pub(crate) stuck: Vec<i32>,
     answers: HashMap<u64, (i32, i32)>,
@@ -47,7 +49,7 @@ pub(crate) struct State {
 type OnEnd = Box<dyn FnOnce(&State) + Send>;
 
 /// ```text
-///               Started      Refused     Exited          Gone      Lost
+///               Started      Refused     Exited          Gone      Lost, Declined
 /// Starting      Running      Refused     LeaderEnded     Gone      Lost
 /// Running       (never)      (never)     LeaderEnded     Gone      Lost
 /// LeaderEnded   (ignored)    (never)     (never)         Gone      Lost
@@ -113,6 +115,7 @@ impl Run {
             output_end: 0,
             is_asked_to_end: false,
             was_killed: false,
+            was_declined: false,
             stuck: Vec::new(),
             answers: HashMap::new(),
             on_end: Some(on_end),
@@ -220,7 +223,7 @@ impl Run {
         }
         let mut bytes = Vec::new();
         let mut follower = Follower::new(&self.log, 0);
-        let read = follower.each(|piece| {
+        let read = follower.each_until(end_of(&self.log), |piece| {
             if only.is_none_or(|stream| stream == piece.stream) {
                 bytes.extend_from_slice(&piece.bytes);
             }
@@ -284,6 +287,10 @@ impl State {
                 self.phase = Phase::Gone(exit, Instant::now());
             }
             Event::Lost => self.phase = Phase::Lost { with_guardian: false },
+            Event::Declined => {
+                self.was_declined = true;
+                self.phase = Phase::Lost { with_guardian: true };
+            }
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::sys::wait::{self, For};
 use crate::sys::{fd, platform, procfs};
 
 mod birth;
+mod decline;
 mod ending;
 mod member;
 
@@ -155,6 +156,7 @@ impl Guardian {
             // Missing already, or not ours to remove: there is nobody left to be told.
             let _ = std::fs::remove_dir_all(&hello.directory);
         }
+        self.decline_rest();
     }
 
     fn wait(&mut self) -> io::Result<()> {
@@ -223,7 +225,7 @@ impl Guardian {
         loop {
             match self.inbox.take() {
                 Ok(Some(frame)) if matches!(self.phase, Phase::Serving) => self.obey(frame),
-                Ok(Some(_)) => {}
+                Ok(Some(frame)) => self.decline(&frame),
                 Ok(None) => return,
                 // Somebody scribbled on the socket: what follows means nothing any more.
                 Err(_) => {

@@ -1,6 +1,7 @@
 //! What all handles of one process share.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub(crate) struct Life {
     /// The command line of the current run, for people.
     pub(crate) ran: String,
     pub(crate) ready_after: Option<Duration>,
+    /// Where somebody listened already when the current run was ordered.
+    pub(crate) served: Vec<SocketAddr>,
     /// How the runs before the current one ended.
     pub(crate) last_exit: Option<Exit>,
     /// What went wrong in runs that are over.
@@ -58,6 +61,7 @@ impl Core {
             starts: 0,
             ran: String::new(),
             ready_after: None,
+            served: Vec::new(),
             last_exit: None,
             troubles: Vec::new(),
             is_settled: true,

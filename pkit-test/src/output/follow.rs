@@ -43,12 +43,6 @@ impl Follower {
         Follower { log: log.to_owned(), offset, hint: Hint::default() }
     }
 
-    /// Follows a log from at most `bytes` bytes before its end.
-    pub(crate) fn near_end(log: &Path, bytes: u64) -> Follower {
-        let end = Part::newer(log).ok().flatten().and_then(|part| part.end().ok());
-        Follower::new(log, end.unwrap_or(0).saturating_sub(bytes))
-    }
-
     /// The next pieces, in the order of arrival; empty when there is nothing new. What was thrown away is skipped.
     pub(crate) fn next(&mut self) -> io::Result<Vec<Piece>> {
         let Some(part) = Part::holding(&self.log, self.offset)? else { return Ok(Vec::new()) };
@@ -63,16 +57,25 @@ impl Follower {
         Ok(pieces)
     }
 
-    /// All that is left, piece by piece.
-    pub(crate) fn each(&mut self, mut see: impl FnMut(Piece)) -> io::Result<()> {
-        loop {
+    /// All that is left before a place, piece by piece. A reader without one might follow a flood for ever.
+    pub(crate) fn each_until(&mut self, end: u64, mut see: impl FnMut(Piece)) -> io::Result<()> {
+        while self.offset < end {
             let pieces = self.next()?;
             if pieces.is_empty() {
                 return Ok(());
             }
-            pieces.into_iter().for_each(&mut see);
+            for mut piece in pieces.into_iter().filter(|piece| piece.start < end) {
+                piece.bytes.truncate(usize::try_from(end - piece.start).unwrap_or(usize::MAX));
+                see(piece);
+            }
         }
+        Ok(())
     }
+}
+
+/// Where a log ends by now, counted from the first byte of the run.
+pub(crate) fn end_of(log: &Path) -> u64 {
+    Part::newer(log).ok().flatten().and_then(|part| part.end().ok()).unwrap_or(0)
 }
 
 /// One of the two halves of a log, opened.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::LogFiles;
 use super::Stream;
-use super::follow::Follower;
+use super::follow::{Follower, end_of};
 
 /// The last lines of a log, both streams in order of arrival.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -40,13 +40,10 @@ fn last_lines(text: &str, count: usize, mut is_cut: bool) -> Tail {
 
 /// The last words of a process: the last lines of stderr, or of stdout where it wrote nothing to stderr.
 pub(crate) fn last_words(log: &Path, count: usize, bytes: u64) -> Option<(Stream, Tail)> {
-    let end = std::fs::metadata(LogFiles::at(log).data()).ok()?.len();
-    let mut follower = Follower::new(log, 0);
-    if end > bytes {
-        follower = Follower::near_end(log, bytes);
-    }
+    let end = end_of(log);
+    let mut follower = Follower::new(log, end.saturating_sub(bytes));
     let mut streams = [Vec::new(), Vec::new()];
-    follower.each(|piece| streams[piece.stream as usize].extend_from_slice(&piece.bytes)).ok()?;
+    follower.each_until(end, |piece| streams[piece.stream as usize].extend_from_slice(&piece.bytes)).ok()?;
     let [out, err] = streams;
     let (stream, text) = if err.is_empty() { (Stream::Out, out) } else { (Stream::Err, err) };
     let tail = last_lines(&String::from_utf8_lossy(&text), count, end > bytes);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use super::follow::{Follower, Piece};
+use super::follow::{Follower, Piece, end_of};
 use super::record::Recorder;
 use super::tail::tail;
 use super::{LogFiles, Stream};
@@ -50,7 +50,7 @@ impl Drop for Service {
 
 fn all(follower: &mut Follower) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    follower.each(|piece| pieces.push(piece)).expect("the log can be read");
+    follower.each_until(u64::MAX, |piece| pieces.push(piece)).expect("the log can be read");
     pieces
 }
 
@@ -130,6 +130,24 @@ fn a_log_that_cannot_be_written_costs_output_and_not_the_service() {
     (0..1000).for_each(|_| service.write(Stream::Err, &"x".repeat(1000)));
     assert_eq!(service.recorder.end(), 0);
     fs::remove_file(file).expect("it is ours");
+}
+
+#[test]
+fn who_reads_to_a_place_follows_no_flood() {
+    let mut service = Service::new(1_000_000);
+    service.write(Stream::Out, "before\n");
+    let (path, end) = (service.path.clone(), end_of(&service.path));
+    let mut read = Vec::new();
+    let flooded = Follower::new(&path, 3).each_until(end, |piece| {
+        read.push(text(&[piece]));
+        service.write(Stream::Out, "meanwhile\n");
+    });
+    flooded.expect("the log is there");
+    assert_eq!(read, ["ore\n"]);
+    service.write(Stream::Err, "beyond");
+    let mut read = Vec::new();
+    Follower::new(&path, 0).each_until(end - 2, |piece| read.push(text(&[piece]))).expect("the log is there");
+    assert_eq!(read, ["befor"]);
 }
 
 #[test]

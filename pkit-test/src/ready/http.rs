@@ -8,6 +8,8 @@ use std::time::Instant;
 use super::http_exchange::{Request, Trouble, Url, exchange};
 use super::tcp::Listening;
 use super::{Fill, Look, Probe, Sight, Site, Unprepared};
+use crate::port::{self, Owner};
+use crate::sys::diag::Diag;
 use crate::template::Template;
 
 /// Ready when a request is answered with a status of 200 to 299, or one that was asked for.
@@ -120,6 +122,8 @@ impl Http {
         }
         Ok(Answers {
             listening: is_local.then(|| Listening::new(address, site.any_owner)),
+            is_unreserved: is_local && !site.any_owner && !target.starts_with('/'),
+            was_served: site.served.contains(&address),
             address,
             shown: format!("{} http://{}{}", self.method, request.host, request.path),
             request,
@@ -154,6 +158,9 @@ fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
 #[derive(Debug)]
 pub(super) struct Answers {
     listening: Option<Listening>,
+    is_unreserved: bool,
+    /// Somebody listened there before the start.
+    was_served: bool,
     address: SocketAddr,
     request: Request,
     shown: String,
@@ -164,6 +171,16 @@ impl Answers {
     fn accepts(&self, status: u16) -> bool {
         if self.statuses.is_empty() { (200..300).contains(&status) } else { self.statuses.contains(&status) }
     }
+
+    /// A listener that may be anybody's is believed only where nobody was before the start.
+    fn stranger(&self, sight: &Sight<'_>) -> Option<Look> {
+        if !self.was_served || !self.is_unreserved {
+            return None;
+        }
+        let owner = Diag::open().and_then(|diag| port::owner(&diag, self.address, sight.tree_root, false));
+        let why = "was served before the start, by a process that we may not look at";
+        matches!(owner, Ok(Owner::Unknown(_))).then(|| Look::Foreign(format!("{} {why}", self.address)))
+    }
 }
 
 impl Probe for Answers {
@@ -172,6 +189,9 @@ impl Probe for Answers {
             self.listening.as_mut().map(|listening| listening.look(sight)).filter(|look| *look != Look::Ready)
         {
             return look;
+        }
+        if let Some(stranger) = self.stranger(sight) {
+            return stranger;
         }
         match exchange(self.address, &self.request, Instant::now() + sight.patience, sight.is_over) {
             Ok(status) if self.accepts(status) => Look::Ready,
@@ -182,6 +202,10 @@ impl Probe for Answers {
 
     fn question(&self) -> String {
         self.shown.clone()
+    }
+
+    fn unreserved(&self) -> Option<SocketAddr> {
+        self.is_unreserved.then_some(self.address)
     }
 }
 

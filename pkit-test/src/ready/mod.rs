@@ -176,6 +176,8 @@ pub(crate) struct Site {
     /// The ports by name; the one without a name is its own.
     pub(crate) ports: Vec<(String, u16)>,
     pub(crate) any_owner: bool,
+    /// Where somebody listened before it was started.
+    pub(crate) served: Vec<SocketAddr>,
 }
 
 impl Site {
@@ -192,6 +194,12 @@ pub(crate) trait Probe: Send {
 
     /// The question, for people.
     fn question(&self) -> String;
+
+    /// An address on this machine that it asks and that nobody has reserved: whether somebody is there already is to be
+    /// known before the process is started.
+    fn unreserved(&self) -> Option<SocketAddr> {
+        None
+    }
 }
 
 /// What a look gave.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
@@ -15,13 +16,15 @@ use crate::error::{Error, Kind, Result};
 use crate::ground::Executor;
 use crate::guardian::client::Guardian;
 use crate::guardian::protocol::Launch;
-use crate::guardian::run::{Phase, State};
+use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process};
 use crate::limits::OUTPUT_BYTES;
 use crate::program::{NotFound, Wanted};
+use crate::ready::Probe;
 use crate::record::RunEnd;
 use crate::spec::Spec;
 use crate::sys::child::own_pid;
+use crate::sys::diag::Diag;
 use crate::sys::user;
 
 /// How much of a name is part of a path: a file name has 255 bytes, of which a character takes up to four.
@@ -44,40 +47,69 @@ pub(super) fn depend(core: &Arc<Core>) -> Result<()> {
 impl Core {
     /// Orders a run and waits until its program runs.
     pub(super) fn launch(self: &Arc<Core>, deadline: Instant) -> Result<()> {
-        self.order(deadline).inspect_err(|_| self.record.was_not_run())
+        self.try_launch(deadline).inspect_err(|_| self.record.was_not_run())
     }
 
-    fn order(self: &Arc<Core>, deadline: Instant) -> Result<()> {
+    fn try_launch(self: &Arc<Core>, deadline: Instant) -> Result<()> {
         let spec = self.spec();
         self.record.begins(spec.shown());
         // Everything that can be wrong with the probes is said before anything runs.
-        self.probes()?;
-        let guardian = self.place().guardian()?;
-        let with_spec = |error: Error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error };
-        let launch = self.prepare(&spec, &guardian).map_err(with_spec)?;
-        check_log_base()?;
+        let served = served(&self.probes()?);
+        self.life(|life| life.served = served);
         if !spec.on_start.is_empty() || !spec.on_exit.is_empty() {
             callbacks::prepare().map_err(|error| Error::system("no thread for callbacks was started", error))?;
         }
+        check_log_base()?;
+        // Once more where the guardian was about to end and nothing was begun: then there is another one.
+        for _ in 0..2 {
+            let guardian = self.place().guardian()?;
+            match self.order(&spec, &guardian)? {
+                Some(run) if !self.is_declined(&run, deadline) => return self.started(&run),
+                _ => guardian.wait_dead(),
+            }
+        }
+        Err(self.ended_error("start it", Phase::Lost { with_guardian: true }))
+    }
+
+    fn order(self: &Arc<Core>, spec: &Spec, guardian: &Arc<Guardian>) -> Result<Option<Arc<Run>>> {
+        let with_spec = |error: Error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error };
+        let launch = self.prepare(spec, guardian).map_err(with_spec)?;
         if self.life(|life| life.starts > 0) && !spec.any_owner {
             self.place().check_free()?;
         }
-        self.life(|life| life.logs.push(launch.log.clone()));
         log(|| format!("start {}: {}", self.place().name, self.life(|life| life.ran.clone())));
         // Under one lock: whoever retires it and then stops its run must not miss one.
-        let run = self.life(|life| {
+        self.life(|life| {
             if life.is_retired {
                 return Err(self.retired_error());
             }
-            let run = guardian.launch(launch, self.on_end(&spec)).map_err(with_spec)?;
+            let logs = launch.log.clone();
+            let Some(run) = guardian.launch(launch, self.on_end(spec)).map_err(with_spec)? else { return Ok(None) };
+            life.logs.push(logs);
             life.run = Some(Arc::clone(&run));
             life.starts += 1;
             self.record.ordered();
             life.ready_after = None;
             life.is_settled = false;
-            Ok(run)
-        })?;
+            Ok(Some(run))
+        })
+    }
+
+    /// Waits until it is known whether it runs. One that nobody has begun was no run.
+    fn is_declined(&self, run: &Arc<Run>, deadline: Instant) -> bool {
         run.wait_until(Some(deadline), |state| (state.phase != Phase::Starting).then_some(()));
+        let was_declined = run.look(|state| state.was_declined);
+        if was_declined {
+            self.life(|life| {
+                life.logs.pop();
+                life.starts -= 1;
+                life.is_settled = true;
+            });
+        }
+        was_declined
+    }
+
+    fn started(&self, run: &Run) -> Result<()> {
         match run.phase() {
             Phase::Refused { step, errno } => {
                 self.life(|life| life.is_settled = true);
@@ -198,6 +230,17 @@ impl Core {
             }
         })
     }
+}
+
+/// Which of the addresses that are asked have a listener before anything of ours runs.
+fn served(probes: &[Box<dyn Probe>]) -> Vec<SocketAddr> {
+    let asked: Vec<SocketAddr> = probes.iter().filter_map(|probe| probe.unreserved()).collect();
+    if asked.is_empty() {
+        return asked;
+    }
+    // Where the kernel cannot be asked no listener is ever found, either.
+    let Ok(diag) = Diag::open() else { return Vec::new() };
+    asked.into_iter().filter(|address| diag.is_listening(*address).unwrap_or(false)).collect()
 }
 
 /// Every run has a log of its own. The number at its end keeps it apart from that of a process that ran before under

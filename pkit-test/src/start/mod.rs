@@ -20,7 +20,7 @@ use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process};
 use crate::limits::{CALLBACK_LIMIT, HTTP_LAST_TRY, HTTP_TRY, POLL_MAX, POLL_MIN, POLL_SHARE};
 use crate::place::{Claim, Place, Wish};
-use crate::ready::{Around, Fill, Look, Probe, Sight, Unprepared};
+use crate::ready::{Around, Fill, Look, Probe, Sight, Site, Unprepared};
 use crate::spec::{Expected, Spec};
 
 mod again;
@@ -373,7 +373,8 @@ impl Core {
     /// The probes of its spec, for one start.
     fn probes(&self) -> Result<Vec<Box<dyn Probe>>> {
         let spec = self.spec();
-        let site = self.place().site(spec.any_owner);
+        let served = self.life(|life| life.served.clone());
+        let site = Site { served, ..self.place().site(spec.any_owner) };
         let is_known = |name: &str| crate::template::REFUSED_NAMES.contains(&name) || self.ground.knows(name);
         let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
         let mut fill = Fill { lookup: &mut lookup, is_known: &is_known };

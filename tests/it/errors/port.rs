@@ -1,10 +1,13 @@
 //! Ports that somebody has.
 
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
 use expect_test::expect;
+use nix::sched::{CloneFlags, unshare};
 use pkit_test::{Spec, http, orchestra, tcp};
 
 use super::check::{check, check_stack};
@@ -120,4 +123,53 @@ fn a_url_elsewhere_is_asked_wherever_it_is() {
           stdout: sleeper"#]],
     );
     assert!(proxy.any_owner().start().unwrap().is_alive());
+}
+
+/// A web server whose descriptors nobody can see: they are not those of its process.
+struct Hidden {
+    address: SocketAddr,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Hidden {
+    fn new() -> Hidden {
+        let (tell, told) = channel();
+        let thread = thread::spawn(move || {
+            unshare(CloneFlags::CLONE_FILES).unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            tell.send(listener.local_addr().unwrap()).unwrap();
+            for mut client in listener.incoming().flatten() {
+                let mut request = [0; 1024];
+                let length = client.read(&mut request).unwrap();
+                client.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+                if request[..length].starts_with(b"STOP") {
+                    return;
+                }
+            }
+        });
+        Hidden { address: told.recv().unwrap(), thread: Some(thread) }
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        TcpStream::connect(self.address).unwrap().write_all(b"STOP").unwrap();
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+#[test]
+fn a_listener_that_was_there_before_is_believed_only_where_anybody_may_be() {
+    let (sleeper, hidden) = (child("sleeper"), Hidden::new());
+    let spec = http(sleeper.with(""), format!("http://{}/", hidden.address));
+    check(
+        spec.clone().start_timeout(SOON),
+        expect![[r#"
+        `sleeper` was not ready after 500ms: its port is somebody else's
+          spec:   http("'CHILDREN/sleeper'", "http://127.0.0.1:PORT/")   tests/it/errors/port.rs
+          ran:    CHILDREN/sleeper   pid N, in N ms
+          probe:  GET http://127.0.0.1:PORT/: 127.0.0.1:PORT was served before the start, by a process that we may not look at, N tries
+          stdout: sleeper"#]],
+    );
+    assert!(spec.any_owner().start().unwrap().is_alive());
 }

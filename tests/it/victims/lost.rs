@@ -5,16 +5,19 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::process;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 use pkit_test::{Executor, Ground, Process, Result, Spec, output, tcp};
+use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::process::{children, parent, stat};
 
 use super::chosen::{command, is_chosen};
 use crate::child::{HANG, wait_until};
+use crate::race;
 use crate::text::normalised;
 
 /// The guardian is the only child of this process.
@@ -108,8 +111,39 @@ fn the_guardian_is_asked_to_end() {
     let exit = process.wait().unwrap();
     assert_eq!(exit.signal(), Some(15));
     // It takes no orders any more, and is gone in a moment.
-    wait_until(|| process.start().map_err(|error| assert!(error.is_guardian_lost(), "{error}")).is_ok());
+    process.start().unwrap();
     assert!(process.is_alive());
+}
+
+#[test]
+fn guardians_are_asked_to_end_all_the_time() {
+    if !is_chosen() {
+        return;
+    }
+    let end = race::end();
+    let kept = tcp(command("slow", "0 {port}"), 0).start().unwrap();
+    while Instant::now() < end {
+        let (port, directory) = (kept.port(), kept.dir().to_owned());
+        // One more that needs a while, so that all moments of an end are met.
+        let spec =
+            output(command("polite", &race::random_part(Duration::from_millis(20)).as_millis().to_string()), "ready");
+        let slow = spec.start().unwrap();
+        kill(living_guardian(), Signal::SIGTERM).unwrap();
+        kept.wait().unwrap();
+        wait_ms(race::random_part(Duration::from_millis(20)).as_millis().try_into().unwrap());
+        let new = output(command("sleeper", ""), "sleeper").port("peer").env("STATE", "{dir}").start().unwrap();
+        kept.start().unwrap();
+        assert_eq!((kept.port(), kept.dir(), kept.is_alive(), new.is_alive()), (port, &*directory, true, true));
+        drop(slow);
+    }
+}
+
+/// One that was not reaped yet may be beside it.
+fn living_guardian() -> Pid {
+    let lives = |pid: &u32| stat(*pid).is_some_and(|stat| stat.state != 'Z');
+    let living: Vec<u32> = children(process::id()).into_iter().filter(lives).collect();
+    assert_eq!(living.len(), 1, "{living:?}");
+    Pid::from_raw(living[0].try_into().unwrap())
 }
 
 #[test]
