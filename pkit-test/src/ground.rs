@@ -349,8 +349,13 @@ impl Ground {
     /// Notes a process for the end of the scope. One that is started by itself ends with its handle.
     pub(crate) fn register(&self, core: &Arc<Core>) {
         if self.scope.is_managed {
-            self.scope.register(core);
+            self.scope.register(&self.name, core);
         }
+    }
+
+    /// What another name stands for: all processes of a stack, and what is behind a member without a process.
+    pub(crate) fn cores_behind(&self, name: &str) -> Vec<Arc<Core>> {
+        self.core_of(name).map_or_else(|| self.scope.cores_behind(name), |core| vec![core])
     }
 
     /// The process behind another name, if it is up and one process.

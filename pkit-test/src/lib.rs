@@ -253,6 +253,8 @@ mod callbacks;
 #[cfg(unix)]
 pub mod ready;
 #[cfg(unix)]
+mod supervise;
+#[cfg(unix)]
 mod guardian;
 #[cfg(unix)]
 mod output;
@@ -290,7 +292,7 @@ pub use ground::{Executor, Ground, Need};
 #[cfg(unix)]
 pub use handle::{Mark, Process};
 #[cfg(unix)]
-pub use orchestra::{Orchestra, Stack, orchestra, orchestrate, orchestrated};
+pub use orchestra::{Member, Orchestra, Stack, orchestra, orchestrate, orchestrated};
 #[cfg(unix)]
 pub use pkit_test_macros::with_processes;
 #[cfg(unix)]
@@ -299,6 +301,8 @@ pub use signal::Signal;
 pub use spec::{Spec, http, output, simple, tcp};
 #[cfg(unix)]
 pub use start::Restart;
+#[cfg(unix)]
+pub use supervise::{Strategy, Supervision};
 
 /// The blocks of the README are examples like all others. Only here: in the published package it lies elsewhere.
 #[cfg(all(unix, doctest))]

@@ -8,6 +8,7 @@ use super::Ground;
 use crate::error::Result;
 use crate::handle::Core;
 use crate::place::Place;
+use crate::supervise::{Desk, Limits};
 use crate::sync::lock;
 
 /// All processes of one stack.
@@ -16,7 +17,14 @@ pub(crate) struct Scope {
     pub(super) members: Mutex<BTreeMap<String, Member>>,
     pub(super) outer: Option<Arc<Scope>>,
     is_cancelled: AtomicBool,
-    cores: Mutex<Vec<Arc<Core>>>,
+    cores: Mutex<Vec<(String, Arc<Core>)>>,
+    /// What those further out call this stack.
+    name: String,
+    /// Where the supervisor of these processes hears of them.
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) limits: Limits,
+    /// All of it has been up.
+    is_up: AtomicBool,
     /// Somebody else reports at the end; a handle by itself reports where it is dropped.
     pub(crate) is_managed: bool,
 }
@@ -26,20 +34,24 @@ pub(super) struct Member {
     pub(super) place: Option<Arc<Place>>,
     pub(super) core: Weak<Core>,
     values: BTreeMap<String, String>,
+    /// The members that are ready before it.
+    needs: Vec<String>,
     /// Of a stack inside a stack: what its own members mean.
     pub(super) inner: Option<Arc<Scope>>,
     is_up: bool,
 }
 
 impl Scope {
-    pub(crate) fn managed(outer: Option<&Ground>) -> Arc<Scope> {
+    pub(crate) fn managed(outer: Option<&Ground>, limits: Limits) -> Arc<Scope> {
+        let name = outer.map(|ground| ground.name.clone()).unwrap_or_default();
         let outer = outer.map(|ground| Arc::clone(&ground.scope));
-        Arc::new(Scope { is_managed: true, outer, ..Scope::default() })
+        let desk = Desk::new(outer.as_ref().map(|outer| Arc::clone(&outer.desk)));
+        Arc::new(Scope { is_managed: true, outer, name, desk, limits, ..Scope::default() })
     }
 
-    /// Declares a name, so that it means something from now on.
-    pub(crate) fn declare(&self, name: &str) {
-        lock(&self.members).entry(name.to_owned()).or_default();
+    /// Declares a name, so that it means something from now on, and what is to be ready before it.
+    pub(crate) fn declare(&self, name: &str, needs: Vec<String>) {
+        lock(&self.members).entry(name.to_owned()).or_default().needs = needs;
     }
 
     pub(crate) fn knows(&self, name: &str) -> bool {
@@ -80,7 +92,51 @@ impl Scope {
 
     /// Everything that was started here, in order of start.
     pub(crate) fn cores(&self) -> Vec<Arc<Core>> {
-        lock(&self.cores).clone()
+        lock(&self.cores).iter().map(|(_, core)| Arc::clone(core)).collect()
+    }
+
+    /// Everything that was started here and in whatever is around this.
+    pub(crate) fn outermost_cores(&self) -> Vec<Arc<Core>> {
+        self.outer.as_ref().map_or_else(|| self.cores(), |outer| outer.outermost_cores())
+    }
+
+    /// What one member has started, in order of start.
+    pub(crate) fn cores_of(&self, name: &str) -> Vec<Arc<Core>> {
+        let cores = lock(&self.cores);
+        cores.iter().filter(|(member, _)| member == name).map(|(_, core)| Arc::clone(core)).collect()
+    }
+
+    /// What is there when a member is ready: its own processes, or where it has none, those that it needs.
+    pub(crate) fn cores_behind(&self, name: &str) -> Vec<Arc<Core>> {
+        let Some(needs) = lock(&self.members).get(name).map(|member| member.needs.clone()) else {
+            return self.outer.as_ref().map(|outer| outer.cores_behind(name)).unwrap_or_default();
+        };
+        let own = self.cores_of(name);
+        if own.is_empty() { needs.iter().flat_map(|need| self.cores_behind(need)).collect() } else { own }
+    }
+
+    /// The processes of those members that need this one, as far as they need no other one for it.
+    pub(crate) fn cores_before(&self, name: &str) -> Vec<Arc<Core>> {
+        let needing: Vec<String> = {
+            let members = lock(&self.members);
+            let needs_it = |member: &Member| member.needs.iter().any(|need| need == name);
+            members.iter().filter(|(_, member)| needs_it(member)).map(|(name, _)| name.clone()).collect()
+        };
+        let of_one = |name: &String| {
+            let own = self.cores_of(name);
+            if own.is_empty() { self.cores_before(name) } else { own }
+        };
+        needing.iter().flat_map(of_one).collect()
+    }
+
+    /// Notes that all of it is up: from now on a supervisor looks after what is to be looked after.
+    pub(crate) fn note_up(&self) {
+        self.is_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is, where several start together.
+    pub(crate) fn is_up(&self) -> bool {
+        self.is_up.load(Ordering::Relaxed) || !self.is_managed
     }
 
     /// Lets every start that is under way give up.
@@ -95,16 +151,24 @@ impl Scope {
         self.is_cancelled.load(Ordering::Relaxed) || self.outer.as_ref().is_some_and(|outer| outer.is_cancelled())
     }
 
+    /// From now on no supervisor starts anything again, here and further in. What is under way is given up.
+    pub(crate) fn close_desk(&self) {
+        self.desk.close();
+        for core in self.cores() {
+            core.wake();
+        }
+    }
+
     /// Lets all of them go: a core knows its scope, and without this neither would ever end.
     pub(crate) fn forget_cores(&self) {
         let cores = std::mem::take(&mut *lock(&self.cores));
         drop(cores);
     }
 
-    pub(super) fn register(&self, core: &Arc<Core>) {
-        lock(&self.cores).push(Arc::clone(core));
+    pub(super) fn register(&self, member: &str, core: &Arc<Core>) {
+        lock(&self.cores).push((member.to_owned(), Arc::clone(core)));
         // So that whoever stops or cancels the outer stack reaches it.
-        self.outer.iter().for_each(|outer| outer.register(core));
+        self.outer.iter().for_each(|outer| outer.register(&self.name, core));
     }
 
     /// Looks here, then further out; and inside of a member that is a stack.

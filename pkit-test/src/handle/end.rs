@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
+use super::fate::end_of;
+use crate::callbacks;
 use crate::config::{Show, config, deadline_in, log, say, scaled};
 use crate::error::{Error, Kind, Result};
 use crate::guardian::client;
 use crate::guardian::protocol::StopPlan;
 use crate::guardian::report::render;
 use crate::guardian::run::{Phase, Run};
+
 use crate::limits::{CALLBACK_LIMIT, KILL_LIMIT, LAST_WORDS_LINES, SHIM_MARGIN, TAIL_BYTES, TAIL_LINES};
 use crate::output::LogFiles;
 use crate::output::tail::{last_words, tail};
@@ -26,15 +29,29 @@ pub(crate) struct Outcome {
 
 impl Core {
     pub(crate) fn stop(&self) -> Result<()> {
-        self.end(self.spec().stop_plan())
+        self.leave_down();
+        self.halt()
     }
 
     pub(crate) fn kill(&self) -> Result<()> {
+        self.leave_down();
         self.end(StopPlan { signal: Signal::Kill.number(), grace_ms: 0, then_kill: true })
     }
 
     pub(crate) fn terminate(&self) -> Result<()> {
-        self.end(StopPlan { then_kill: false, ..self.spec().stop_plan() })
+        self.leave_down();
+        let result = self.end(StopPlan { then_kill: false, ..self.spec().stop_plan() });
+        if !self.is_over() {
+            // It runs on as if nobody had asked.
+            self.change_life(|life| life.is_left_down = false);
+            self.tell_started();
+        }
+        result
+    }
+
+    /// Stops it without a word about whether it is wanted.
+    pub(crate) fn halt(&self) -> Result<()> {
+        self.end(self.spec().stop_plan())
     }
 
     fn end(&self, plan: StopPlan) -> Result<()> {
@@ -109,6 +126,7 @@ impl Core {
     /// The handle is gone: so is the process, and before it all that needs it.
     pub(super) fn dropped(self: &Arc<Core>) {
         let Some(run) = self.run() else { return self.retire() };
+        let desk = &self.ground.scope().desk;
         if !run.guardian().is_ours() || self.life(|life| std::mem::replace(&mut life.was_dropped, true)) {
             return;
         }
@@ -120,7 +138,11 @@ impl Core {
             // Only the end of the scope knows whether the test has failed, and says once what stays.
             return;
         }
-        if config().keep.applies(has_failed) && !run.phase().is_over() {
+        if !self.is_managed() {
+            desk.close();
+            self.wake();
+        }
+        if config().keep.applies(has_failed) && !self.is_over() {
             return self.keep();
         }
         if self.is_managed() && !has_failed && !self.ground.is_cancelled() {
@@ -129,6 +151,10 @@ impl Core {
         self.retire();
         self.stop_with_dependents();
         if !self.is_managed() {
+            if !callbacks::is_worker() {
+                // It may wait for the very callback that drops the handle.
+                desk.wait_closed();
+            }
             // Nobody else will say it.
             let troubles = self.life(|life| std::mem::take(&mut life.troubles));
             troubles.iter().filter(|trouble| !trouble.is_exit()).for_each(|trouble| say(&format!("{trouble}\n")));
@@ -186,11 +212,21 @@ impl Core {
         if self.life(|life| std::mem::replace(&mut life.is_settled, true)) {
             return;
         }
-        let trouble = self.surprise(&run);
+        let trouble = if self.spec().supervision.is_some() { self.covered(&run) } else { self.surprise(&run) };
         self.life(|life| {
             life.last_exit = run.phase().exit().or(life.last_exit);
             life.troubles.extend(trouble);
         });
+    }
+
+    /// An exit that is its supervisor's business: worth a note.
+    fn covered(&self, run: &Run) -> Option<Error> {
+        let (phase, end) = run.look(|state| (state.phase, end_of(state)));
+        if self.spec().policy().wants_back(end) && !matches!(phase, Phase::Refused { .. }) {
+            let note = format!("`{}` {end}; it is supervised", self.place().name);
+            self.life(|life| life.notes.push(note));
+        }
+        None
     }
 
     fn surprise(&self, run: &Run) -> Option<Error> {
@@ -229,7 +265,7 @@ impl Core {
     /// At the end of a scope: what is to be said. Waits for an exit that is expected; everything else has ended.
     pub(crate) fn outcome(&self) -> Outcome {
         self.settle();
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome { failures: Vec::new(), notes: self.life(|life| std::mem::take(&mut life.notes)) };
         outcome.failures.extend(self.callbacks_done().err());
         outcome.failures.extend(self.life(|life| std::mem::take(&mut life.troubles)));
         let run = self.run().filter(|run| run.look(|state| state.was_killed && state.is_asked_to_end));
@@ -255,11 +291,11 @@ impl Core {
         let spec = self.spec();
         let (Expected::Code(code), Some(run)) = (spec.expects, self.run()) else { return };
         // Once is enough: the end of a scope asks, and so does the drop of a handle in it.
-        if self.life(|life| life.is_settled) {
+        if self.life(|life| life.is_settled) && !(spec.supervision.is_some() && run.phase().is_over()) {
             return;
         }
         let deadline = Instant::now() + Duration::from_millis(spec.stop_plan().grace_ms);
-        if run.wait_over(Some(deadline)).is_none() {
+        if !self.wait_last_run(deadline) {
             let title = format!("`{}` was expected to end with exit code {code} and still runs", self.place().name);
             let error = with_last_words(self.about(Error::new(Kind::Unexpected, title)), &run);
             self.life(|life| {

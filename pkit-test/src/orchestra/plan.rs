@@ -9,12 +9,17 @@ use crate::template::{REFUSED_NAMES, is_name};
 /// there is one nothing else about the order means anything.
 pub(super) fn check(members: &[Box<dyn Entry>], scope: &Scope) -> Result<()> {
     names(members)?;
-    members.iter().for_each(|member| scope.declare(member.name()));
+    members.iter().for_each(|member| scope.declare(member.name(), ordered_needs(member.as_ref())));
     if let Some(circle) = circle(members) {
         return Err(circle_error(&circle));
     }
     let unknown = members.iter().flat_map(|member| unknown(member.as_ref(), members, scope));
     Error::all(unknown).map_or(Ok(()), Err)
+}
+
+fn ordered_needs(member: &dyn Entry) -> Vec<String> {
+    let needs = member.needs();
+    needs.iter().filter(|need| need.is_ordered()).map(|need| need.name().to_owned()).collect()
 }
 
 fn names(members: &[Box<dyn Entry>]) -> Result<()> {

@@ -16,10 +16,11 @@ use crate::ground::Executor;
 use crate::guardian::client::Guardian;
 use crate::guardian::protocol::Launch;
 use crate::guardian::run::{Phase, State};
-use crate::handle::{Core, Process};
+use crate::handle::{Core, Process, end_of};
 use crate::limits::OUTPUT_BYTES;
 use crate::program::{NotFound, Wanted};
 use crate::spec::Spec;
+use crate::supervise::News;
 use crate::sys::child::own_pid;
 use crate::sys::user;
 
@@ -30,19 +31,26 @@ const NAME_CHARS: usize = 40;
 pub(super) fn depend(core: &Arc<Core>) -> Result<()> {
     let spec = core.spec();
     for need in spec.needs().iter().filter(|need| need.is_ordered()) {
-        match core.ground.core_of(need.name()) {
-            Some(other) => other.add_dependent(core),
-            // It is no single process, or a name in a regex that is no process at all.
-            None if need.is_optional || core.ground.scope().knows(need.name()) => {}
-            None => return Err(core.ground.unknown(&need.text, need.name()).fact("spec", spec.shown())),
+        match core.ground.cores_behind(need.name()) {
+            // It is no process, or a name in a regex that means nothing at all.
+            none if none.is_empty() && (need.is_optional || core.ground.scope().knows(need.name())) => {}
+            others if !others.is_empty() => others.iter().for_each(|other| other.add_dependent(core)),
+            _ => return Err(core.ground.unknown(&need.text, need.name()).fact("spec", spec.shown())),
         }
     }
     Ok(())
 }
 
+/// Who starts it: what the test has stopped it alone may start again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    Test,
+    Supervisor,
+}
+
 impl Core {
     /// Orders a run and waits until its program runs.
-    pub(super) fn launch(self: &Arc<Core>, deadline: Instant) -> Result<()> {
+    pub(super) fn launch(self: &Arc<Core>, deadline: Instant, who: Who) -> Result<()> {
         let spec = self.spec();
         // Everything that can be wrong with the probes is said before anything runs.
         self.probes()?;
@@ -59,15 +67,19 @@ impl Core {
         self.life(|life| life.logs.push(launch.log.clone()));
         log(|| format!("start {}: {}", self.place().name, self.life(|life| life.ran.clone())));
         // Under one lock: whoever retires it and then stops its run must not miss one.
-        let run = self.life(|life| {
+        let run = self.change_life(|life| {
             if life.is_retired {
                 return Err(self.retired_error());
             }
-            let run = guardian.launch(launch, self.on_end(&spec)).map_err(with_spec)?;
+            if who == Who::Supervisor && (life.is_left_down || self.ground.scope().desk.is_closing()) {
+                return Err(self.left_down_error());
+            }
+            let run = guardian.launch(launch, self.on_end(&spec, life.starts + 1)).map_err(with_spec)?;
             life.run = Some(Arc::clone(&run));
             life.starts += 1;
             life.ready_after = None;
             life.is_settled = false;
+            (life.is_left_down, life.is_halted, life.is_taken_down) = (false, false, false);
             Ok(run)
         })?;
         run.wait_until(Some(deadline), |state| (state.phase != Phase::Starting).then_some(()));
@@ -84,6 +96,10 @@ impl Core {
     fn retired_error(&self) -> Error {
         let title = format!("`{}` was not started: its handle is gone, or the test has ended", self.place().name);
         Error::new(Kind::State, title)
+    }
+
+    fn left_down_error(&self) -> Error {
+        Error::new(Kind::State, format!("`{}` was not started again: the test has stopped it", self.place().name))
     }
 
     fn prepare(&self, spec: &Spec, guardian: &Guardian) -> Result<Launch> {
@@ -167,12 +183,18 @@ impl Core {
         }
     }
 
-    /// What happens when nothing of the run is left: callbacks, in the order of the exits.
-    fn on_end(self: &Arc<Core>, spec: &Spec) -> Box<dyn FnOnce(&State) + Send> {
+    /// What happens when nothing of the run is left: its supervisor is told, and callbacks are called in the order of the
+    /// exits.
+    fn on_end(self: &Arc<Core>, spec: &Spec, run: u32) -> Box<dyn FnOnce(&State) + Send> {
         let core: Weak<Core> = Arc::downgrade(self);
         let callbacks = spec.on_exit.clone();
         let pending = Arc::clone(&self.callbacks);
+        let (desk, id) = (Arc::clone(&self.ground.scope().desk), self.id);
         Box::new(move |state| {
+            // A start that was refused says so to whoever wanted it.
+            if !matches!(state.phase, Phase::Refused { .. }) {
+                desk.post(id, News::Exited { run, end: end_of(state) });
+            }
             let Some(exit) = state.phase.exit() else { return };
             for callback in callbacks {
                 let core = Weak::clone(&core);

@@ -24,8 +24,10 @@ use crate::spec::Spec;
 mod again;
 mod failure;
 mod launch;
+mod supervisor;
 
 pub use again::Restart;
+pub(crate) use supervisor::supervise;
 
 impl Spec {
     /// Starts it, and returns when it is ready.
@@ -74,7 +76,7 @@ impl Spec {
         launch::depend(&core)?;
         ground.register(&core);
         let deadline = deadline_of(&core);
-        core.launch(deadline)?;
+        core.launch(deadline, launch::Who::Test)?;
         Ok(Process::owner(core))
     }
 
@@ -160,22 +162,32 @@ impl Process {
         if self.core.life(|life| life.ready_after.is_some()) {
             return Ok(());
         }
+        self.become_ready(&run)?;
+        supervisor::look_after(&self.core)
+    }
+
+    /// The wait itself. What does not become ready is stopped.
+    fn become_ready(&self, run: &Arc<Run>) -> Result<()> {
         let began = Instant::now();
         let mut probes = self.core.probes()?;
         let deadline = deadline_of(&self.core) - run.age().min(scaled(self.core.spec().start_timeout));
-        match wait_ready(&self.core, &run, &mut probes, deadline) {
+        match wait_ready(&self.core, run, &mut probes, deadline) {
             Ok(()) => {
                 let after = run.age();
                 log(|| format!("ready {} after {after:?}, {:?} of it waited", self.name(), began.elapsed()));
-                self.core.life(|life| life.ready_after = Some(after));
-                self.core.call_on_start();
+                // Two may have waited for it.
+                if self.core.change_life(|life| life.ready_after.replace(after)).is_none() {
+                    self.core.call_on_start();
+                }
                 Ok(())
             }
             Err(trouble) => {
-                let error = failure::error(&self.core, &run, &trouble);
+                let error = failure::error(&self.core, run, &trouble);
                 // Whatever is left of it: the error has all that is to be said.
-                let _ = self.core.stop();
-                self.core.life(|life| life.is_settled = true);
+                if self.core.run().is_some_and(|current| Arc::ptr_eq(&current, run)) {
+                    let _ = self.core.halt();
+                    self.core.life(|life| life.is_settled = true);
+                }
                 Err(error)
             }
         }
@@ -228,7 +240,7 @@ fn wait_ready(
         // between them costs a late answer, never a wrong one.
         let now = Instant::now();
         let phase = run.phase();
-        if core.ground.is_cancelled() {
+        if core.is_given_up() {
             return Err(Trouble::GivenUp);
         }
         // A probe that can still be answered by what it wrote is asked once more after the end.
@@ -263,7 +275,7 @@ fn wait_ready(
 }
 
 fn ask(core: &Core, run: &Run, probe: &mut dyn Probe, patience: Duration, waited: &mut Waited) -> Look {
-    let is_over = || core.ground.is_cancelled() || !run.phase().is_alive();
+    let is_over = || core.is_given_up() || !run.phase().is_alive();
     let tree_root = run.look(|state| state.shim).unwrap_or(0);
     let look = probe.look(&View { run, tree_root, patience, is_over: &is_over });
     waited.tries += 1;
@@ -283,7 +295,7 @@ fn ask(core: &Core, run: &Run, probe: &mut dyn Probe, patience: Duration, waited
 /// Waits for what could change the answer: the process, its output, or the time.
 fn pause(core: &Core, run: &Run, look: &Look, times: &Times) {
     let Times { phase, began, deadline } = *times;
-    let changed = |state: &State| state.phase != phase || core.ground.is_cancelled();
+    let changed = |state: &State| state.phase != phase || core.is_given_up();
     match look {
         Look::More(_) => {}
         Look::AfterOutput(seen, _) => {
@@ -328,6 +340,11 @@ impl Core {
                     .fact("spec", self.spec().shown())
             }
         }
+    }
+
+    /// Whether nobody wants a start of it any more that is under way.
+    fn is_given_up(&self) -> bool {
+        self.ground.is_cancelled() || self.ground.scope().desk.is_closing()
     }
 
     /// Calls the callbacks of a start, on their thread, and waits for them.
