@@ -19,6 +19,7 @@ mod race;
 mod ready;
 mod servers;
 mod settings;
+mod supervise;
 mod surprise;
 mod verdicts;
 mod victims;

@@ -39,6 +39,8 @@ pub(crate) struct Life {
     /// The command line of the current run, for people.
     pub(crate) ran: String,
     pub(crate) ready_after: Option<Duration>,
+    /// It is ready, and its callbacks have run.
+    pub(crate) is_started: bool,
     /// How the runs before the current one ended.
     pub(crate) last_exit: Option<Exit>,
     /// What went wrong in runs that are over.
@@ -81,6 +83,7 @@ impl Core {
             starts: 0,
             ran: String::new(),
             ready_after: None,
+            is_started: false,
             last_exit: None,
             troubles: Vec::new(),
             is_settled: true,

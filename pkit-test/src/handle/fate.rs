@@ -91,7 +91,7 @@ impl Life {
         };
         Seen {
             restarts: self.starts.saturating_sub(1),
-            is_ready: self.ready_after.is_some(),
+            is_ready: self.is_started,
             is_in_hands: self.is_in_hands,
             is_halted: self.is_halted,
             never,

@@ -77,7 +77,7 @@ impl Core {
             let run = guardian.launch(launch, self.on_end(&spec, life.starts + 1)).map_err(with_spec)?;
             life.run = Some(Arc::clone(&run));
             life.starts += 1;
-            life.ready_after = None;
+            (life.ready_after, life.is_started) = (None, false);
             life.is_settled = false;
             (life.is_left_down, life.is_halted, life.is_taken_down) = (false, false, false);
             Ok(run)

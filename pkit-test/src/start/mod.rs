@@ -178,6 +178,7 @@ impl Process {
                 // Two may have waited for it.
                 if self.core.change_life(|life| life.ready_after.replace(after)).is_none() {
                     self.core.call_on_start();
+                    self.core.change_life(|life| life.is_started = life.ready_after.is_some());
                 }
                 Ok(())
             }

@@ -74,7 +74,7 @@ struct Supervisor {
     own: Vec<bool>,
     machine: Machine,
     began: Instant,
-    /// Why the last start failed.
+    /// Why the last start failed, if it did.
     last_error: Option<Error>,
 }
 
@@ -153,7 +153,10 @@ impl Supervisor {
         let core = self.core(id);
         log(|| format!("supervisor: start {}", core.place().name));
         match core.revive() {
-            Ok(()) => core.tell_started(),
+            Ok(()) => {
+                self.last_error = None;
+                core.tell_started();
+            }
             Err(_) if core.life(|life| life.is_left_down || life.is_retired) => core.post(News::StopAsked),
             Err(error) => {
                 core.post(News::StartFailed { why: error.title().to_owned() });

@@ -203,6 +203,22 @@ impl Machine {
         self.history.text()
     }
 
+    #[cfg(test)]
+    pub(super) fn state_of(&self, id: u64) -> &'static str {
+        match self.members[id as usize].state {
+            State::Up { .. } => "Up",
+            State::Waiting { .. } => "Waiting",
+            State::Starting => "Starting",
+            State::Stopping { .. } => "Stopping",
+            State::Down => "Down",
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn policy_of(&self, id: u64) -> Policy {
+        self.members[id as usize].policy
+    }
+
     fn exited(&mut self, index: usize, run: u32, end: End, now: Duration) {
         let member = &mut self.members[index];
         if member.knows_end_of(run) {

@@ -5,6 +5,7 @@ mod nested;
 mod failure;
 mod executor;
 mod stack;
+mod member;
 mod scope;
 mod verdict;
 
