@@ -201,6 +201,10 @@ impl Core {
         if has_failed || config().output == Show::Always || self.place().is_kept() {
             return;
         }
+        if self.run().is_some_and(|run| !run.guardian().is_ours()) {
+            // A fork of the test leaves them to the test.
+            return;
+        }
         for log in self.life(|life| std::mem::take(&mut life.logs)) {
             LogFiles::at(&log).remove();
         }

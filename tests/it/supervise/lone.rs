@@ -7,6 +7,8 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use pkit_test::{Process, Restart, Result, Signal, Supervision, output, simple, tcp};
 
 use super::{LONG, MS, moody, tireless};
@@ -213,15 +215,19 @@ fn a_callback_may_drop_the_handle() {
     let (tell, told) = channel();
     let (taken, tell) = (Mutex::new(taken), Mutex::new(tell));
     let spec = moody.with("u").supervise(tireless(Supervision::permanent())).on_exit(move |_, _| {
-        drop(taken.lock().unwrap().try_recv());
-        tell.lock().unwrap().send(()).unwrap();
+        // Its own stop is an exit as well, after which there is nothing more to drop.
+        if let Ok(process) = taken.lock().unwrap().recv() {
+            drop(process);
+            tell.lock().unwrap().send(()).unwrap();
+        }
     });
     let process = spec.start().unwrap();
-    process.write_stdin("x").unwrap();
-    // It may have been given too late: then a stop of the test ends it, which is the next exit.
-    let _ = give.send(process);
-    told.recv_timeout(HANG).unwrap();
+    let pid = Pid::from_raw(process.pid().unwrap().try_into().unwrap());
+    give.send(process).unwrap();
     drop(give);
+    kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    told.recv_timeout(HANG).unwrap();
+    assert_eq!(moody.child.count(), 0);
 }
 
 #[test]

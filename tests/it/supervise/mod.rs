@@ -3,6 +3,7 @@
 mod lone;
 mod given_up;
 mod strategy;
+mod ends;
 mod race;
 
 use std::fs;

@@ -5,3 +5,4 @@ mod verdicts;
 mod inherits;
 mod lost;
 mod settings;
+mod supervised;
