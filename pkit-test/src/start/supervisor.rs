@@ -185,8 +185,8 @@ fn stop_current(core: &Core) {
     stop(core, core.life(|life| life.starts));
 }
 
-/// What cannot be stopped is the business of whoever reports.
+/// What cannot be stopped is the business of whoever reports. That it is gone with its guardian is not: so it is down.
 fn stop(core: &Core, run: u32) {
-    let result = core.halt_run(run);
-    core.life(|life| life.troubles.extend(result.err()));
+    let trouble = core.halt_run(run).err().filter(|error| !error.is_guardian_lost());
+    core.life(|life| life.troubles.extend(trouble));
 }

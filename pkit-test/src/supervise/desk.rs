@@ -11,7 +11,7 @@ use crate::sys::child::own_pid;
 
 /// ```text
 ///            post        open       close          done
-/// Unused     (dropped)   -> Open    -> Closed      (never)
+/// Unused     (dropped)   -> Open    -> Closed      -> Closed
 /// Open       kept        (is)       -> Closing     -> Closed (*)
 /// Closing    (dropped)   (no)       (is)           -> Closed
 /// Closed     (dropped)   (no)       (is)           (is)

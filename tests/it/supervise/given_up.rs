@@ -1,9 +1,11 @@
 //! What crashes too often, and what is said about it; and what is not said about crashes that are covered.
 
+use std::time::Duration;
+
 use expect_test::{Expect, expect};
 use pkit_test::{Orchestra, Signal, Stack, Strategy, Supervision, orchestra, orchestrate, orchestrated, output};
 
-use super::{LONG, MS, moody, tireless};
+use super::{LONG, moody, tireless};
 use crate::child::{HANG, child};
 use crate::text::normalised;
 
@@ -177,7 +179,7 @@ fn what_nobody_supervises_fails_beside_what_is_supervised() {
 
 #[test]
 fn a_limit_of_the_stack_that_is_none_is_refused() {
-    let stack = orchestrate([("one", pkit_test::simple("sleep 60"))]).intensity(1, MS * 0);
+    let stack = orchestrate([("one", pkit_test::simple("sleep 60"))]).intensity(1, Duration::ZERO);
     let error = stack.start().unwrap_err();
     assert!(error.is_spec());
     expect!["the stack was not started: an intensity with a period of zero allows any number of restarts"]
