@@ -329,7 +329,8 @@ mod child {
 
     #[test]
     fn moody_is_in_another_mood_each_time() {
-        let file = Private::copy_of("sleeper").path().with_file_name("moods");
+        let place = Private::copy_of("sleeper");
+        let file = place.path().with_file_name("moods");
         let path = file.to_str().expect("it is our own");
         let start = || Run::start("moody", &[path, "uxm"]);
         let mut first = start();

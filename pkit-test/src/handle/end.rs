@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::fate::end_of;
-use crate::callbacks;
 use crate::config::{Show, config, deadline_in, log, say, scaled};
 use crate::error::{Error, Kind, Result};
 use crate::guardian::client;
@@ -151,10 +150,7 @@ impl Core {
         self.retire();
         self.stop_with_dependents();
         if !self.is_managed() {
-            if !callbacks::is_worker() {
-                // It may wait for the very callback that drops the handle.
-                desk.wait_closed();
-            }
+            desk.wait_closed();
             // Nobody else will say it.
             let troubles = self.life(|life| std::mem::take(&mut life.troubles));
             troubles.iter().filter(|trouble| !trouble.is_exit()).for_each(|trouble| say(&format!("{trouble}\n")));

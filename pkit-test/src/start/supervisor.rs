@@ -45,10 +45,14 @@ pub(crate) fn supervise(scope: &Arc<Scope>, mut cores: Vec<Arc<Core>>) -> Result
         return Ok(());
     }
     in_order(&mut cores);
-    let desk = Arc::clone(&scope.desk);
-    let own = cores.iter().map(|core| is_direct(core, scope)).collect();
-    let supervisor =
-        Supervisor { desk, cores, own, machine: Machine::new(scope.limits), began: Instant::now(), last_error: None };
+    let supervisor = Supervisor {
+        desk: Arc::clone(&scope.desk),
+        scope: Arc::clone(scope),
+        cores,
+        machine: Machine::new(scope.limits),
+        began: Instant::now(),
+        last_error: None,
+    };
     spawn(supervisor).map_err(|error| {
         scope.desk.done();
         Error::system("no thread for a supervisor was started", error)
@@ -69,9 +73,8 @@ fn spawn(supervisor: Supervisor) -> io::Result<()> {
 
 struct Supervisor {
     desk: Arc<Desk>,
+    scope: Arc<Scope>,
     cores: Vec<Arc<Core>>,
-    /// Which of them no supervisor further in looks after.
-    own: Vec<bool>,
     machine: Machine,
     began: Instant,
     /// Why the last start failed, if it did.
@@ -96,6 +99,7 @@ impl Supervisor {
             match self.desk.take(until) {
                 Mail::Closing => return,
                 Mail::News(id, news) => {
+                    self.welcome(id);
                     self.machine.hear(id, news, self.now());
                     // There may be more, and what to do depends on all of it.
                     until = Some(self.began);
@@ -113,9 +117,9 @@ impl Supervisor {
     /// along.
     fn take_over(&mut self) {
         let mut ends = Vec::new();
-        for (core, is_own) in self.cores.iter().zip(&self.own) {
-            let (current, run, policy) = core.life(|life| (life.run.clone(), life.starts, life.spec.policy()));
-            let policy = if *is_own { policy } else { Policy { supervision: Supervision::temporary(), ..policy } };
+        for core in &self.cores {
+            let (current, run) = core.life(|life| (life.run.clone(), life.starts));
+            let policy = self.policy(core);
             self.machine.join(core.id, &core.place().name, policy);
             self.machine.hear(core.id, News::Started { run, policy }, self.now());
             let over = current.filter(|current| current.phase().is_over());
@@ -124,6 +128,23 @@ impl Supervisor {
         for (id, news) in ends {
             self.machine.hear(id, news, self.now());
         }
+    }
+
+    /// An executor may start something on its ground when all the others are up.
+    fn welcome(&mut self, id: u64) {
+        if self.cores.iter().any(|core| core.id == id) {
+            return;
+        }
+        for core in self.scope.cores().into_iter().filter(|core| core.id == id) {
+            self.machine.join(core.id, &core.place().name, self.policy(&core));
+            self.cores.push(core);
+        }
+    }
+
+    /// How it is to live here: what has a supervisor further in is looked after there.
+    fn policy(&self, core: &Core) -> Policy {
+        let policy = core.spec().policy();
+        if is_direct(core, &self.scope) { policy } else { Policy { supervision: Supervision::temporary(), ..policy } }
     }
 
     /// Does the next thing, and says until when there is nothing to do.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::machine::{News, Policy};
 use super::policy::Supervision;
+use crate::callbacks;
 use crate::sync::{Monitor, lock};
 use crate::sys::child::own_pid;
 
@@ -128,8 +129,11 @@ impl Desk {
         });
     }
 
-    /// Waits until the supervisors here and further in are gone.
+    /// Waits until the supervisors here and further in are gone. A callback does not: one of them may wait for it.
     pub(crate) fn wait_closed(&self) {
+        if callbacks::is_worker() {
+            return;
+        }
         for inner in self.inner() {
             inner.wait_closed();
         }

@@ -3,7 +3,10 @@
 use std::fs;
 use std::sync::{Arc, Mutex};
 
-use pkit_test::{Orchestra, Process, Signal, Stack, Strategy, Supervision, orchestra, orchestrate, output};
+use pkit_test::{
+    Executor, Ground, Orchestra, Process, Result, Signal, Spec, Stack, Strategy, Supervision, orchestra, orchestrate,
+    output,
+};
 
 use super::{MS, moody, tireless};
 use crate::child::{Child, HANG, child};
@@ -12,7 +15,7 @@ use crate::child::{Child, HANG, child};
 type Story = Arc<Mutex<Vec<String>>>;
 
 /// One that tells of its starts and exits, and crashes upon a byte.
-fn member(crash: &Child, story: &Story, name: &str) -> pkit_test::Spec {
+fn member(crash: &Child, story: &Story, name: &str) -> Spec {
     let (started, ended) = (Arc::clone(story), Arc::clone(story));
     let shown = name.to_owned();
     output(crash.with("0 --code 7"), "up")
@@ -130,6 +133,36 @@ fn a_stack_in_a_stack_has_a_strategy_of_its_own() {
     crash(inner, "y", "y");
     assert_eq!(restarts(), [1, 3, 3]);
     assert_eq!(crashes.count(), 3);
+}
+
+/// Starts another one whenever it is asked.
+struct Factory(Spec);
+
+struct Works {
+    ground: Ground,
+    spec: Spec,
+}
+
+impl Executor for Factory {
+    type Handle = Works;
+
+    fn start_on(self, ground: &Ground) -> Result<Works> {
+        Ok(Works { ground: ground.clone(), spec: self.0 })
+    }
+}
+
+#[test]
+fn what_an_executor_starts_later_is_looked_after_as_well() {
+    let crashes = child("crash_later");
+    let spec = member(&crashes, &Story::default(), "late");
+    let stack = orchestra().with("works", Factory(spec)).start().unwrap();
+    let Works { ground, spec } = stack.get("works");
+    let late = spec.clone().start_on(ground).unwrap();
+    late.write_stdin("x").unwrap();
+    assert_eq!(late.wait_restart(0, HANG).unwrap(), 1);
+    let later = spec.clone().start_on(ground).unwrap();
+    later.write_stdin("x").unwrap();
+    assert_eq!((later.wait_restart(0, HANG).unwrap(), crashes.count()), (1, 2));
 }
 
 #[test]
