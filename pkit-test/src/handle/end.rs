@@ -29,7 +29,7 @@ pub(crate) struct Outcome {
 impl Core {
     pub(crate) fn stop(&self) -> Result<()> {
         self.leave_down();
-        self.halt()
+        self.end(self.spec().stop_plan())
     }
 
     pub(crate) fn kill(&self) -> Result<()> {
@@ -48,26 +48,29 @@ impl Core {
         result
     }
 
-    /// Stops it without a word about whether it is wanted.
-    pub(crate) fn halt(&self) -> Result<()> {
-        self.end(self.spec().stop_plan())
+    /// Stops that run without a word about whether the process is wanted.
+    pub(crate) fn halt(&self, run: &Arc<Run>) -> Result<()> {
+        self.end_run(run, self.spec().stop_plan())
     }
 
     fn end(&self, plan: StopPlan) -> Result<()> {
-        let Some(run) = self.run() else { return Ok(()) };
+        self.run().map_or(Ok(()), |run| self.end_run(&run, plan))
+    }
+
+    fn end_run(&self, run: &Arc<Run>, plan: StopPlan) -> Result<()> {
         self.run_or_error("stop it")?;
         let was_over = run.phase().is_over();
         if !was_over {
             log(|| format!("stop {} with signal {}", self.place().name, plan.signal));
             run.stop(plan);
-            self.wait_end(&run, plan)?;
+            self.wait_end(run, plan)?;
         }
         self.callbacks_done()?;
         match run.phase() {
             lost @ Phase::Lost { .. } => Err(self.ended_error("stop it", lost)),
             // Whoever asks again for the end of what is gone hears nothing.
             _ if was_over => Ok(()),
-            _ => self.had_to_kill(&run, plan).map_or(Ok(()), Err),
+            _ => self.had_to_kill(run, plan).map_or(Ok(()), Err),
         }
     }
 

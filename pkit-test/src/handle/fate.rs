@@ -175,12 +175,12 @@ impl Core {
 
     /// Stops a run because another process has crashed. If it is another run by now, somebody else has seen to it.
     pub(crate) fn halt_run(&self, run: u32) -> Result<()> {
-        let is_current = self.change_life(|life| {
-            let is_current = life.starts == run && !life.is_left_down;
-            life.is_halted |= is_current;
-            is_current
+        let current = self.change_life(|life| {
+            let is_wanted = life.starts == run && !life.is_left_down;
+            life.is_halted |= is_wanted;
+            life.run.clone().filter(|_| is_wanted)
         });
-        if is_current { self.halt() } else { Ok(()) }
+        current.map_or(Ok(()), |run| self.halt(&run))
     }
 
     /// It is ready, and its supervisor is to look after this run.

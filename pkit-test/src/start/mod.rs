@@ -185,8 +185,8 @@ impl Process {
             Err(trouble) => {
                 let error = failure::error(&self.core, run, &trouble);
                 // Whatever is left of it: the error has all that is to be said.
+                let _ = self.core.halt(run);
                 if self.core.run().is_some_and(|current| Arc::ptr_eq(&current, run)) {
-                    let _ = self.core.halt();
                     self.core.life(|life| life.is_settled = true);
                 }
                 Err(error)
