@@ -23,6 +23,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("place", 5),
     ("ready", 4),
     ("guardian", 4),
+    ("supervise", 4),
     ("output", 3),
     ("program", 3),
     ("callbacks", 3),

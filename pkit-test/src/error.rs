@@ -58,6 +58,8 @@ pub(crate) enum Kind {
     Died,
     Unexpected,
     HadToKill,
+    /// Started again too often.
+    GivenUp,
     StillAlive,
     Callback,
     /// A method that does not fit the state of the process.
@@ -124,6 +126,11 @@ impl Error {
         Some(first.and(errors))
     }
 
+    /// What happened, in a line.
+    pub(crate) fn title(&self) -> &str {
+        &self.inner.title
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.inner.kind
     }
@@ -156,7 +163,8 @@ impl Error {
     }
 
     /// The process ended where it should not have: before it was ready, before it wrote what was waited for, or during
-    /// the test. Also where it should have ended and did not: [`Spec::expect_exit`](crate::Spec::expect_exit).
+    /// the test. Also where it should have ended and did not: [`Spec::expect_exit`](crate::Spec::expect_exit). Or it ended
+    /// more often than its [`Supervision`](crate::Supervision) allows.
     ///
     /// ```
     /// let error = pkit_test::output("sh -c 'echo no config >&2; exit 78'", "^ready$").start().unwrap_err();
@@ -165,7 +173,7 @@ impl Error {
     /// ```
     #[must_use]
     pub fn is_exit(&self) -> bool {
-        matches!(self.inner.kind, Kind::ExitedEarly | Kind::Died | Kind::Unexpected)
+        matches!(self.inner.kind, Kind::ExitedEarly | Kind::Died | Kind::Unexpected | Kind::GivenUp)
     }
 
     /// A port is in use: by a program that listens on it, or by another test.

@@ -321,8 +321,15 @@ impl Ground {
     /// Notes a process for the end of the scope. One that is started by itself ends with its handle.
     pub(crate) fn register(&self, core: &Arc<Core>) {
         if self.scope.is_managed {
-            self.scope.register(core);
+            self.scope.register(&self.name, core);
         }
+    }
+
+    /// What a need is about: all processes of a stack, for it was started behind all of them; one part of an executor; and
+    /// what is behind a member without a process.
+    pub(crate) fn cores_behind(&self, need: &Need) -> Vec<Arc<Core>> {
+        let one = self.core_behind(need).filter(|_| !self.scope.is_stack(need.name()));
+        one.map_or_else(|| self.scope.cores_behind(need.name()), |core| vec![core])
     }
 
     /// The process behind another name, if it is up and one process.
@@ -331,7 +338,7 @@ impl Ground {
     }
 
     /// The process that a need is about, which may be a part of the member that it names.
-    pub(crate) fn core_behind(&self, need: &Need) -> Option<Arc<Core>> {
+    fn core_behind(&self, need: &Need) -> Option<Arc<Core>> {
         let path = Template::parse(&need.text).holes().next().map(|hole| hole.path.clone());
         self.find(&path.unwrap_or_else(|| vec![need.name().to_owned()]))?.core
     }

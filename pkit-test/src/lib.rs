@@ -134,6 +134,21 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A stack goes down and up as a whole, or one [member](Stack::member) of it with what depends on it; and
+//! [`stopped`](Stack::stopped) has it down for a while.
+//!
+//! ```
+//! use pkit_test::{Restart, orchestrate, simple};
+//!
+//! # fn main() -> pkit_test::Result<()> {
+//! let (db, api) = (simple("sleep 60"), simple("sleep 60").after("db"));
+//! let stack = orchestrate([("db", db), ("api", api), ("other", simple("sleep 60"))]).start()?;
+//! stack.member("db").restart(Restart::Forced)?;
+//! assert_eq!(["db", "api", "other"].map(|name| stack[name].restarts()), [1, 1, 0]);
+//! stack.stopped(|| assert!(!stack["other"].is_alive()))?;
+//! # Ok(()) }
+//! ```
+//!
 //! A step that has to be over before others start is [`finished`]: a migration, a download, a check.
 //!
 //! ```
@@ -270,7 +285,7 @@
 //! # Verdicts
 //!
 //! An exit that nobody asked for fails the test, with code 0 as well, unless the spec says [`may_exit`](Spec::may_exit) or
-//! [`expect_exit`](Spec::expect_exit). What the test stops, kills, or signals to end has been asked for. A handle without
+//! [`expect_exit`](Spec::expect_exit), or is supervised. What the test stops, kills, or signals to end has been asked for. A handle without
 //! an attribute or a scope around it fails nothing: [`exit`](Process::exit) says how it ended.
 //!
 //! ```
@@ -287,8 +302,42 @@
 //! orchestrated([("job", simple("sh -c 'exit 3'").expect_exit(3))], |_| ()).unwrap();
 //! ```
 //!
-//! # When it goes wrong
+//! # Supervision
 //!
+//! Let it crash: a process that is [supervised](Spec::supervise) is started again when it has ended, as in Erlang/OTP. It
+//! keeps its ports, its directory and its handle. So a test can cause the crash, by a [`signal`](Process::signal) or by
+//! whatever breaks the process, wait for the restart, and see whether its clients survive.
+//!
+//! ```
+//! use std::time::Duration;
+//! use pkit_test::{Process, Signal, Supervision, tcp, with_processes};
+//!
+//! #[with_processes(
+//!     server = tcp("python3 -m http.server --bind {host} {port}", 0).supervise(Supervision::permanent()),
+//! )]
+//! fn comes_back(server: Process) -> pkit_test::Result<()> {
+//!     let before = server.restarts();
+//!     server.signal(Signal::Kill)?;
+//!     server.wait_restart(before, Duration::from_secs(10))?;
+//!     assert!(std::net::TcpStream::connect(server.addr()).is_ok());
+//!     Ok(())
+//! }
+//! # comes_back().unwrap();
+//! ```
+//!
+//! | | says |
+//! |---|---|
+//! | [`permanent`](Supervision::permanent), [`transient`](Supervision::transient), [`temporary`](Supervision::temporary) | after which exits it is started again: all that nobody asked for, crashes, none |
+//! | [`Strategy`] of the [stack](Orchestra::strategy) | who goes down and up with it: nobody, all, those that come after it |
+//! | intensity of the [process](Supervision::intensity) and of the [stack](Orchestra::intensity) | how many restarts are allowed in which time: 3 in 5 s, and no limit for all together |
+//! | [`backoff`](Supervision::backoff) | the pauses before restarts: none before the first one, then growing |
+//!
+//! Beyond the intensity all of the stack is stopped for good, in reverse order, and the test fails with the history: each
+//! exit and restart with its time, how the last run ended, and its last words. What the test itself stops, kills or
+//! terminates stays down, and nothing is started again once the end of the scope has begun.
+//!
+//! # When it goes wrong
+//!//!
 //! An [`Error`] is what happened in one line, and below it what is known. Its `Debug` is the same text, so that `unwrap()`
 //! and `?` show it whole. Where a caller may act there is a question to ask, such as [`is_timeout`](Error::is_timeout).
 //! A start that fails leaves nothing, and nobody waits out a deadline when the answer is known.
@@ -373,6 +422,8 @@ mod callbacks;
 #[cfg(unix)]
 pub mod ready;
 #[cfg(unix)]
+mod supervise;
+#[cfg(unix)]
 mod guardian;
 #[cfg(unix)]
 mod output;
@@ -412,7 +463,7 @@ pub use ground::{Executor, Ground, Need};
 #[cfg(unix)]
 pub use handle::{Mark, Process};
 #[cfg(unix)]
-pub use orchestra::{Orchestra, Stack, orchestra, orchestrate, orchestrated};
+pub use orchestra::{Member, Orchestra, Stack, orchestra, orchestrate, orchestrated};
 #[cfg(unix)]
 pub use pkit_test_macros::with_processes;
 #[cfg(unix)]
@@ -423,6 +474,8 @@ pub use signal::Signal;
 pub use spec::{Spec, finished, http, output, simple, tcp};
 #[cfg(unix)]
 pub use start::Restart;
+#[cfg(unix)]
+pub use supervise::{Strategy, Supervision};
 
 /// The blocks of the README are examples like all others. Only here: in the published package it lies elsewhere.
 #[cfg(all(unix, doctest))]

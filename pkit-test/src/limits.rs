@@ -94,3 +94,20 @@ pub(crate) const REPORTED_RUNS: usize = 6;
 
 /// How long the last report of a dead test may take before it is given up.
 pub(crate) const LAST_REPORT: Duration = Duration::from_millis(500);
+
+/// How often a supervised process may be started again, and in which time, unless its spec says otherwise.
+///
+/// Erlang/OTP allows one in 5 s, for systems that are to run for years. A test crashes its processes on purpose, and
+/// more than once.
+pub(crate) const RESTARTS: u32 = 3;
+pub(crate) const RESTARTS_PERIOD: Duration = Duration::from_secs(5);
+
+/// The pauses before the restarts after the first one, unless the spec says otherwise: they double.
+pub(crate) const BACKOFF_FIRST: Duration = Duration::from_millis(50);
+pub(crate) const BACKOFF_MOST: Duration = Duration::from_secs(5);
+
+/// The shortest pause of a back-off: a crash loop must not keep a processor busy, whatever a spec says.
+pub(crate) const BACKOFF_LEAST: Duration = Duration::from_millis(1);
+
+/// How much of what happened under supervision is remembered.
+pub(crate) const HISTORY_LINES: usize = 100;

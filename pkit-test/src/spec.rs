@@ -12,6 +12,7 @@ use crate::handle::Process;
 use crate::limits::{START_TIMEOUT, STOP_TIMEOUT};
 use crate::ready::{Finished, Http, Output, Ready, Tcp};
 use crate::signal::Signal;
+use crate::supervise::Supervision;
 use crate::template::{Hole, Template, is_name};
 
 mod surroundings;
@@ -53,6 +54,7 @@ pub struct Spec {
     pub(crate) expects: Expected,
     pub(crate) must_stop_gracefully: bool,
     pub(crate) any_owner: bool,
+    pub(crate) supervision: Supervision,
     pub(crate) on_start: Vec<OnStart>,
     pub(crate) on_exit: Vec<OnExit>,
 }
@@ -244,6 +246,7 @@ impl Spec {
             expects: Expected::Nothing,
             must_stop_gracefully: false,
             any_owner: false,
+            supervision: Supervision::temporary(),
             on_start: Vec::new(),
             on_exit: Vec::new(),
         }
@@ -291,6 +294,9 @@ impl Spec {
         }
         if let Some((name, _)) = self.env.iter().find(|(name, _)| name.is_empty() || name.contains(['=', '\0'])) {
             return refused(format!("`{}` cannot be the name of an environment variable", name.escape_debug()));
+        }
+        if let Some(why) = self.supervision_mistake() {
+            return refused(why);
         }
         let peers: Vec<&str> = self.ports.iter().map(|(name, _)| name.as_str()).collect();
         if let Some(odd) = peers.iter().find(|name| !name.is_empty() && !is_name(name)) {

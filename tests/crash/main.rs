@@ -80,6 +80,29 @@ fn nothing_is_left_when_shims_are_killed() {
 }
 
 #[test]
+fn nothing_is_left_after_a_scope_whose_processes_are_supervised() {
+    check(&[
+        code("orchestrated::returns", 0),
+        code("orchestrated::returns_early", FAILED),
+        code("orchestrated::panics", FAILED),
+        code("orchestrated::panics_while_a_member_is_down", FAILED),
+        code("orchestrated::exits", 3),
+        signal("orchestrated::kills_itself", Signal::SIGKILL),
+        code("orchestrated::forgets_the_stack", 0),
+    ]);
+}
+
+#[test]
+fn nothing_is_left_of_what_is_just_started_again() {
+    check(&[
+        code("orchestrated::returns_while_all_are_restarted", 0),
+        code("orchestrated::panics_while_all_are_restarted", FAILED),
+        signal("orchestrated::kills_itself_while_all_are_restarted", Signal::SIGKILL),
+        code("orchestrated::comes_back_without_its_guardian", 0),
+    ]);
+}
+
+#[test]
 fn nothing_is_left_when_the_test_is_killed_at_any_moment_of_its_start() {
     check(&[End { test: "driven::starts", ended: Ended::KilledWhileStarting }]);
 }

@@ -37,6 +37,17 @@ const VERDICTS: &[(&str, &str)] = &[
     ("dies_after_its_shims", "SIGKILL"),
     ("goes_on_without_one_shim", "PASS"),
     ("dies_after_one_shim", "SIGKILL"),
+    ("orchestrated::returns", "PASS"),
+    ("orchestrated::returns_early", "FAIL"),
+    ("orchestrated::panics", "FAIL"),
+    ("orchestrated::panics_while_a_member_is_down", "FAIL"),
+    ("orchestrated::exits", "FAIL"),
+    ("orchestrated::kills_itself", "SIGKILL"),
+    ("orchestrated::forgets_the_stack", "PASS"),
+    ("orchestrated::returns_while_all_are_restarted", "PASS"),
+    ("orchestrated::panics_while_all_are_restarted", "FAIL"),
+    ("orchestrated::kills_itself_while_all_are_restarted", "SIGKILL"),
+    ("orchestrated::comes_back_without_its_guardian", "PASS"),
 ];
 
 /// One row for a whole run with each child, one for a runner that is killed.

@@ -25,6 +25,7 @@ mod ready;
 mod record;
 mod servers;
 mod settings;
+mod supervise;
 mod surprise;
 mod verdicts;
 mod victims;

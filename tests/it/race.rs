@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pkit_test::{Process, Restart, Signal, Spec, orchestra, output, simple, tcp};
+use pkit_test::{Process, Restart, Signal, Spec, Strategy, Supervision, orchestra, output, simple, tcp};
 
 use crate::child::{Child, child};
 
@@ -24,7 +24,7 @@ pub(crate) fn end() -> Instant {
 }
 
 /// Another number each time.
-fn random(below: usize) -> usize {
+pub(crate) fn random(below: usize) -> usize {
     RandomState::new().hash_one(Instant::now()) as usize % below
 }
 
@@ -45,7 +45,13 @@ fn spec(children: &[Child]) -> Spec {
         "flood" => simple(one.with("0")),
         _ => output(one.with(""), "."),
     };
-    spec.stop_timeout(GRACE).start_timeout(Duration::from_secs(3))
+    spec.stop_timeout(GRACE).start_timeout(Duration::from_secs(3)).supervise(supervision())
+}
+
+/// How it is to live.
+fn supervision() -> Supervision {
+    let kinds = [Supervision::temporary(), Supervision::transient(), Supervision::permanent()];
+    kinds[random(kinds.len())].backoff(Duration::from_millis(1), Duration::from_millis(4))
 }
 
 /// Something that can be done to any process at any time; whether it works is its own business.
@@ -113,7 +119,8 @@ fn whatever_happens_in_stacks_nothing_is_left() {
                         .with("one", spec(&children))
                         .with("two", spec(&children).after("one"))
                         .with("three", spec(&children).env("ONE", "{one.dir}"))
-                        .with("four", spec(&children));
+                        .with("four", spec(&children))
+                        .strategy([Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne][random(3)]);
                     let Ok(stack) = stack.start() else { continue };
                     *starts.lock().unwrap() += 1;
                     stack.names().for_each(|name| act(&stack[name]));

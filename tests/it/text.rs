@@ -9,7 +9,7 @@ const DIFFERS: &[(&str, &str)] = &[
     // Newer versions of Rust say more.
     (r"thread '([^']+)' (?:\(\d+\) )?panicked", "$1 panicked"),
     (r"(test did not panic as expected) at .*", "$1"),
-    (r"\bin \d+ ms\b", "in N ms"),
+    (r"\b(in|after) \d+ ms\b", "$1 N ms"),
     (r"\b\d+ (try|tries)\b", "N tries"),
     (r"(tests/it/[\w/]+\.rs):\d+:\d+", "$1"),
     (r"[-\w./]+/private/\d+-\d+/", "CHILDREN/"),

@@ -328,6 +328,21 @@ mod child {
     }
 
     #[test]
+    fn moody_is_in_another_mood_each_time() {
+        let place = Private::copy_of("sleeper");
+        let file = place.path().with_file_name("moods");
+        let path = file.to_str().expect("it is our own");
+        let start = || Run::start("moody", &[path, "uxm"]);
+        let mut first = start();
+        assert_eq!(first.line(), "up 1");
+        first.process.stdin.as_mut().expect("it is piped").write_all(b"!").expect("it reads");
+        assert_eq!((first.exit_code(), start().exit_code()), (Some(1), Some(1)));
+        let mute = start();
+        mute.signal(Signal::SIGTERM);
+        assert_eq!(mute.output().0, "");
+    }
+
+    #[test]
     fn echo_stdin_ends_with_its_input() {
         let mut run = Run::start("echo_stdin", &[]);
         run.process.stdin.take().expect("it is piped").write_all(b"one\ntwo\n").expect("it reads");

@@ -94,7 +94,7 @@ impl Ground {
     pub fn child(&self, name: &str) -> Ground {
         assert!(is_name(name) && !REFUSED_NAMES.contains(&name), "no part of `{}` can be called `{name}`", self.name());
         let name = part(self.name(), name);
-        self.scope().declare(&name);
+        self.scope().declare(&name, Vec::new());
         Ground { name, scope: Arc::clone(self.scope()) }
     }
 

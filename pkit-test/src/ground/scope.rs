@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::handle::Core;
 use crate::place::{Claim, Place, hold_all};
 use crate::record::Part;
+use crate::supervise::{Desk, Limits};
 use crate::sync::lock;
 
 /// All processes of one stack.
@@ -28,9 +29,14 @@ pub(crate) struct Scope {
     is_ending: AtomicBool,
     /// The fixed ports that its members want, until all of them have said so.
     claims: Mutex<Option<Vec<Claim>>>,
-    cores: Mutex<Vec<Arc<Core>>>,
+    cores: Mutex<Vec<(String, Arc<Core>)>>,
     /// Which test it is of.
     pub(crate) part: Part,
+    /// Where the supervisor of these processes hears of them.
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) limits: Limits,
+    /// All of it has been up.
+    is_up: AtomicBool,
     /// Somebody else reports at the end; a handle by itself reports where it is dropped.
     pub(crate) is_managed: bool,
 }
@@ -40,6 +46,8 @@ pub(super) struct Member {
     pub(super) place: Option<Arc<Place>>,
     pub(super) core: Weak<Core>,
     values: BTreeMap<String, String>,
+    /// The members that are ready before it.
+    needs: Vec<String>,
     /// Of a stack inside a stack: what its own members mean. It lives as long as the inner stack does, which holds on to
     /// this scope: the other way round neither would ever end, and their places would stay reserved.
     pub(super) inner: Weak<Scope>,
@@ -47,10 +55,11 @@ pub(super) struct Member {
 }
 
 impl Scope {
-    pub(crate) fn managed(outer: Option<&Ground>) -> Arc<Scope> {
+    pub(crate) fn managed(outer: Option<&Ground>, limits: Limits) -> Arc<Scope> {
         let part = outer.map_or_else(Part::scope, |outer| outer.scope.part.inner());
         let claims = Mutex::new(Some(Vec::new()));
-        Arc::new(Scope { is_managed: true, outer: outer.cloned(), claims, part, ..Scope::default() })
+        let desk = Desk::new(outer.map(|outer| Arc::clone(&outer.scope.desk)));
+        Arc::new(Scope { is_managed: true, outer: outer.cloned(), claims, part, desk, limits, ..Scope::default() })
     }
 
     /// Takes a claim to be met with all others of the outermost stack that is being placed. Gives it back where none is.
@@ -72,9 +81,9 @@ impl Scope {
         hold_all(&claims, &|| self.is_cancelled())
     }
 
-    /// Declares a name, so that it means something from now on.
-    pub(crate) fn declare(&self, name: &str) {
-        lock(&self.members).entry(name.to_owned()).or_default();
+    /// Declares a name, so that it means something from now on, and what is to be ready before it.
+    pub(crate) fn declare(&self, name: &str, needs: Vec<String>) {
+        lock(&self.members).entry(name.to_owned()).or_default().needs = needs;
     }
 
     /// Whether a name means something to its members.
@@ -128,7 +137,58 @@ impl Scope {
 
     /// Everything that was started here, in order of start.
     pub(crate) fn cores(&self) -> Vec<Arc<Core>> {
-        lock(&self.cores).clone()
+        lock(&self.cores).iter().map(|(_, core)| Arc::clone(core)).collect()
+    }
+
+    /// Everything that was started here and in whatever is around this.
+    pub(crate) fn outermost_cores(&self) -> Vec<Arc<Core>> {
+        self.outer.as_ref().map_or_else(|| self.cores(), |outer| outer.scope.outermost_cores())
+    }
+
+    /// What one member has started, its parts included, in order of start.
+    pub(crate) fn cores_of(&self, name: &str) -> Vec<Arc<Core>> {
+        let is_its = |by: &str| by.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let cores = lock(&self.cores);
+        cores.iter().filter(|(by, _)| is_its(by)).map(|(_, core)| Arc::clone(core)).collect()
+    }
+
+    /// Whether that member is a stack itself.
+    pub(super) fn is_stack(&self, name: &str) -> bool {
+        let here = lock(&self.members).get(name).map(|member| member.inner.strong_count() > 0);
+        here.unwrap_or_else(|| self.outer.as_ref().is_some_and(|outer| outer.scope.is_stack(name)))
+    }
+
+    /// What is there when a member is ready: its own processes, or where it has none, those that it needs.
+    pub(crate) fn cores_behind(&self, name: &str) -> Vec<Arc<Core>> {
+        let Some(needs) = lock(&self.members).get(name).map(|member| member.needs.clone()) else {
+            return self.outer.as_ref().map(|outer| outer.scope.cores_behind(name)).unwrap_or_default();
+        };
+        let own = self.cores_of(name);
+        if own.is_empty() { needs.iter().flat_map(|need| self.cores_behind(need)).collect() } else { own }
+    }
+
+    /// The processes of those members that need this one, as far as they need no other one for it.
+    pub(crate) fn cores_before(&self, name: &str) -> Vec<Arc<Core>> {
+        let needing: Vec<String> = {
+            let members = lock(&self.members);
+            let needs_it = |member: &Member| member.needs.iter().any(|need| need == name);
+            members.iter().filter(|(_, member)| needs_it(member)).map(|(name, _)| name.clone()).collect()
+        };
+        let of_one = |name: &String| {
+            let own = self.cores_of(name);
+            if own.is_empty() { self.cores_before(name) } else { own }
+        };
+        needing.iter().flat_map(of_one).collect()
+    }
+
+    /// Notes that all of it is up: from now on a supervisor looks after what is to be looked after.
+    pub(crate) fn note_up(&self) {
+        self.is_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is, where several start together.
+    pub(crate) fn is_up(&self) -> bool {
+        self.is_up.load(Ordering::Relaxed) || !self.is_managed
     }
 
     /// Lets every start that is under way give up.
@@ -166,6 +226,14 @@ impl Scope {
         is_near || self.outer.as_ref().is_some_and(|outer| outer.scope.is_end_near())
     }
 
+    /// From now on no supervisor starts anything again, here and further in. What is under way is given up.
+    pub(crate) fn close_desk(&self) {
+        self.desk.close();
+        for core in self.cores() {
+            core.wake();
+        }
+    }
+
     /// Lets all of them go: a core knows its scope, and without this neither would ever end.
     pub(crate) fn forget_cores(&self) {
         self.part.close();
@@ -173,10 +241,10 @@ impl Scope {
         drop(cores);
     }
 
-    pub(super) fn register(&self, core: &Arc<Core>) {
-        lock(&self.cores).push(Arc::clone(core));
+    pub(super) fn register(&self, member: &str, core: &Arc<Core>) {
+        lock(&self.cores).push((member.to_owned(), Arc::clone(core)));
         // So that whoever stops or cancels the outer stack reaches it.
-        self.outer.iter().for_each(|outer| outer.scope.register(core));
+        self.outer.iter().for_each(|outer| outer.scope.register(&outer.name, core));
     }
 
     /// Looks here, then further out; and inside of a member that is a stack.

@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub(crate) output_end: u64,
     /// Somebody had asked for its end before it ended.
     pub(crate) is_asked_to_end: bool,
+    /// The test has sent it a signal: an end that was asked for may be a crash that the test wants to see.
+    pub(crate) was_signalled: bool,
     /// It took SIGKILL after its grace.
     pub(crate) was_killed: bool,
     /// The guardian was about to end and has not begun with it.
@@ -114,6 +116,7 @@ impl Run {
             shim: None,
             output_end: 0,
             is_asked_to_end: false,
+            was_signalled: false,
             was_killed: false,
             was_declined: false,
             stuck: Vec::new(),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
@@ -15,14 +16,16 @@ use crate::guardian::run::{Phase, Run};
 use crate::place::Place;
 use crate::record::Noted;
 use crate::spec::Spec;
-use crate::sync::lock;
+use crate::sync::{Monitor, lock};
 
 /// One process from its first start to the drop of its handle, over all its runs.
 pub(crate) struct Core {
+    /// No other process of this test has it.
+    pub(crate) id: u64,
     place: Arc<Place>,
     pub(crate) ground: Ground,
     directory: OnceLock<PathBuf>,
-    life: Mutex<Life>,
+    pub(super) life: Monitor<Life>,
     /// Held while a start is under way: two at once would be two runs.
     pub(crate) starting: Mutex<()>,
     pub(crate) callbacks: Arc<Pending>,
@@ -41,6 +44,8 @@ pub(crate) struct Life {
     pub(crate) ready_after: Option<Duration>,
     /// Where somebody listened already when the current run was ordered.
     pub(crate) served: Vec<SocketAddr>,
+    /// It is ready, and its callbacks have run.
+    pub(crate) is_started: bool,
     /// How the runs before the current one ended.
     pub(crate) last_exit: Option<Exit>,
     /// What went wrong in runs that are over.
@@ -51,10 +56,32 @@ pub(crate) struct Life {
     pub(crate) was_dropped: bool,
     /// Its end has begun: a callback or another thread that starts it again comes too late.
     pub(crate) is_retired: bool,
+    /// The test wants it to be down: it has stopped it, or has seen it fail to start.
+    pub(crate) is_left_down: bool,
+    /// The test has brought it down to start it again.
+    pub(crate) is_in_hands: bool,
+    /// Its supervisor has, because another one has crashed.
+    pub(crate) is_halted: bool,
+    /// How often any of this has changed in a way that somebody may wait for.
+    pub(crate) changes: u64,
+    /// It went down with something that it needs, and comes up with that.
+    pub(crate) is_taken_down: bool,
+    /// What is worth saying when the test has failed anyway.
+    pub(crate) notes: Vec<String>,
+    /// Its supervisor does not start it again.
+    pub(crate) given_up: Option<Farewell>,
+}
+
+/// What a supervisor says when it gives up.
+#[derive(Debug, Clone)]
+pub(crate) struct Farewell {
+    pub(crate) why: String,
+    pub(crate) history: String,
 }
 
 impl Core {
     pub(crate) fn new(place: Arc<Place>, ground: Ground, spec: Spec) -> Arc<Core> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let life = Life {
             spec,
             run: None,
@@ -62,19 +89,28 @@ impl Core {
             ran: String::new(),
             ready_after: None,
             served: Vec::new(),
+            is_started: false,
             last_exit: None,
             troubles: Vec::new(),
             is_settled: true,
             logs: Vec::new(),
             was_dropped: false,
             is_retired: false,
+            is_left_down: false,
+            is_in_hands: false,
+            is_halted: false,
+            changes: 0,
+            is_taken_down: false,
+            notes: Vec::new(),
+            given_up: None,
         };
         let record = ground.scope().part.record.process(&place.name, place.number, place.address(""));
         Arc::new(Core {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             place,
             ground,
             directory: OnceLock::new(),
-            life: Mutex::new(life),
+            life: Monitor::new(life),
             starting: Mutex::new(()),
             callbacks: Arc::default(),
             record,
@@ -87,7 +123,15 @@ impl Core {
     }
 
     pub(crate) fn life<R>(&self, look: impl FnOnce(&mut Life) -> R) -> R {
-        look(&mut lock(&self.life))
+        self.life.with(look)
+    }
+
+    /// The same, and whoever waits for a restart looks again.
+    pub(crate) fn change_life<R>(&self, change: impl FnOnce(&mut Life) -> R) -> R {
+        self.life.change(|life| {
+            life.changes += 1;
+            change(life)
+        })
     }
 
     pub(crate) fn spec(&self) -> Spec {
@@ -152,7 +196,7 @@ impl Core {
     /// Lets nothing be started here any more. A start that is under way is found as the current run by whoever stops
     /// it after this.
     pub(crate) fn retire(&self) {
-        self.life(|life| life.is_retired = true);
+        self.change_life(|life| life.is_retired = true);
     }
 
     /// Wakes whoever waits for it.
@@ -198,6 +242,22 @@ impl Core {
     pub(crate) fn is_managed(&self) -> bool {
         self.ground.scope().is_managed
     }
+}
+
+/// Brings them into the order of their stack: as they were written, but each behind what it needs.
+pub(crate) fn in_order(cores: &mut Vec<Arc<Core>>) {
+    cores.sort_by_key(|core| (core.place().number, core.id));
+    let mut left: Vec<_> = std::mem::take(cores).into_iter().map(|core| (ids(&core.dependents()), core)).collect();
+    while !left.is_empty() {
+        let waiting: Vec<u64> = left.iter().flat_map(|(dependents, _)| dependents.iter().copied()).collect();
+        // There is no circle in what needs what.
+        let next = left.iter().position(|(_, core)| !waiting.contains(&core.id)).unwrap_or(0);
+        cores.push(left.remove(next).1);
+    }
+}
+
+fn ids(cores: &[Arc<Core>]) -> Vec<u64> {
+    cores.iter().map(|core| core.id).collect()
 }
 
 impl Spec {

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
+use super::fate::end_of;
 use crate::config::{Show, config, deadline_in, log, say, scaled};
 use crate::error::{Error, Kind, Result};
 use crate::guardian::client;
 use crate::guardian::protocol::StopPlan;
 use crate::guardian::report::{self, render};
 use crate::guardian::run::{Phase, Run};
+
 use crate::limits::{CALLBACK_LIMIT, KILL_LIMIT, LAST_WORDS_LINES, SHIM_MARGIN, TAIL_BYTES, TAIL_LINES};
 use crate::output::LogFiles;
 use crate::output::tail::{last_words, tail};
@@ -27,33 +29,50 @@ pub(crate) struct Outcome {
 
 impl Core {
     pub(crate) fn stop(&self) -> Result<()> {
+        self.leave_down();
         self.end(self.spec().stop_plan())
     }
 
     pub(crate) fn kill(&self) -> Result<()> {
+        self.leave_down();
         self.end(StopPlan { signal: Signal::Kill.number(), grace_ms: 0, then_kill: true })
     }
 
     pub(crate) fn terminate(&self) -> Result<()> {
-        self.end(StopPlan { then_kill: false, ..self.spec().stop_plan() })
+        self.leave_down();
+        let result = self.end(StopPlan { then_kill: false, ..self.spec().stop_plan() });
+        if !self.is_over() {
+            // It runs on as if nobody had asked.
+            self.change_life(|life| life.is_left_down = false);
+            self.tell_started();
+        }
+        result
+    }
+
+    /// Stops that run without a word about whether the process is wanted.
+    pub(crate) fn halt(&self, run: &Arc<Run>) -> Result<()> {
+        self.end_run(run, self.spec().stop_plan())
     }
 
     fn end(&self, plan: StopPlan) -> Result<()> {
-        let Some(run) = self.run() else { return Ok(()) };
+        self.run().map_or(Ok(()), |run| self.end_run(&run, plan))
+    }
+
+    fn end_run(&self, run: &Arc<Run>, plan: StopPlan) -> Result<()> {
         self.run_or_error("stop it")?;
         let was_over = run.phase().is_over();
         if !was_over {
             log(|| format!("stop {} with signal {}", self.place().name, plan.signal));
             self.record.is_to_stop();
             run.stop(plan);
-            self.wait_end(&run, plan)?;
+            self.wait_end(run, plan)?;
         }
         self.callbacks_done()?;
         match run.phase() {
             lost @ Phase::Lost { .. } => Err(self.ended_error("stop it", lost)),
             // Whoever asks again for the end of what is gone hears nothing.
             _ if was_over => Ok(()),
-            _ => self.had_to_kill(&run, plan).map_or(Ok(()), Err),
+            _ => self.had_to_kill(run, plan).map_or(Ok(()), Err),
         }
     }
 
@@ -108,6 +127,7 @@ impl Core {
     /// The handle is gone: so is the process, and before it all that needs it.
     pub(super) fn dropped(self: &Arc<Core>) {
         let Some(run) = self.run() else { return self.retire() };
+        let desk = &self.ground.scope().desk;
         if !run.guardian().is_ours() || self.life(|life| std::mem::replace(&mut life.was_dropped, true)) {
             return;
         }
@@ -121,7 +141,11 @@ impl Core {
             // the test itself drops before is stopped, whatever the settings: they must not change what a test does.
             return;
         }
-        if !self.is_managed() && config().keep.applies(has_failed) && !run.phase().is_over() {
+        if !self.is_managed() {
+            desk.close();
+            self.wake();
+        }
+        if !self.is_managed() && config().keep.applies(has_failed) && !self.is_over() {
             return self.keep();
         }
         if self.is_managed() && !has_failed && !self.ground.is_cancelled() {
@@ -130,6 +154,7 @@ impl Core {
         self.retire();
         self.stop_with_dependents();
         if !self.is_managed() {
+            desk.wait_closed();
             // Nobody else will say it.
             let troubles = self.life(|life| std::mem::take(&mut life.troubles));
             troubles.iter().filter(|trouble| !trouble.is_exit()).for_each(|trouble| say(&format!("{trouble}\n")));
@@ -188,6 +213,10 @@ impl Core {
         if has_failed || config().output == Show::Always || self.place().is_kept() {
             return;
         }
+        if self.run().is_some_and(|run| !run.guardian().is_ours()) {
+            // A fork of the test leaves them to the test.
+            return;
+        }
         for log in self.life(|life| std::mem::take(&mut life.logs)) {
             LogFiles::at(&log).remove();
         }
@@ -199,11 +228,21 @@ impl Core {
         if self.life(|life| std::mem::replace(&mut life.is_settled, true)) {
             return;
         }
-        let trouble = self.surprise(&run);
+        let trouble = if self.spec().supervision.is_some() { self.covered(&run) } else { self.surprise(&run) };
         self.life(|life| {
             life.last_exit = run.phase().exit().or(life.last_exit);
             life.troubles.extend(trouble);
         });
+    }
+
+    /// An exit that is its supervisor's business: worth a note.
+    fn covered(&self, run: &Run) -> Option<Error> {
+        let (phase, end) = run.look(|state| (state.phase, end_of(state)));
+        if self.spec().policy().wants_back(end) && !matches!(phase, Phase::Refused { .. }) {
+            let note = format!("`{}` {end}; it is supervised", self.place().name);
+            self.life(|life| life.notes.push(note));
+        }
+        None
     }
 
     fn surprise(&self, run: &Run) -> Option<Error> {
@@ -246,7 +285,7 @@ impl Core {
     /// At the end of a scope: what is to be said. Waits for an exit that is expected; everything else has ended.
     pub(crate) fn outcome(&self) -> Outcome {
         self.settle();
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome { failures: Vec::new(), notes: self.life(|life| std::mem::take(&mut life.notes)) };
         outcome.failures.extend(self.callbacks_done().err());
         outcome.failures.extend(self.life(|life| std::mem::take(&mut life.troubles)));
         let run = self.run().filter(|run| run.look(|state| state.was_killed && state.is_asked_to_end));
@@ -276,11 +315,11 @@ impl Core {
         let spec = self.spec();
         let (Expected::Code(code), Some(run)) = (spec.expects, self.run()) else { return };
         // Once is enough: the end of a scope asks, and so does the drop of a handle in it.
-        if self.life(|life| life.is_settled) {
+        if self.life(|life| life.is_settled) && !(spec.supervision.is_some() && run.phase().is_over()) {
             return;
         }
         let deadline = Instant::now() + Duration::from_millis(spec.stop_plan().grace_ms);
-        if run.wait_over(Some(deadline)).is_none() {
+        if !self.wait_last_run(deadline) {
             let title = format!("`{}` was expected to end with exit code {code} and still runs", self.place().name);
             let error = with_last_words(self.about(Error::new(Kind::Unexpected, title), Some(&run)), &run);
             self.life(|life| {

@@ -10,7 +10,8 @@ use crate::exit::Exit;
 impl Process {
     /// Waits until it has ended and nothing of it is left, however long that takes.
     ///
-    /// The exit is that of the process itself, also where something that it left in the background ended later.
+    /// The exit is that of the process itself, also where something that it left in the background ended later. It is the
+    /// current run that is waited for: a supervisor may start it again as soon as that is over.
     ///
     /// ```
     /// # fn main() -> pkit_test::Result<()> {
@@ -91,7 +92,8 @@ impl Process {
     /// Stops it: its stop signal, its grace, SIGKILL. Returns when the whole tree is gone.
     ///
     /// The grace is [`Spec::stop_timeout`](crate::Spec::stop_timeout), 5 s if nothing is said. It touches this process
-    /// alone, not those that need it. On what is gone already it does nothing.
+    /// alone, not those that need it: [`Stack::member`](crate::Stack::member) does. On what is gone already it does nothing.
+    /// What is [supervised](crate::Spec::supervise) stays down all the same.
     ///
     /// ```
     /// # fn main() -> pkit_test::Result<()> {

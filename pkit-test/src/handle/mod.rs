@@ -10,9 +10,11 @@ mod touch;
 mod ending;
 mod core;
 mod end;
+mod fate;
 
-pub(crate) use core::Core;
+pub(crate) use core::{Core, Farewell, in_order};
 pub(crate) use end::{Outcome, with_last_words};
+pub(crate) use fate::end_of;
 pub use log::Mark;
 
 /// A process that was started and became ready.
@@ -216,8 +218,8 @@ impl Process {
         self.core.run().is_some_and(|run| run.phase().is_alive())
     }
 
-    /// How many times it was started again: by [`start`](Process::start), [`restart`](Process::restart) or
-    /// [`replace`](Process::replace), ready or not.
+    /// How many times it was started again: by [`start`](Process::start), [`restart`](Process::restart),
+    /// [`replace`](Process::replace) or its [supervisor](crate::Spec::supervise), ready or not.
     ///
     /// ```
     /// use pkit_test::{Restart, simple};

@@ -80,7 +80,8 @@ impl Process {
     /// Sends a signal to the process itself; to what it left in the background where it has ended itself.
     ///
     /// After INT, QUIT, ABRT, KILL or TERM the test has asked for the exit that follows. HUP asks for one only where it is
-    /// ended by it: many programs read their configuration again, and a crash after that is a crash. It
+    /// ended by it: many programs read their configuration again, and a crash after that is a crash. A process that is
+    /// [supervised](crate::Spec::supervise) is started again all the same: the signal is how a test causes a crash. It
     /// returns when the signal is sent, not when it has had its effect.
     ///
     /// ```
@@ -98,6 +99,11 @@ impl Process {
     ///
     /// When it has ended, or when the signal is not allowed or not known on this system.
     pub fn signal(&self, signal: Signal) -> Result<()> {
+        // Before it is sent: the end that it causes may be heard of before the answer.
+        let deadly = [Signal::Int, Signal::Quit, Signal::Abort, Signal::Kill, Signal::Term, Signal::Hup];
+        if deadly.iter().any(|one| one.number() == signal.number()) {
+            self.core.run().iter().for_each(|run| run.look(|state| state.was_signalled = true));
+        }
         self.ask("send it a signal", |token| Order::Signal { token, number: signal.number() })
     }
 

@@ -26,6 +26,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ground::Scope;
 use crate::limits::GOODBYE_LIMIT;
 use crate::record::Record;
+use crate::supervise::Limits;
 use crate::sync::Monitor;
 
 /// The value of an `async` body, or what went wrong on our side, as a panic at the place of the caller: a function that
@@ -63,7 +64,7 @@ impl Stage {
     where
         F: Future<Output = R>,
     {
-        let scope = Scope::managed(None);
+        let scope = Scope::managed(None, Limits::default());
         let started = off_thread(&scope, abandon_start, move |scope| self.start(scope)).await;
         let handles = started.inspect_err(|_| tell_not_started())?;
         let (result, up) = Body::of(&scope, handles, body).await;
@@ -76,7 +77,7 @@ impl Stage {
     where
         F: Future<Output = ()>,
     {
-        let scope = Scope::managed(None);
+        let scope = Scope::managed(None, Limits::default());
         let handles = match off_thread(&scope, abandon_start, move |scope| self.start(scope)).await {
             Ok(handles) => handles,
             Err(error) => {

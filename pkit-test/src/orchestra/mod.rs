@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::ground::{Executor, Ground, Need, Scope};
+use crate::start::supervise;
+use crate::supervise::{Intensity, Limits, Strategy};
 
 pub(crate) mod awaited;
 mod engine;
@@ -13,9 +16,11 @@ pub(crate) mod judge;
 mod plan;
 mod scope;
 mod stack;
+mod member;
 pub(crate) mod stage;
 
-use entry::{Entry, Member};
+use entry::Entry;
+pub use member::Member;
 pub use scope::orchestrated;
 pub use stack::Stack;
 
@@ -39,6 +44,8 @@ pub use stack::Stack;
 #[derive(Default)]
 pub struct Orchestra {
     members: Vec<Box<dyn Entry>>,
+    strategy: Strategy,
+    intensity: Option<Intensity>,
     /// Made when its place is reserved.
     scope: Option<Arc<Scope>>,
 }
@@ -105,7 +112,50 @@ impl Orchestra {
     /// # Ok(()) }
     /// ```
     pub fn with<E: Executor + 'static>(mut self, name: impl Into<String>, executor: E) -> Orchestra {
-        self.members.push(Box::new(Member::new(name.into(), executor)));
+        self.members.push(Box::new(entry::Member::new(name.into(), executor)));
+        self
+    }
+
+    /// Says who is started again with a [supervised](crate::Spec::supervise) member that has ended;
+    /// [`Strategy::OneForOne`] if nothing is said.
+    ///
+    /// A stack in a stack has a strategy of its own: its members are started again as that says, and go down and up
+    /// with it where the outer one takes it along.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use pkit_test::{Signal, Strategy, Supervision, orchestrate, simple};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let member = || simple("sleep 60").supervise(Supervision::permanent());
+    /// let stack = orchestrate([("a", member()), ("b", member()), ("c", member())])
+    ///     .strategy(Strategy::RestForOne)
+    ///     .start()?;
+    /// stack["b"].signal(Signal::Kill)?;
+    /// stack["c"].wait_restart(0, Duration::from_secs(10))?;
+    /// assert_eq!(["a", "b", "c"].map(|name| stack[name].restarts()), [0, 1, 1]);
+    /// # Ok(()) }
+    /// ```
+    pub fn strategy(mut self, strategy: Strategy) -> Orchestra {
+        self.strategy = strategy;
+        self
+    }
+
+    /// Gives the stack up when its supervised members crash more than `max` times in a `period`, all of them together,
+    /// besides what the [intensity](crate::Supervision::intensity) of each allows. If nothing is said there is no such
+    /// limit.
+    ///
+    /// What goes down and up with a member that has crashed does not count.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use pkit_test::{Supervision, orchestrate, orchestrated, simple};
+    /// let member = || simple("false").supervise(Supervision::permanent());
+    /// let stack = orchestrate([("a", member()), ("b", member())]).intensity(1, Duration::from_secs(60));
+    /// let error = orchestrated(stack, |stack| stack["a"].wait_restart(9, Duration::from_secs(10)).map(drop));
+    /// assert!(error.unwrap_err().to_string().contains("its stack may be started again once in 60 s"));
+    /// ```
+    pub fn intensity(mut self, max: u32, period: Duration) -> Orchestra {
+        self.intensity = Some(Intensity { most: max, period });
         self
     }
 
@@ -124,7 +174,8 @@ impl Orchestra {
     /// When a name is used twice or refused, when they need each other in a circle, when one needs a process that
     /// nobody declared, or when one did not become ready. Nothing is left then.
     pub fn start(self) -> Result<Stack> {
-        self.start_in(Scope::managed(None))
+        let scope = Scope::managed(None, self.limits());
+        self.start_in(scope)
     }
 
     /// Starts all of them in a scope that somebody else may cancel meanwhile.
@@ -133,7 +184,14 @@ impl Orchestra {
         self.bring_up(false)
     }
 
+    fn limits(&self) -> Limits {
+        Limits { strategy: self.strategy, intensity: self.intensity }
+    }
+
     fn reserve(&mut self, scope: Arc<Scope>) -> Result<()> {
+        if let Some(why) = self.intensity.and_then(Intensity::mistake) {
+            return Err(Error::new(Kind::Spec, format!("the stack was not started: {why}")));
+        }
         plan::check(&self.members, &scope)?;
         engine::place(&mut self.members, &scope)?;
         self.scope = Some(scope);
@@ -143,7 +201,10 @@ impl Orchestra {
     fn bring_up(self, is_inner: bool) -> Result<Stack> {
         let scope = self.scope.expect("its places were reserved");
         let handles = engine::start(self.members, &scope)?;
-        Ok(Stack::new(scope, handles, is_inner))
+        scope.note_up();
+        let stack = Stack::new(scope, handles, is_inner);
+        supervise(stack.scope(), stack.scope().cores())?;
+        Ok(stack)
     }
 }
 
@@ -158,7 +219,7 @@ impl Executor for Orchestra {
 
     fn place(&mut self, ground: &Ground) -> Result<()> {
         ground.refuse_itself(&Executor::needs(self))?;
-        self.reserve(Scope::managed(Some(ground)))?;
+        self.reserve(Scope::managed(Some(ground), self.limits()))?;
         self.scope.iter().for_each(|scope| ground.settle_inner(scope));
         Ok(())
     }

@@ -9,12 +9,19 @@ use crate::template::{REFUSED_NAMES, is_name};
 /// there is one nothing else about the order means anything.
 pub(super) fn check(members: &[Box<dyn Entry>], scope: &Scope) -> Result<()> {
     names(members)?;
-    members.iter().for_each(|member| scope.declare(member.name()));
+    members.iter().for_each(|member| scope.declare(member.name(), ordered_needs(member.as_ref())));
     if let Some(circle) = circle(members) {
         return Err(circle_error(&circle, members));
     }
     let unknown = members.iter().flat_map(|member| unknown(member.as_ref(), members, scope));
     Error::all(unknown).map_or(Ok(()), Err)
+}
+
+fn ordered_needs(member: &dyn Entry) -> Vec<String> {
+    let needs = member.needs();
+    // What it needs of itself is its own business, as below.
+    let others = needs.iter().filter(|need| need.is_ordered() && need.name() != member.name());
+    others.map(|need| need.name().to_owned()).collect()
 }
 
 fn names(members: &[Box<dyn Entry>]) -> Result<()> {

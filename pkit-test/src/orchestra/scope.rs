@@ -73,6 +73,7 @@ pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Optio
     if !has_failed {
         scope.cores().iter().for_each(|core| core.await_expected_exit());
     }
+    scope.close_desk();
     scope.cores().iter().for_each(|core| core.settle());
     let is_kept = is_to_be_kept(scope, has_failed);
     if !is_kept {
@@ -84,6 +85,7 @@ pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Optio
     if !is_kept {
         stop_all(scope);
     }
+    scope.desk.wait_closed();
     let outcomes: Vec<Outcome> = as_written(scope).iter().map(|core| core.outcome()).collect();
     let (failures, notes): (Vec<_>, Vec<_>) =
         outcomes.into_iter().map(|outcome| (outcome.failures, outcome.notes)).unzip();

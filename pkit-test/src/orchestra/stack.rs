@@ -41,6 +41,10 @@ impl Stack {
         Stack { scope, handles, is_inner, is_taken: false }
     }
 
+    pub(super) fn scope(&self) -> &Arc<Scope> {
+        &self.scope
+    }
+
     /// The handle under a name, whatever its type: a [`Process`] of a spec, a [`Stack`] of an orchestra.
     ///
     /// ```
@@ -79,7 +83,8 @@ impl Stack {
         self.handles.all.iter().map(|named| named.name.as_str())
     }
 
-    /// Stops all of it, in reverse order of start. The handles stay: each process can be started again.
+    /// Stops all of it, in reverse order of start. The handles stay: each process can be started again, and all of them
+    /// by [`start`](Stack::start).
     ///
     /// ```
     /// use pkit_test::{orchestrate, simple};
@@ -100,7 +105,7 @@ impl Stack {
         Error::all(results.filter_map(Result::err)).map_or(Ok(()), Err)
     }
 
-    fn nobody(&self, name: &str) -> String {
+    pub(super) fn nobody(&self, name: &str) -> String {
         let names: Vec<String> = self.names().map(|name| format!("`{name}`")).collect();
         match names.as_slice() {
             [] => format!("there is no `{name}` in the stack: it is empty"),
@@ -134,6 +139,7 @@ impl Drop for Stack {
             return;
         }
         let has_failed = std::thread::panicking();
+        self.scope.close_desk();
         // Of a stack in a stack only the end of the outer scope knows whether the test has failed, and says what stays;
         // one that the test drops before is stopped.
         let is_kept = match self.is_inner {
@@ -147,6 +153,7 @@ impl Drop for Stack {
         if !is_kept {
             stop_all(&self.scope);
         }
+        self.scope.desk.wait_closed();
         match self.is_inner {
             true => self.scope.forget_cores(),
             false => scope::clear(&self.scope, has_failed),

@@ -12,6 +12,7 @@ use crate::config::log;
 use crate::error::{Error, Result};
 use crate::ground::{Executor, Scope};
 use crate::guardian::client;
+use crate::supervise::Limits;
 
 /// The processes of one attribute.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Stage {
     /// failed by itself.
     #[track_caller]
     pub fn run<R>(self, body: impl FnOnce(&mut Up) -> R, failed: fn(&R) -> bool) -> R {
-        let scope = Scope::managed(None);
+        let scope = Scope::managed(None, Limits::default());
         let mut up = match self.start(&scope) {
             Ok(handles) => Up::new(handles, &scope),
             Err(error) => {
@@ -84,7 +85,7 @@ impl Stage {
     /// The same below `#[should_panic]`: what goes wrong on our side is printed, and the function returns, so that a
     /// test that could not start does not pass.
     pub fn run_should_panic(self, body: impl FnOnce(&mut Up)) {
-        let scope = Scope::managed(None);
+        let scope = Scope::managed(None, Limits::default());
         let mut up = match self.start(&scope) {
             Ok(handles) => Up::new(handles, &scope),
             Err(error) => {

@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::handle::Process;
 use crate::ready::Ready;
 use crate::signal::Signal;
+use crate::supervise::{Policy, Supervision};
 
 impl Spec {
     /// Starts it only when that process of the same stack is ready.
@@ -140,6 +141,40 @@ impl Spec {
         self
     }
 
+    /// Lets it be started again when it has ended, as its [`Supervision`] says.
+    ///
+    /// It keeps its ports, its directory and its handle; [`restarts`](crate::Process::restarts) counts,
+    /// [`pid`](crate::Process::pid) is the new one, callbacks are called for each run, and the output is that of the
+    /// current run. Exits after which it is started again do not fail the test. A restart that does not become ready is
+    /// a crash like any other.
+    ///
+    /// What the test [stops](crate::Process::stop), [kills](crate::Process::kill) or
+    /// [terminates](crate::Process::terminate) stays down until the test starts it. A
+    /// [`signal`](crate::Process::signal) is how a test causes the crash: after that it is started again.
+    ///
+    /// With [`expect_exit`](Spec::expect_exit) the code is the success of a
+    /// [`transient`](Supervision::transient) process. To say that a process may end and that it is wanted back is a
+    /// mistake of the spec: `permanent` with `expect_exit`, and either of the two with [`may_exit`](Spec::may_exit).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use pkit_test::{Signal, Supervision, orchestrated, tcp};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = tcp("python3 -m http.server --bind {host} {port}", 0).supervise(Supervision::permanent());
+    /// orchestrated([("server", server)], |stack| {
+    ///     let addr = stack["server"].addr();
+    ///     stack["server"].signal(Signal::Kill)?;
+    ///     stack["server"].wait_restart(0, Duration::from_secs(10))?;
+    ///     assert!(std::net::TcpStream::connect(addr).is_ok());
+    ///     pkit_test::Result::Ok(())
+    /// })??;
+    /// # Ok(()) }
+    /// ```
+    pub fn supervise(mut self, supervision: Supervision) -> Spec {
+        self.supervision = supervision;
+        self
+    }
+
     /// Makes needing SIGKILL a failure of the test, and an error of [`Process::stop`](crate::Process::stop).
     ///
     /// Without it a test that fails for another reason notes it, and no other does.
@@ -213,5 +248,28 @@ impl Spec {
     pub fn on_exit(mut self, callback: impl Fn(&Process, Exit) + Send + Sync + 'static) -> Spec {
         self.on_exit.push(Arc::new(callback));
         self
+    }
+
+    /// How it is to live, for its supervisor.
+    pub(crate) fn policy(&self) -> Policy {
+        let success = match self.expects {
+            Expected::Code(code) => code,
+            Expected::Nothing | Expected::MayExit => 0,
+        };
+        Policy { supervision: self.supervision, success }
+    }
+
+    /// What is said about its exits and cannot all be true.
+    pub(super) fn supervision_mistake(&self) -> Option<String> {
+        let contradiction = match self.expects {
+            _ if !self.supervision.is_some() => None,
+            Expected::MayExit => Some("may_exit"),
+            Expected::Code(_) if self.supervision.is_permanent() => Some("expect_exit"),
+            Expected::Nothing | Expected::Code(_) => None,
+        };
+        let contradiction = contradiction.map(|which| {
+            format!("`{which}` says that it may end, and `supervise` that it is started again when it does")
+        });
+        contradiction.or_else(|| self.supervision.mistake())
     }
 }

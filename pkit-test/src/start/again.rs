@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, MutexGuard, TryLockError};
 
-use super::{deadline_of, launch};
+use super::deadline_of;
+use super::launch::{self, Who};
 use crate::callbacks;
 use crate::error::{Error, Kind, Result};
-use crate::handle::Process;
+use crate::handle::{Core, Process};
 use crate::place::Place;
 use crate::spec::Spec;
 use crate::sync::lock;
@@ -69,11 +70,13 @@ impl Process {
     /// As [`stop`](Process::stop), and then it is not started again. And as [`start`](Process::start).
     pub fn restart(&self, how: Restart) -> Result<()> {
         let _starting = self.starting()?;
-        match how {
-            Restart::Graceful => self.stop()?,
-            Restart::Forced => self.kill()?,
-        }
-        self.start_again()
+        self.in_hands(|| {
+            match how {
+                Restart::Graceful => self.stop()?,
+                Restart::Forced => self.kill()?,
+            }
+            self.start_again()
+        })
     }
 
     /// Stops it and starts another spec in its place: on the same ports and in the same directory.
@@ -103,10 +106,20 @@ impl Process {
             let title = format!("`{}` was not replaced: the new spec wants {what}", place.name);
             return Err(Error::new(Kind::Spec, title).fact("spec", spec.shown()));
         }
-        self.stop()?;
-        self.core.settle();
-        self.core.life(|life| life.spec = spec);
-        self.start_again()
+        self.in_hands(|| {
+            self.stop()?;
+            self.core.settle();
+            self.core.life(|life| life.spec = spec);
+            self.start_again()
+        })
+    }
+
+    /// Does something after which it is to be up again: whoever waits for a restart need not think that it stays down.
+    fn in_hands(&self, act: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.core.change_life(|life| life.is_in_hands = true);
+        let result = act();
+        self.core.change_life(|life| life.is_in_hands = false);
+        result
     }
 
     /// One start at a time. A callback does not wait for its turn: whoever has it may wait for the callback.
@@ -125,17 +138,40 @@ impl Process {
     }
 
     fn start_again(&self) -> Result<()> {
-        if let Some(run) = self.core.run().filter(|run| !run.phase().is_over()) {
+        self.core.refuse_while_it_runs()?;
+        // What the test has seen fail is the test's to start again.
+        self.core.launch_again(Who::Test).and_then(|()| self.wait_ready()).inspect_err(|_| self.core.leave_down())
+    }
+}
+
+impl Core {
+    /// Starts it again for its supervisor, unless somebody else has.
+    pub(super) fn revive(self: &Arc<Core>) -> Result<()> {
+        let _starting = lock(&self.starting);
+        if self.refuse_while_it_runs().is_err() {
+            return Ok(());
+        }
+        self.launch_again(Who::Supervisor)?;
+        let process = Process::view(Arc::clone(self));
+        process.become_ready(&self.run_or_error("wait until it is ready")?)
+    }
+
+    fn launch_again(self: &Arc<Core>, who: Who) -> Result<()> {
+        self.settle();
+        self.place().guardian()?;
+        launch::depend(self)?;
+        self.launch(deadline_of(self), who)
+    }
+
+    fn refuse_while_it_runs(&self) -> Result<()> {
+        if let Some(run) = self.run().filter(|run| !run.phase().is_over()) {
             let pid = run.look(|state| state.pid).unwrap_or(0);
-            return Err(Error::new(Kind::State, format!("`{}` was not started: it runs already", self.name()))
-                .fact("ran", format!("{}   pid {pid}", self.core.life(|life| life.ran.clone())))
+            let name = &self.place().name;
+            return Err(Error::new(Kind::State, format!("`{name}` was not started: it runs already"))
+                .fact("ran", format!("{}   pid {pid}", self.life(|life| life.ran.clone())))
                 .fact("hint", "`stop` it first, or `restart` it"));
         }
-        self.core.settle();
-        self.core.place().guardian()?;
-        launch::depend(&self.core)?;
-        Arc::clone(&self.core).launch(deadline_of(&self.core))?;
-        self.wait_ready()
+        Ok(())
     }
 }
 

@@ -17,12 +17,13 @@ use crate::ground::Executor;
 use crate::guardian::client::Guardian;
 use crate::guardian::protocol::Launch;
 use crate::guardian::run::{Phase, Run, State};
-use crate::handle::{Core, Process};
+use crate::handle::{Core, Process, end_of};
 use crate::limits::OUTPUT_BYTES;
 use crate::program::{NotFound, Wanted};
 use crate::ready::Probe;
 use crate::record::RunEnd;
 use crate::spec::Spec;
+use crate::supervise::News;
 use crate::sys::child::own_pid;
 use crate::sys::diag::Diag;
 use crate::sys::user;
@@ -34,23 +35,30 @@ const NAME_CHARS: usize = 40;
 pub(super) fn depend(core: &Arc<Core>) -> Result<()> {
     let spec = core.spec();
     for need in spec.needs().iter().filter(|need| need.is_ordered()) {
-        match core.ground.core_behind(need) {
-            Some(other) => other.add_dependent(core),
-            // It is no single process, or a name in a regex that is no process at all.
-            None if need.is_optional || core.ground.knows(need.name()) => {}
-            None => return Err(core.ground.unknown(&need.text, need.name()).fact("spec", spec.shown())),
+        match core.ground.cores_behind(need) {
+            // It is no process, or a name in a regex that means nothing at all.
+            none if none.is_empty() && (need.is_optional || core.ground.knows(need.name())) => {}
+            others if !others.is_empty() => others.iter().for_each(|other| other.add_dependent(core)),
+            _ => return Err(core.ground.unknown(&need.text, need.name()).fact("spec", spec.shown())),
         }
     }
     Ok(())
 }
 
+/// Who starts it: what the test has stopped it alone may start again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    Test,
+    Supervisor,
+}
+
 impl Core {
     /// Orders a run and waits until its program runs.
-    pub(super) fn launch(self: &Arc<Core>, deadline: Instant) -> Result<()> {
-        self.try_launch(deadline).inspect_err(|_| self.record.was_not_run())
+    pub(super) fn launch(self: &Arc<Core>, deadline: Instant, who: Who) -> Result<()> {
+        self.try_launch(deadline, who).inspect_err(|_| self.record.was_not_run())
     }
 
-    fn try_launch(self: &Arc<Core>, deadline: Instant) -> Result<()> {
+    fn try_launch(self: &Arc<Core>, deadline: Instant, who: Who) -> Result<()> {
         let spec = self.spec();
         self.record.begins(spec.shown());
         // Everything that can be wrong with the probes is said before anything runs.
@@ -63,7 +71,7 @@ impl Core {
         // Once more where the guardian was about to end and nothing was begun: then there is another one.
         for _ in 0..2 {
             let guardian = self.place().guardian()?;
-            match self.order(&spec, &guardian)? {
+            match self.order(&spec, &guardian, who)? {
                 Some(run) if !self.is_declined(&run, deadline) => return self.started(&run),
                 _ => guardian.wait_dead(),
             }
@@ -71,7 +79,7 @@ impl Core {
         Err(self.ended_error("start it", Phase::Lost { with_guardian: true }))
     }
 
-    fn order(self: &Arc<Core>, spec: &Spec, guardian: &Arc<Guardian>) -> Result<Option<Arc<Run>>> {
+    fn order(self: &Arc<Core>, spec: &Spec, guardian: &Arc<Guardian>, who: Who) -> Result<Option<Arc<Run>>> {
         let with_spec = |error: Error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error };
         let launch = self.prepare(spec, guardian).map_err(with_spec)?;
         if self.life(|life| life.starts > 0) && !spec.any_owner {
@@ -79,18 +87,24 @@ impl Core {
         }
         log(|| format!("start {}: {}", self.place().name, self.life(|life| life.ran.clone())));
         // Under one lock: whoever retires it and then stops its run must not miss one.
-        self.life(|life| {
+        self.change_life(|life| {
             if life.is_retired {
                 return Err(self.retired_error());
             }
+            if who == Who::Supervisor && (life.is_left_down || self.ground.scope().desk.is_closing()) {
+                return Err(self.left_down_error());
+            }
             let logs = launch.log.clone();
-            let Some(run) = guardian.launch(launch, self.on_end(spec)).map_err(with_spec)? else { return Ok(None) };
+            let Some(run) = guardian.launch(launch, self.on_end(spec, life.starts + 1)).map_err(with_spec)? else {
+                return Ok(None);
+            };
             life.logs.push(logs);
             life.run = Some(Arc::clone(&run));
             life.starts += 1;
             self.record.ordered();
-            life.ready_after = None;
+            (life.ready_after, life.is_started) = (None, false);
             life.is_settled = false;
+            (life.is_left_down, life.is_halted, life.is_taken_down) = (false, false, false);
             Ok(Some(run))
         })
     }
@@ -126,6 +140,10 @@ impl Core {
     fn retired_error(&self) -> Error {
         let title = format!("`{}` was not started: its handle is gone, or the test has ended", self.place().name);
         Error::new(Kind::State, title)
+    }
+
+    fn left_down_error(&self) -> Error {
+        Error::new(Kind::State, format!("`{}` was not started again: the test has stopped it", self.place().name))
     }
 
     fn prepare(&self, spec: &Spec, guardian: &Guardian) -> Result<Launch> {
@@ -209,13 +227,22 @@ impl Core {
         }
     }
 
-    /// What happens when nothing of the run is left: callbacks, in the order of the exits.
-    fn on_end(self: &Arc<Core>, spec: &Spec) -> Box<dyn FnOnce(&State) + Send> {
+    /// What happens when nothing of the run is left: its supervisor is told, and callbacks are called in the order of the
+    /// exits.
+    fn on_end(self: &Arc<Core>, spec: &Spec, run: u32) -> Box<dyn FnOnce(&State) + Send> {
         let core: Weak<Core> = Arc::downgrade(self);
         let callbacks = spec.on_exit.clone();
         let pending = Arc::clone(&self.callbacks);
         let (noted, expects) = (self.record.clone(), spec.expects);
+        let (desk, id) = (Arc::clone(&self.ground.scope().desk), self.id);
         Box::new(move |state| {
+            if state.was_declined {
+                return;
+            }
+            // A start that was refused says so to whoever wanted it.
+            if !matches!(state.phase, Phase::Refused { .. }) {
+                desk.post(id, News::Exited { run, end: end_of(state) });
+            }
             let exit = state.phase.exit();
             let (was_asked, was_allowed) = (state.is_asked_to_end, expects.covers(exit));
             noted.has_ended(RunEnd { pid: state.pid, exit, was_asked, was_allowed });

@@ -26,8 +26,10 @@ use crate::spec::{Expected, Spec};
 mod again;
 mod failure;
 mod launch;
+mod supervisor;
 
 pub use again::Restart;
+pub(crate) use supervisor::supervise;
 
 impl Spec {
     /// Starts it, and returns when it is ready.
@@ -80,7 +82,7 @@ impl Spec {
         launch::depend(&core)?;
         ground.register(&core);
         let deadline = deadline_of(&core);
-        core.launch(deadline)?;
+        core.launch(deadline, launch::Who::Test)?;
         Ok(Process::owner(core))
     }
 
@@ -176,16 +178,25 @@ impl Process {
         if self.core.life(|life| life.ready_after.is_some()) {
             return Ok(());
         }
+        self.become_ready(&run)?;
+        supervisor::look_after(&self.core)
+    }
+
+    /// The wait itself. What does not become ready is stopped.
+    fn become_ready(&self, run: &Arc<Run>) -> Result<()> {
         let began = Instant::now();
         let mut probes = self.core.probes()?;
         let deadline = deadline_of(&self.core) - run.age().min(scaled(self.core.spec().start_timeout));
-        match wait_ready(&self.core, &run, &mut probes, deadline) {
+        match wait_ready(&self.core, run, &mut probes, deadline) {
             Ok(()) => {
                 let after = run.age();
                 log(|| format!("ready {} after {after:?}, {:?} of it waited", self.name(), began.elapsed()));
-                self.core.life(|life| life.ready_after = Some(after));
-                self.core.record.is_ready();
-                self.core.call_on_start();
+                // Two may have waited for it.
+                if self.core.change_life(|life| life.ready_after.replace(after)).is_none() {
+                    self.core.record.is_ready();
+                    self.core.call_on_start();
+                    self.core.change_life(|life| life.is_started = life.ready_after.is_some());
+                }
                 Ok(())
             }
             Err(trouble) => {
@@ -195,10 +206,12 @@ impl Process {
                     // It has done nothing wrong.
                     Trouble::GivenUp => {}
                 }
-                let error = failure::error(&self.core, &run, &trouble);
+                let error = failure::error(&self.core, run, &trouble);
                 // Whatever is left of it: the error has all that is to be said.
-                let _ = self.core.stop();
-                self.core.life(|life| life.is_settled = true);
+                let _ = self.core.halt(run);
+                if self.core.run().is_some_and(|current| Arc::ptr_eq(&current, run)) {
+                    self.core.life(|life| life.is_settled = true);
+                }
                 Err(error)
             }
         }
@@ -259,7 +272,7 @@ fn wait_ready(
         // between them costs a late answer, never a wrong one.
         let now = Instant::now();
         let phase = run.phase();
-        if core.ground.is_cancelled() {
+        if core.is_given_up() {
             return Err(Trouble::GivenUp);
         }
         // A probe that can still be answered by what it wrote is asked once more after the end.
@@ -297,8 +310,8 @@ fn wait_ready(
 fn ask(core: &Arc<Core>, run: &Arc<Run>, probe: &mut dyn Probe, bounds: &Bounds, waited: &mut Waited) -> Look {
     let Bounds { deadline, expects } = *bounds;
     let patience = deadline.saturating_duration_since(Instant::now()).clamp(HTTP_LAST_TRY, HTTP_TRY);
-    let is_over = || core.ground.is_cancelled() || !run.phase().is_alive();
-    let is_moot = |phase: Phase| core.ground.is_cancelled() || !phase.is_alive() && !expects.covers(phase.exit());
+    let is_over = || core.is_given_up() || !run.phase().is_alive();
+    let is_moot = |phase: Phase| core.is_given_up() || !phase.is_alive() && !expects.covers(phase.exit());
     let tree_root = run.look(|state| state.shim).unwrap_or(0);
     let around: Weak<dyn Around> = Arc::downgrade(core) as _;
     let look = probe.look(&Sight {
@@ -332,7 +345,7 @@ fn ask(core: &Arc<Core>, run: &Arc<Run>, probe: &mut dyn Probe, bounds: &Bounds,
 /// Waits for what could change the answer: the process, its output, or the time.
 fn pause(core: &Core, run: &Run, look: &Look, times: &Times) {
     let Times { phase, began, deadline } = *times;
-    let changed = |state: &State| state.phase != phase || core.ground.is_cancelled();
+    let changed = |state: &State| state.phase != phase || core.is_given_up();
     match look {
         Look::More(_) => {}
         Look::AfterOutput(seen, _) => {
@@ -390,6 +403,11 @@ impl Core {
                     .fact("spec", self.spec().shown())
             }
         }
+    }
+
+    /// Whether nobody wants a start of it any more that is under way.
+    fn is_given_up(&self) -> bool {
+        self.ground.is_cancelled() || self.ground.scope().desk.is_closing()
     }
 
     /// Calls the callbacks of a start, on their thread, and waits for them.

@@ -7,6 +7,7 @@ mod executor;
 mod parts;
 mod reserved;
 mod stack;
+mod member;
 mod scope;
 mod verdict;
 

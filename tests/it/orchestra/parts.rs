@@ -357,8 +357,9 @@ fn a_part_that_needs_itself_is_told_so() {
     let error = orchestra().with("quiet", quiet).start().unwrap_err();
     expect![[r#"
         `quiet.second` needs itself
+          spec:   simple("echo {second.port}")   tests/it/orchestra/parts.rs
           hint:   `{&quiet.second.addr}` is the address without the order"#]]
-    .assert_eq(&error.to_string());
+    .assert_eq(&normalised(&error.to_string()));
 }
 
 #[test]

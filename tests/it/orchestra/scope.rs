@@ -39,6 +39,31 @@ fn a_panic_goes_on_when_all_is_gone() {
 }
 
 #[test]
+fn an_early_return_stops_everything() {
+    let sleeper = child("sleeper");
+    let spec = || output(sleeper.with(""), "sleeper");
+    let early = |stack: &Stack| -> pkit_test::Result<()> {
+        stack["a"].start()?;
+        unreachable!("it runs already")
+    };
+    let inner = orchestra().with("b", spec());
+    let value = orchestrated(orchestra().with("a", spec()).with("inner", inner), early).unwrap();
+    assert!(value.unwrap_err().is_state());
+    assert_eq!(sleeper.count(), 0);
+}
+
+#[test]
+fn an_error_at_the_start_of_a_stack_in_the_scope_stops_everything() {
+    let (sleeper, exits) = (child("sleeper"), child("exits"));
+    let spec = || output(sleeper.with(""), "sleeper");
+    let value = orchestrated([("a", spec())], |_| {
+        orchestrate([("b", spec()), ("broken", output(exits.with("1"), "never").after("b"))]).start().map(drop)
+    });
+    assert!(value.unwrap().unwrap_err().is_exit());
+    assert_eq!(sleeper.count(), 0);
+}
+
+#[test]
 fn a_panic_is_more_important_than_a_death() {
     let exits = child("exits");
     let stack = orchestrate([("worker", simple(exits.with("1")))]);

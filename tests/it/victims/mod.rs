@@ -8,3 +8,4 @@ mod contested;
 mod lost;
 mod settings;
 mod record;
+mod supervised;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use pkit_test::{Process, with_processes};
+use pkit_test::{Orchestra, Process, Stack, Strategy, Supervision, orchestra, with_processes};
 use pkit_test_tests::child::{pause, wait_ms};
 use rstest::rstest;
 use victim::{busy_shim, die_of, guardian, murder, say_up, shims, spec, up};
@@ -161,6 +161,107 @@ fn dies_after_one_shim() {
     let _both = up();
     murder(busy_shim());
     die_of(Signal::SIGKILL)
+}
+
+/// All of it in the scope of an orchestra, supervised, and taken along with each other.
+mod orchestrated {
+    use super::*;
+
+    #[test]
+    fn returns() {
+        scope(|_| ()).unwrap();
+    }
+
+    #[test]
+    fn returns_early() -> pkit_test::Result<()> {
+        let body = |stack: &Stack| {
+            stack["a"].wait_restart(0, Duration::ZERO)?;
+            unreachable!("nothing was restarted")
+        };
+        scope(body)?
+    }
+
+    #[test]
+    fn panics() {
+        scope(|_| panic!("on purpose")).unwrap()
+    }
+
+    #[test]
+    fn panics_while_a_member_is_down() {
+        scope(|stack| stack.member("a").stopped(|| -> () { panic!("on purpose") }).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn exits() {
+        scope(|_| process::exit(3)).unwrap()
+    }
+
+    #[test]
+    fn kills_itself() {
+        scope(|_| die_of(Signal::SIGKILL)).unwrap()
+    }
+
+    #[test]
+    fn returns_while_all_are_restarted() {
+        scope(crash).unwrap();
+    }
+
+    #[test]
+    fn panics_while_all_are_restarted() {
+        scope(|stack| {
+            crash(stack);
+            panic!("on purpose")
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn kills_itself_while_all_are_restarted() {
+        scope(|stack| {
+            crash(stack);
+            die_of(Signal::SIGKILL)
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn comes_back_without_its_guardian() {
+        scope(|stack| {
+            murder(guardian());
+            // Both, for each is lost and a reason for both.
+            stack["b"].wait_restart(0, RESTART).map(drop).unwrap();
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn forgets_the_stack() {
+        std::mem::forget(stack().start().unwrap());
+        say_up();
+    }
+
+    /// Longer than any restart.
+    const RESTART: Duration = Duration::from_secs(60);
+
+    fn stack() -> Orchestra {
+        let tireless = Supervision::permanent().intensity(100, RESTART);
+        orchestra()
+            .with("a", spec().supervise(tireless))
+            .with("inner", orchestra().with("b", spec().supervise(tireless)))
+            .with("b", spec().after("a").supervise(tireless))
+            .strategy(Strategy::OneForAll)
+    }
+
+    fn scope<R>(body: impl FnOnce(&Stack) -> R) -> pkit_test::Result<R> {
+        pkit_test::orchestrated(stack(), |stack| {
+            say_up();
+            body(stack)
+        })
+    }
+
+    fn crash(stack: &Stack) {
+        stack["a"].signal(pkit_test::Signal::Kill).unwrap();
+    }
 }
 
 /// Needs a driver that does something to them, or to their runner.
