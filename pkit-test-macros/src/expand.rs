@@ -100,12 +100,26 @@ fn body(model: &Model) -> TokenStream {
     let (up, output, block) = (local("up"), &model.function.sig.output, block(&model.function.body.block));
     let takes = model.processes.iter().filter_map(take);
     let binds = model.processes.iter().filter_map(bind);
-    let closure = quote_spanned!(at(&model.function.sig.ident)=> move |#up: &mut ::pkit_test::__private::Up|);
+    let place = at(&model.function.sig.ident);
+    let closure = quote_spanned!(place=> |#up: &mut ::pkit_test::__private::Up|);
     if model.function.sig.asyncness.is_some() {
-        let returns = async_returns(output);
-        return quote_spanned!(ours()=> #closure { #(#takes)* async move { #returns #(#binds)* #block } });
+        let (returns, ending) = (async_returns(output), local("ending"));
+        // A future takes along what it uses; so that it may outlive this closure, that takes it along, too.
+        let take_along = Token![move](place);
+        return quote_spanned! {ours()=> #take_along #closure {
+            #(#takes)*
+            let #ending = #up.ending();
+            async move {
+                #returns
+                #(#binds)*
+                // After the handles, and therefore dropped before them.
+                let _ending = #ending;
+                #block
+            }
+        }};
     }
-    let returns = returns(output, at(&model.function.sig.ident));
+    // Not `move`: parameters that are not ours, such as a directory from a fixture, outlive the processes.
+    let returns = returns(output, place);
     quote_spanned!(ours()=> #closure #returns { #(#takes)* #(#binds)* #block })
 }
 

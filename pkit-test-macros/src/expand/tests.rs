@@ -29,7 +29,7 @@ pub(crate) fn serves() {
     let __pkit_slot_n = __pkit_stage.add("n", one());
     __pkit_stage
         .run(
-            move |__pkit_up: &mut ::pkit_test::__private::Up| -> () {
+            |__pkit_up: &mut ::pkit_test::__private::Up| -> () {
                 let __pkit_handle_cache = __pkit_up.take(__pkit_slot_cache);
                 let mut __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
                 let __pkit_handle_n = __pkit_up.take(__pkit_slot_n);
@@ -64,7 +64,7 @@ where
     let __pkit_slot_db = __pkit_stage.add("db", a());
     __pkit_stage
         .run(
-            move |__pkit_up: &mut ::pkit_test::__private::Up| -> Result<T, E> {
+            |__pkit_up: &mut ::pkit_test::__private::Up| -> Result<T, E> {
                 let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
                 let db: Process = __pkit_handle_db;
                 {
@@ -91,7 +91,7 @@ fn f() -> Box<impl Trait> {
     let _ = __pkit_stage.add("db", a());
     __pkit_stage
         .run(
-            move |__pkit_up: &mut ::pkit_test::__private::Up| {
+            |__pkit_up: &mut ::pkit_test::__private::Up| {
                 {
                     x
                 }
@@ -116,7 +116,7 @@ fn f() -> ! {
     let _ = __pkit_stage.add("db", a());
     __pkit_stage
         .run(
-            move |__pkit_up: &mut ::pkit_test::__private::Up| -> ! {
+            |__pkit_up: &mut ::pkit_test::__private::Up| -> ! {
                 {
                     x
                 }
@@ -142,7 +142,7 @@ fn r#match() {
     );
     let _ = __pkit_stage.add("db", a());
     __pkit_stage
-        .run_should_panic(move |__pkit_up: &mut ::pkit_test::__private::Up| -> () {
+        .run_should_panic(|__pkit_up: &mut ::pkit_test::__private::Up| -> () {
             {
                 panic!("x")
             }
@@ -171,6 +171,7 @@ async fn f() -> Result<(), E> {
             move |__pkit_up: &mut ::pkit_test::__private::Up| {
                 let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
                 let mut __pkit_handle_c = __pkit_up.take(__pkit_slot_c);
+                let __pkit_ending = __pkit_up.ending();
                 async move {
                     if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
                         Result<(), E>,
@@ -179,6 +180,7 @@ async fn f() -> Result<(), E> {
                     }
                     let db: Process = __pkit_handle_db;
                     let _c: &mut T = ::core::convert::identity(&mut __pkit_handle_c);
+                    let _ending = __pkit_ending;
                     {
                         x.await
                     }
@@ -206,16 +208,80 @@ async fn f() {
     let _ = __pkit_stage.add("db", a());
     __pkit_stage
         .run_async_should_panic(move |__pkit_up: &mut ::pkit_test::__private::Up| {
+            let __pkit_ending = __pkit_up.ending();
             async move {
                 if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
                     (),
                 > {
                     return __pkit_value;
                 }
+                let _ending = __pkit_ending;
                 { }
             }
         })
         .await
+}
+"#,
+    );
+}
+
+#[test]
+fn a_future_of_impl_trait_cannot_say_its_value() {
+    check(
+        "db = a()",
+        "pub async fn f(db: &Process) -> impl Trait { db.await }",
+        r#"
+pub async fn f() -> impl Trait {
+    let mut __pkit_stage = ::pkit_test::__private::Stage::new(
+        ::core::concat!(::core::module_path!(), "::", "f"),
+    );
+    let __pkit_slot_db = __pkit_stage.add("db", a());
+    __pkit_stage
+        .run_async(
+            move |__pkit_up: &mut ::pkit_test::__private::Up| {
+                let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
+                let __pkit_ending = __pkit_up.ending();
+                async move {
+                    let db: &Process = &__pkit_handle_db;
+                    let _ending = __pkit_ending;
+                    {
+                        db.await
+                    }
+                }
+            },
+            |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
+        )
+        .await
+}
+"#,
+    );
+}
+
+#[test]
+fn cases_keep_their_parameters_and_their_attributes() {
+    check(
+        "db = a(n)",
+        "#[rstest] #[case(1)] #[timeout(T)] fn f(#[case] n: u8, mut db: Process, #[values(2)] m: u8) { x }",
+        r#"
+#[rstest]
+#[case(1)]
+#[timeout(T)]
+fn f(#[case] n: u8, #[values(2)] m: u8) {
+    let mut __pkit_stage = ::pkit_test::__private::Stage::new(
+        ::core::concat!(::core::module_path!(), "::", "f"),
+    );
+    let __pkit_slot_db = __pkit_stage.add("db", a(n));
+    __pkit_stage
+        .run(
+            |__pkit_up: &mut ::pkit_test::__private::Up| -> () {
+                let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
+                let mut db: Process = __pkit_handle_db;
+                {
+                    x
+                }
+            },
+            |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
+        )
 }
 "#,
     );

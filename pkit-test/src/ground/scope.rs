@@ -16,6 +16,7 @@ pub(crate) struct Scope {
     pub(super) members: Mutex<BTreeMap<String, Member>>,
     pub(super) outer: Option<Arc<Scope>>,
     is_cancelled: AtomicBool,
+    is_ending: AtomicBool,
     cores: Mutex<Vec<Arc<Core>>>,
     /// Somebody else reports at the end; a handle by itself reports where it is dropped.
     pub(crate) is_managed: bool,
@@ -93,6 +94,15 @@ impl Scope {
 
     pub(super) fn is_cancelled(&self) -> bool {
         self.is_cancelled.load(Ordering::Relaxed) || self.outer.as_ref().is_some_and(|outer| outer.is_cancelled())
+    }
+
+    /// From now on a handle that is dropped stops nothing: whoever conducts the end does.
+    pub(crate) fn begin_end(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed) || self.outer.as_ref().is_some_and(|outer| outer.is_ending())
     }
 
     /// Lets all of them go: a core knows its scope, and without this neither would ever end.

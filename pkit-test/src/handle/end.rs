@@ -120,6 +120,10 @@ impl Core {
             // Only the end of the scope knows whether the test has failed, and says once what stays.
             return;
         }
+        if self.ground.scope().is_ending() {
+            // An async body is over: its runtime must go on while this is stopped, so somebody else does that.
+            return;
+        }
         if config().keep.applies(has_failed) && !run.phase().is_over() {
             return self.keep();
         }

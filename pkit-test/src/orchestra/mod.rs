@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::ground::{Executor, Ground, Need, Scope};
 
+pub(crate) mod ending;
 mod engine;
 mod entry;
 pub(crate) mod judge;

@@ -136,11 +136,13 @@ impl Drop for Stack {
         let has_failed = std::thread::panicking();
         // Of a stack in a stack only the end of the outer scope knows whether the test has failed, and says what stays.
         let is_kept = match self.is_inner {
-            true => config().keep != Show::Never,
+            true => config().keep != Show::Never || self.scope.is_ending(),
             false => scope::is_to_be_kept(&self.scope, has_failed),
         };
-        // Nobody asks any more whether an exit comes that was expected.
-        self.scope.cancel();
+        // Nobody asks any more whether an exit comes that was expected, but at the end of an outer scope.
+        if !self.scope.is_ending() {
+            self.scope.cancel();
+        }
         drop(std::mem::take(&mut self.handles));
         if !is_kept {
             stop_all(&self.scope);

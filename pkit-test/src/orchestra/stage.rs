@@ -5,10 +5,12 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use super::ending::{Ending, IsPolled};
 use super::engine::Handles;
 use super::scope::{clear, end, say_error};
 use super::{Orchestra, Stack};
@@ -38,6 +40,8 @@ pub struct Up {
     handles: Vec<Option<Box<dyn Any + Send>>>,
     /// The newest first.
     order: Vec<usize>,
+    /// For an async body.
+    ending: Option<Ending>,
 }
 
 type Panic = Box<dyn Any + Send>;
@@ -100,7 +104,8 @@ impl Stage {
             Ok((scope, handles)) => (scope, Up::new(handles)),
             Err(error) => panic!("{error}"),
         };
-        let result = Caught { future: Box::pin(body(&mut up)) }.await;
+        let is_polled = up.announce_end(&scope);
+        let result = Caught { future: Box::pin(body(&mut up)), is_polled }.await;
         let has_failed = result.as_ref().map_or(true, failed);
         let verdict = finish_off_thread(scope, up, has_failed).await;
         match conclude(result, verdict, has_failed) {
@@ -118,7 +123,8 @@ impl Stage {
             Ok((scope, handles)) => (scope, Up::new(handles)),
             Err(error) => return say_error(&error),
         };
-        let result = Caught { future: Box::pin(body(&mut up)) }.await;
+        let is_polled = up.announce_end(&scope);
+        let result = Caught { future: Box::pin(body(&mut up)), is_polled }.await;
         let verdict = finish_off_thread(scope, up, result.is_ok()).await;
         match (result, verdict) {
             (Err(panic), None) => resume_unwind(panic),
@@ -144,7 +150,19 @@ impl Up {
     fn new(mut handles: Handles) -> Up {
         let order = handles.newest_first();
         let all = std::mem::take(&mut handles.all).into_iter();
-        Up { handles: all.map(|named| Some(named.handle.into_any())).collect(), order }
+        Up { handles: all.map(|named| Some(named.handle.into_any())).collect(), order, ending: None }
+    }
+
+    fn announce_end(&mut self, scope: &Arc<Scope>) -> IsPolled {
+        let (ending, is_polled) = Ending::of(scope);
+        self.ending = Some(ending);
+        is_polled
+    }
+
+    /// Gives an async body what it drops before its handles.
+    #[must_use]
+    pub fn ending(&mut self) -> Option<Ending> {
+        self.ending.take()
     }
 
     /// Gives a handle to the body. Each slot is taken once.
@@ -243,13 +261,16 @@ impl<T> Future for Off<T> {
 /// A future whose panic is a result.
 struct Caught<F> {
     future: Pin<Box<F>>,
+    is_polled: IsPolled,
 }
 
 impl<F: Future> Future for Caught<F> {
     type Output = Result<F::Output, Panic>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.is_polled.store(true, Ordering::Relaxed);
         let polled = catch_unwind(AssertUnwindSafe(|| pin!(&mut self.future).poll(context)));
+        self.is_polled.store(false, Ordering::Relaxed);
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
