@@ -11,7 +11,7 @@ use crate::project::{Project, project};
 /// More than there are processors: most cells wait for a grace period to pass.
 const WORKERS: usize = 6;
 
-const NAME_WIDTH: usize = 32;
+const NAME_WIDTH: usize = 44;
 const CELL_WIDTH: usize = 13;
 
 /// What became of one cell: how many loops went wrong, and how.
