@@ -80,7 +80,7 @@
 //! the runtime is, so that everything else in the runtime goes on: a mock that a process asks before it is ready, and again
 //! before it goes, also where the runtime has one thread.
 //!
-//! ```ignore
+//! ```text
 //! #[with_processes(a = Mock::start().await.client())]
 //! #[tokio::test]
 //! async fn above_tokio_test(a: Process) {
@@ -99,7 +99,7 @@
 //! future takes along what it uses by value, so that such a handle goes with the body, before the processes of the upper
 //! attribute are stopped. The same goes for any other parameter of an `async fn` that a process needs until its end.
 //!
-//! ```ignore
+//! ```text
 //! #[with_processes(upper = says(lower.pid().is_some()))]
 //! #[with_processes(lower = sleeper())]
 //! #[test]
@@ -112,7 +112,7 @@
 //!
 //! A `#[fixture]` that returns a handle is all that is needed, of one process or of a whole [`Stack`](crate::Stack).
 //!
-//! ```ignore
+//! ```text
 //! #[fixture]
 //! fn worker() -> Process {
 //!     sleeper().start().unwrap()
@@ -143,7 +143,7 @@
 //! the end of the test: a process that outlives the test owns them, and ends when they have. A handle in a `#[once]` fixture
 //! has to be `Sync`: a [`Process`](crate::Process) is; a `Stack` goes into a `Mutex`.
 //!
-//! ```ignore
+//! ```text
 //! #[fixture]
 //! #[once]
 //! fn common() -> Process {
@@ -164,7 +164,7 @@
 //! under its own name, and `pkit_test::fixtures::dir` is a directory that is gone with its test, also with one that is
 //! killed. Without the feature, rstest is no dependency of this crate.
 //!
-//! ```ignore
+//! ```text
 //! pkit_test::fixture!(ready_made: Process = sleeper());
 //! ```
 //!
@@ -175,7 +175,7 @@
 //! then, since sqlx fills in all of them. sqlx also wants the same server for all tests of a process, so it is one server that
 //! the first test starts, and not one for each.
 //!
-//! ```ignore
+//! ```text
 //! #[sqlx::test(migrations = "attributes/migrations")]
 //! #[with_processes(db = Shared)]
 //! #[cfg_attr(not(has_postgres), ignore = "postgres is not installed")]
@@ -187,7 +187,7 @@
 //!
 //! The executor starts a PostgreSQL once, keeps it until the test binary ends, and says where it is:
 //!
-//! ```ignore
+//! ```text
 //! impl Executor for Shared {
 //!     type Handle = &'static Process;
 //!
@@ -212,7 +212,7 @@
 //! Without `#[sqlx::test]` nothing has to be known before the body runs, and each test may have a server and a handle of its
 //! own:
 //!
-//! ```ignore
+//! ```text
 //! #[with_processes(db = Cluster::installed())]
 //! #[tokio::test]
 //! #[cfg_attr(not(has_postgres), ignore = "postgres is not installed")]
