@@ -72,8 +72,12 @@ fn add(process: &Process) -> TokenStream {
 fn run(model: &Model) -> TokenStream {
     let (stage, run, body) = (local("stage"), run_method(model), body(model));
     let failed = (!model.should_panic).then(|| failed(&model.function.sig.output));
-    let awaited = model.function.sig.asyncness.as_ref().map(|_| quote_spanned!(ours()=> .await));
-    quote_spanned!(ours()=> #stage.#run(#body, #failed) #awaited)
+    let run = quote_spanned!(ours()=> #stage.#run(#body, #failed));
+    match (&model.function.sig.asyncness, model.should_panic) {
+        (None, _) => run,
+        (Some(_), true) => quote_spanned!(ours()=> #run.await),
+        (Some(_), false) => quote_spanned!(ours()=> ::pkit_test::__private::value(#run.await)),
+    }
 }
 
 fn run_method(model: &Model) -> Ident {
@@ -96,31 +100,26 @@ fn failed(output: &ReturnType) -> TokenStream {
     quote_spanned!(ours()=> |#outcome| ::pkit_test::__private::Outcome(#outcome).failed())
 }
 
+/// Behind the bindings lies what marks the end of the block: the parameters are dropped after it.
 fn body(model: &Model) -> TokenStream {
     let (up, output, block) = (local("up"), &model.function.sig.output, block(&model.function.body.block));
     let takes = model.processes.iter().filter_map(take);
     let binds = model.processes.iter().filter_map(bind);
+    let ending = local("ending");
+    let has_parameters = model.processes.iter().any(|process| process.parameter.is_some());
+    let marks = has_parameters.then(|| quote_spanned!(ours()=> let #ending = #up.ending();));
     let place = at(&model.function.sig.ident);
     let closure = quote_spanned!(place=> |#up: &mut ::pkit_test::__private::Up|);
     if model.function.sig.asyncness.is_some() {
-        let (returns, ending) = (async_returns(output), local("ending"));
+        let returns = async_returns(output);
+        let moves = has_parameters.then(|| quote_spanned!(ours()=> let #ending = #ending;));
         // A future takes along what it uses; so that it may outlive this closure, that takes it along, too.
-        let take_along = Token![move](place);
-        return quote_spanned! {ours()=> #take_along #closure {
-            #(#takes)*
-            let #ending = #up.ending();
-            async move {
-                #returns
-                #(#binds)*
-                // After the handles, and therefore dropped before them.
-                let _ending = #ending;
-                #block
-            }
-        }};
+        let takes_along = Token![move](place);
+        return quote_spanned!(ours()=> #takes_along #closure { #(#takes)* #marks async move { #returns #(#binds)* #moves #block } });
     }
     // Not `move`: parameters that are not ours, such as a directory from a fixture, outlive the processes.
     let returns = returns(output, place);
-    quote_spanned!(ours()=> #closure #returns { #(#takes)* #(#binds)* #block })
+    quote_spanned!(ours()=> #closure #returns { #(#takes)* #(#binds)* #marks #block })
 }
 
 /// A statement of its own: a future cannot borrow from `up`, a parameter that is a reference needs something that lies

@@ -7,12 +7,11 @@
 use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use rstest::fixture;
 
 use crate::ground::{Executor, Ground};
-use crate::place::{Patience, Place, Wish};
+use crate::place::{Place, Wish};
 
 /// An empty directory, gone when the value is dropped or its test has died in any way.
 ///
@@ -50,8 +49,7 @@ pub struct Dir {
 /// When it cannot be made.
 #[fixture]
 pub fn dir() -> Dir {
-    let patience = Patience { deadline: Instant::now(), is_over: &|| true };
-    let place = Place::reserve("dir", &Wish::default(), &patience).unwrap_or_else(|error| panic!("{error}"));
+    let place = Place::reserve("dir", &Wish::default()).unwrap_or_else(|error| panic!("{error}"));
     let path = place.directory().unwrap_or_else(|error| panic!("{error}"));
     Dir { path, _place: place }
 }

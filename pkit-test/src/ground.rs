@@ -1,11 +1,10 @@
 //! What a start stands on: names and what they mean, ports, directories, and the way to give up.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::error::{Error, Kind, Result};
 use crate::handle::{Core, Process};
-use crate::place::{Patience, Place, Wish};
+use crate::place::{Claim, Place, Wish, hold_all};
 use crate::sync::lock;
 use crate::template::{Hole, Template};
 
@@ -62,6 +61,10 @@ pub trait Executor: Send {
     }
 
     /// Reserves ports and directories, before anything of the stack is started, so that others may know them.
+    ///
+    /// Whoever wraps an executor passes this on. The fixed ports of a stack are waited for together, when all of its
+    /// members were placed; one that is asked for later is waited for by a stack that keeps the others, and two such
+    /// stacks can wait for each other until the time for the start is over.
     ///
     /// # Errors
     ///
@@ -335,10 +338,19 @@ impl Ground {
         members.entry(self.name.clone()).or_default().place = Some(Arc::clone(place));
     }
 
+    /// Waits for the fixed ports of a place. While its stack is being placed that is for later: they are waited for
+    /// together with those of all the others.
+    pub(crate) fn claim(&self, claim: Claim) -> Result<()> {
+        match self.scope.defer(claim) {
+            Some(claim) => hold_all(&[claim], &|| self.is_cancelled()),
+            None => Ok(()),
+        }
+    }
+
     /// Declares what the members of this stack mean to others: `{stack.member.port}`.
     pub(crate) fn settle_inner(&self, inner: &Arc<Scope>) {
         let mut members = lock(&self.scope.members);
-        members.entry(self.name.clone()).or_default().inner = Some(Arc::clone(inner));
+        members.entry(self.name.clone()).or_default().inner = Arc::downgrade(inner);
     }
 
     /// The place that was reserved for this name.
@@ -408,9 +420,7 @@ impl Ground {
 
     /// A place with a directory and no port, for an executor that reserved nothing.
     fn reserve_nothing(&self) -> Result<Arc<Place>> {
-        let place =
-            Place::reserve(&self.name, &Wish::default(), &Patience { deadline: Instant::now(), is_over: &|| true })?;
-        let place = Arc::new(place);
+        let place = Arc::new(Place::reserve(&self.name, &Wish::default())?);
         self.settle(&place);
         Ok(place)
     }

@@ -212,7 +212,7 @@
 //! |---|---|---|
 //! | `PKIT_TIMEOUT_SCALE` | a positive number, default 1 | multiplies the timeouts of start, stop and crash, and of waiting for output |
 //! | `PKIT_OUTPUT` | `failed` (default), `always`, `never` | when the output of processes is shown |
-//! | `PKIT_KEEP` | `failed`, `always` | leaves everything up after the test, and says how to reach it and how to end it |
+//! | `PKIT_KEEP` | `failed`, `always` | leaves up what is up at the end, and says how to reach it and how to end it |
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory | where the logs are |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
 //!

@@ -1,4 +1,7 @@
 //! Where a process is: its ports, its address and its private directory, the same from start to start.
+//!
+//! A port of our choice is ours at once. A fixed one may be another test's for now, and is waited for by whoever holds
+//! nothing that others wait for ([`Claim`]).
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -7,15 +10,19 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
+use crate::config::deadline_in;
 use crate::error::{Error, Kind, Result};
 use crate::guardian::client::{self, Guardian};
-use crate::limits::PORT_RETRY;
+use crate::limits::MOVE_LIMIT;
 use crate::port::{Port, PortTrouble};
 use crate::ready::Site;
 use crate::sync::lock;
 use crate::sys::user::{self, User};
+
+mod claim;
+
+pub(crate) use claim::{Claim, hold_all};
 
 /// How much of a name is part of a path: the path of a unix socket has 107 bytes in all.
 const NAME_BYTES: usize = 20;
@@ -29,18 +36,6 @@ pub(crate) struct Wish<'a> {
     pub(crate) user: Option<&'a str>,
 }
 
-/// How long a port may be waited for.
-pub(crate) struct Patience<'a> {
-    pub(crate) deadline: Instant,
-    pub(crate) is_over: &'a dyn Fn() -> bool,
-}
-
-impl Patience<'_> {
-    fn is_left(&self) -> bool {
-        Instant::now() < self.deadline && !(self.is_over)()
-    }
-}
-
 /// The reserved place of one process.
 pub(crate) struct Place {
     pub(crate) name: String,
@@ -49,6 +44,8 @@ pub(crate) struct Place {
     pub(crate) host: IpAddr,
     /// By name; the main port has none.
     pub(crate) ports: Vec<(String, u16)>,
+    /// Those of them that the guardian holds for it. Another place may have the rest for now.
+    held: Mutex<Vec<u16>>,
     pub(crate) user: Option<User>,
     guardian: Mutex<Arc<Guardian>>,
     has_directory: Mutex<bool>,
@@ -56,8 +53,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Reserves what is asked for. A fixed port that another test of ours holds is waited for.
-    pub(crate) fn reserve(name: &str, wish: &Wish<'_>, patience: &Patience<'_>) -> Result<Place> {
+    /// Reserves what is asked for, but for the ports of a fixed number: those are held when a [`Claim`] was met.
+    pub(crate) fn reserve(name: &str, wish: &Wish<'_>) -> Result<Place> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let guardian = client::current()?;
         let host = parse_host(wish.host)?;
@@ -67,18 +64,31 @@ impl Place {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             host,
             ports: Vec::new(),
+            held: Mutex::default(),
             user,
             guardian: Mutex::new(guardian),
             has_directory: Mutex::new(false),
             is_kept: AtomicBool::new(false),
         };
         for (name, number) in wish.ports {
-            let port = take_port(*number, patience)?;
-            // First the entry, so that an error below releases it.
-            place.ports.push((name.clone(), port.number()));
-            lock(&place.guardian).hold(port.number(), port.into_hold())?;
+            let any = (*number == 0).then(Port::any).transpose().map_err(|trouble| port_error(&trouble))?;
+            place.ports.push((name.clone(), any.as_ref().map_or(*number, Port::number)));
+            any.map_or(Ok(()), |port| place.hold(port))?;
         }
         Ok(place)
+    }
+
+    /// Gives one of its ports to the guardian, until the place is gone.
+    fn hold(&self, port: Port) -> Result<()> {
+        // First the entry, so that an error below releases it.
+        lock(&self.held).push(port.number());
+        lock(&self.guardian).hold(port.number(), port.into_hold())
+    }
+
+    /// Those of its ports that are not held yet.
+    fn unheld(&self) -> Vec<u16> {
+        let held = lock(&self.held);
+        self.ports.iter().map(|(_, number)| *number).filter(|number| !held.contains(number)).collect()
     }
 
     /// The guardian that owns what is started here. A place whose guardian was killed moves to the next one.
@@ -87,8 +97,7 @@ impl Place {
         if guardian.is_dead() {
             let next = client::current()?;
             // All of them or none: what only the next guardian held nobody would release.
-            let ports = self.ports.iter().map(|(_, number)| Port::fixed(*number)).collect::<Result<Vec<_>, _>>();
-            for port in ports.map_err(|trouble| port_error(&trouble))? {
+            for port in claim::take_all(&lock(&self.held), deadline_in(MOVE_LIMIT))? {
                 next.hold(port.number(), port.into_hold())?;
             }
             *lock(&self.has_directory) = self.path_below(next.directory()).is_dir();
@@ -171,8 +180,8 @@ impl Drop for Place {
         if self.is_kept() || !guardian.is_ours() {
             return;
         }
-        for (_, number) in &self.ports {
-            guardian.release(*number);
+        for number in lock(&self.held).drain(..) {
+            guardian.release(number);
         }
         if *lock(&self.has_directory) {
             // What cannot be removed now is removed by the guardian at its end.
@@ -204,20 +213,6 @@ fn find_user(name: &str) -> Result<User> {
         return Err(Error::new(Kind::User, format!("only root can run a process as `{name}`")));
     }
     Ok(found)
-}
-
-fn take_port(wanted: u16, patience: &Patience<'_>) -> Result<Port> {
-    loop {
-        let taken = if wanted == 0 { Port::any() } else { Port::fixed(wanted) };
-        match taken {
-            Ok(port) => return Ok(port),
-            // Another test of ours has it now and will let it go.
-            Err(PortTrouble::HeldByTest { .. }) if patience.is_left() => {
-                std::thread::park_timeout(PORT_RETRY);
-            }
-            Err(trouble) => return Err(port_error(&trouble)),
-        }
-    }
 }
 
 fn port_error(trouble: &PortTrouble) -> Error {

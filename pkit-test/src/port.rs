@@ -13,6 +13,7 @@
 //! A free port on which connections have just ended (`TIME_WAIT`) is passed over: a server without `SO_REUSEADDR`
 //! could not bind it for a minute. A fixed port is taken with it, since only the server can know whether it matters.
 
+mod holder;
 mod owner;
 
 use std::fmt;
@@ -25,6 +26,7 @@ use std::time::SystemTime;
 
 use crate::sys::diag::{Diag, Listener};
 use crate::sys::{procfs, socket};
+pub(crate) use holder::Holder;
 pub(crate) use owner::{Owner, listens_elsewhere, owner};
 
 /// Ports below are often somebody's by convention, so they are only chosen where there are no others.
@@ -56,6 +58,8 @@ pub(crate) enum PortTrouble {
     /// Another test of ours has the fixed port. It will be free when that is done.
     HeldByTest {
         port: u16,
+        /// Looked for only where it is told: it takes a look at all processes.
+        holder: Option<Holder>,
     },
     /// A fixed port of 0.
     Invalid,
@@ -76,11 +80,19 @@ impl Port {
         }
         // The name comes first. The other way round, a test of ours could begin to listen between the two.
         let hold = hold(number).map_err(PortTrouble::Io)?;
-        let hold = hold.ok_or(PortTrouble::HeldByTest { port: number })?;
+        let hold = hold.ok_or(PortTrouble::HeldByTest { port: number, holder: None })?;
         if is_served(number).map_err(PortTrouble::Io)? {
             return Err(PortTrouble::Taken { port: number, owner: server(number) });
         }
         Ok(Port { number, hold })
+    }
+
+    /// The ports of these numbers, which differ: all of them or none, so that nobody who has to wait keeps others
+    /// waiting. The lowest comes first: of several who want some of the same, one always gets all of its own.
+    pub(crate) fn fixed_all(numbers: &[u16]) -> Result<Vec<Port>, (u16, PortTrouble)> {
+        let mut numbers = numbers.to_vec();
+        numbers.sort_unstable();
+        numbers.into_iter().map(|number| Port::fixed(number).map_err(|trouble| (number, trouble))).collect()
     }
 
     /// Whether nobody listens on a port that is held already.
@@ -187,10 +199,15 @@ fn is_taken(error: &io::Error) -> bool {
 
 /// Holds the name of a port. Nothing if another test of ours has it.
 fn hold(number: u16) -> io::Result<Option<OwnedFd>> {
-    match socket::hold_name(&format!("pkit-test-port-{number}")) {
+    match socket::hold_name(&name_of(number)) {
         Err(error) if is_taken(&error) => Ok(None),
         hold => hold.map(Some),
     }
+}
+
+/// The name that whoever holds a port has.
+fn name_of(number: u16) -> String {
+    format!("pkit-test-port-{number}")
 }
 
 /// Whether a client of this machine finds somebody at the port.
@@ -235,7 +252,10 @@ impl fmt::Display for PortTrouble {
             PortTrouble::Taken { port, owner: None } => {
                 write!(f, "port {port} is taken by a process that we may not look at")
             }
-            PortTrouble::HeldByTest { port } => write!(f, "port {port} is held by another test"),
+            PortTrouble::HeldByTest { port, holder: Some(holder) } => {
+                write!(f, "port {port} is held by another test{holder}")
+            }
+            PortTrouble::HeldByTest { port, holder: None } => write!(f, "port {port} is held by another test"),
             PortTrouble::Invalid => write!(f, "0 is not a port that can be fixed"),
             PortTrouble::Io(error) => write!(f, "no port can be reserved: {error}"),
         }

@@ -56,7 +56,7 @@ impl Drop for Child {
 
 /// Waits for what no descriptor tells of: the state of another process, a file.
 #[track_caller]
-pub(crate) fn wait_until(is_so: impl Fn() -> bool) {
+pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + HANG;
     while !is_so() {
         assert!(Instant::now() < deadline, "it never became so");

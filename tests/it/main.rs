@@ -6,7 +6,9 @@ mod dump;
 mod nested;
 mod text;
 
+mod abandoned;
 mod attribute;
+mod contested;
 mod errors;
 mod handle;
 mod isolation;
@@ -15,6 +17,7 @@ mod many;
 mod nextest;
 mod orchestra;
 mod output;
+mod peers;
 mod race;
 mod ready;
 mod servers;

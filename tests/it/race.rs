@@ -15,7 +15,7 @@ const THREADS: usize = 4;
 const GRACE: Duration = Duration::from_millis(10);
 
 /// Until when.
-fn end() -> Instant {
+pub(crate) fn end() -> Instant {
     let seconds = env::var("PKIT_RACE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     Instant::now() + Duration::from_secs(seconds)
 }
@@ -23,6 +23,11 @@ fn end() -> Instant {
 /// Another number each time.
 fn random(below: usize) -> usize {
     RandomState::new().hash_one(Instant::now()) as usize % below
+}
+
+/// A part of that, another one each time.
+pub(crate) fn random_part(of: Duration) -> Duration {
+    Duration::from_micros(random(of.as_micros() as usize + 1) as u64)
 }
 
 /// One of all that a start can be about.

@@ -104,6 +104,12 @@ fn pkit_keep_leaves_nothing_of_a_test_that_passes() {
 }
 
 #[test]
+fn pkit_keep_changes_nothing_of_what_a_test_does() {
+    talking("settings::drops_a_handle_itself").env("PKIT_KEEP", "failed").passes();
+    check_kept("settings::drops_a_handle_itself", "always");
+}
+
+#[test]
 fn pkit_keep_says_where_everything_is() {
     let victim = talking("settings::fails").env("PKIT_KEEP", "failed");
     let ended = victim.run();

@@ -36,6 +36,7 @@ pub(crate) fn serves() {
                 let cache: Process = __pkit_handle_cache;
                 let mut db: &mut Postgres = &mut __pkit_handle_db;
                 let _n: &u8 = ::core::convert::identity(&__pkit_handle_n);
+                let __pkit_ending = __pkit_up.ending();
                 {
                     use a;
                     a(cache)
@@ -67,6 +68,7 @@ where
             |__pkit_up: &mut ::pkit_test::__private::Up| -> Result<T, E> {
                 let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
                 let db: Process = __pkit_handle_db;
+                let __pkit_ending = __pkit_up.ending();
                 {
                     Ok(x)
                 }
@@ -166,29 +168,31 @@ async fn f() -> Result<(), E> {
     );
     let __pkit_slot_db = __pkit_stage.add("db", a());
     let __pkit_slot_c = __pkit_stage.add("c", b().await?);
-    __pkit_stage
-        .run_async(
-            move |__pkit_up: &mut ::pkit_test::__private::Up| {
-                let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
-                let mut __pkit_handle_c = __pkit_up.take(__pkit_slot_c);
-                let __pkit_ending = __pkit_up.ending();
-                async move {
-                    if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
-                        Result<(), E>,
-                    > {
-                        return __pkit_value;
+    ::pkit_test::__private::value(
+        __pkit_stage
+            .run_async(
+                move |__pkit_up: &mut ::pkit_test::__private::Up| {
+                    let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
+                    let mut __pkit_handle_c = __pkit_up.take(__pkit_slot_c);
+                    let __pkit_ending = __pkit_up.ending();
+                    async move {
+                        if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
+                            Result<(), E>,
+                        > {
+                            return __pkit_value;
+                        }
+                        let db: Process = __pkit_handle_db;
+                        let _c: &mut T = ::core::convert::identity(&mut __pkit_handle_c);
+                        let __pkit_ending = __pkit_ending;
+                        {
+                            x.await
+                        }
                     }
-                    let db: Process = __pkit_handle_db;
-                    let _c: &mut T = ::core::convert::identity(&mut __pkit_handle_c);
-                    let _ending = __pkit_ending;
-                    {
-                        x.await
-                    }
-                }
-            },
-            |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
-        )
-        .await
+                },
+                |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
+            )
+            .await,
+    )
 }
 "#,
     );
@@ -208,14 +212,12 @@ async fn f() {
     let _ = __pkit_stage.add("db", a());
     __pkit_stage
         .run_async_should_panic(move |__pkit_up: &mut ::pkit_test::__private::Up| {
-            let __pkit_ending = __pkit_up.ending();
             async move {
                 if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
                     (),
                 > {
                     return __pkit_value;
                 }
-                let _ending = __pkit_ending;
                 { }
             }
         })
@@ -236,22 +238,24 @@ pub async fn f() -> impl Trait {
         ::core::concat!(::core::module_path!(), "::", "f"),
     );
     let __pkit_slot_db = __pkit_stage.add("db", a());
-    __pkit_stage
-        .run_async(
-            move |__pkit_up: &mut ::pkit_test::__private::Up| {
-                let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
-                let __pkit_ending = __pkit_up.ending();
-                async move {
-                    let db: &Process = &__pkit_handle_db;
-                    let _ending = __pkit_ending;
-                    {
-                        db.await
+    ::pkit_test::__private::value(
+        __pkit_stage
+            .run_async(
+                move |__pkit_up: &mut ::pkit_test::__private::Up| {
+                    let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
+                    let __pkit_ending = __pkit_up.ending();
+                    async move {
+                        let db: &Process = &__pkit_handle_db;
+                        let __pkit_ending = __pkit_ending;
+                        {
+                            db.await
+                        }
                     }
-                }
-            },
-            |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
-        )
-        .await
+                },
+                |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
+            )
+            .await,
+    )
 }
 "#,
     );
@@ -276,6 +280,7 @@ fn f(#[case] n: u8, #[values(2)] m: u8) {
             |__pkit_up: &mut ::pkit_test::__private::Up| -> () {
                 let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
                 let mut db: Process = __pkit_handle_db;
+                let __pkit_ending = __pkit_up.ending();
                 {
                     x
                 }

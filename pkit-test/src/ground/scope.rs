@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 use super::Ground;
 use crate::error::Result;
 use crate::handle::Core;
-use crate::place::Place;
+use crate::place::{Claim, Place, hold_all};
 use crate::sync::lock;
 
 /// All processes of one stack.
@@ -16,7 +16,12 @@ pub(crate) struct Scope {
     pub(super) members: Mutex<BTreeMap<String, Member>>,
     pub(super) outer: Option<Arc<Scope>>,
     is_cancelled: AtomicBool,
+    /// The body has ended: what is dropped from now on the test has not dropped.
+    has_body_ended: AtomicBool,
+    /// Its end is under way, in its order.
     is_ending: AtomicBool,
+    /// The fixed ports that its members want, until all of them have said so.
+    claims: Mutex<Option<Vec<Claim>>>,
     cores: Mutex<Vec<Arc<Core>>>,
     /// Somebody else reports at the end; a handle by itself reports where it is dropped.
     pub(crate) is_managed: bool,
@@ -27,15 +32,35 @@ pub(super) struct Member {
     pub(super) place: Option<Arc<Place>>,
     pub(super) core: Weak<Core>,
     values: BTreeMap<String, String>,
-    /// Of a stack inside a stack: what its own members mean.
-    pub(super) inner: Option<Arc<Scope>>,
+    /// Of a stack inside a stack: what its own members mean. It knows us, and both together would never end.
+    pub(super) inner: Weak<Scope>,
     is_up: bool,
 }
 
 impl Scope {
     pub(crate) fn managed(outer: Option<&Ground>) -> Arc<Scope> {
         let outer = outer.map(|ground| Arc::clone(&ground.scope));
-        Arc::new(Scope { is_managed: true, outer, ..Scope::default() })
+        let claims = Mutex::new(Some(Vec::new()));
+        Arc::new(Scope { is_managed: true, outer, claims, ..Scope::default() })
+    }
+
+    /// Takes a claim to be met with all others of the outermost stack that is being placed. Gives it back where none is.
+    pub(super) fn defer(&self, claim: Claim) -> Option<Claim> {
+        let claim = match &self.outer {
+            Some(outer) => outer.defer(claim)?,
+            None => claim,
+        };
+        match &mut *lock(&self.claims) {
+            Some(claims) => claims.push(claim),
+            None => return Some(claim),
+        }
+        None
+    }
+
+    /// All members have said which ports they want: waits for them, unless that is up to an outer stack.
+    pub(crate) fn meet_claims(&self) -> Result<()> {
+        let claims = lock(&self.claims).take().unwrap_or_default();
+        hold_all(&claims, &|| self.is_cancelled())
     }
 
     /// Declares a name, so that it means something from now on.
@@ -96,13 +121,27 @@ impl Scope {
         self.is_cancelled.load(Ordering::Relaxed) || self.outer.as_ref().is_some_and(|outer| outer.is_cancelled())
     }
 
-    /// From now on a handle that is dropped stops nothing: whoever conducts the end does.
-    pub(crate) fn begin_end(&self) {
+    /// Notes that the body has ended and its handles are about to be dropped, in whatever order.
+    pub(crate) fn note_body_end(&self) {
+        self.has_body_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that its end has begun.
+    pub(crate) fn note_ending(&self) {
         self.is_ending.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn is_ending(&self) -> bool {
-        self.is_ending.load(Ordering::Relaxed) || self.outer.as_ref().is_some_and(|outer| outer.is_ending())
+    /// Whether the test is done with it, so that its end decides what becomes of what is dropped.
+    pub(crate) fn is_done(&self) -> bool {
+        let is_done =
+            |scope: &Scope| [&scope.has_body_ended, &scope.is_ending].iter().any(|is| is.load(Ordering::Relaxed));
+        is_done(self) || self.outer.as_ref().is_some_and(|outer| outer.is_done())
+    }
+
+    /// Whether its end is still to come, and stops what is dropped meanwhile.
+    pub(crate) fn is_end_near(&self) -> bool {
+        let is_near = self.has_body_ended.load(Ordering::Relaxed) && !self.is_ending.load(Ordering::Relaxed);
+        is_near || self.outer.as_ref().is_some_and(|outer| outer.is_end_near())
     }
 
     /// Lets all of them go: a core knows its scope, and without this neither would ever end.
@@ -124,8 +163,9 @@ impl Scope {
             drop(members);
             return self.outer.as_ref()?.find(path);
         };
-        let inner = member.inner.as_ref().filter(|inner| path.len() > 1 && lock(&inner.members).contains_key(&path[1]));
-        if let Some(inner) = inner.cloned() {
+        let inner = member.inner.upgrade();
+        let inner = inner.filter(|inner| path.len() > 1 && lock(&inner.members).contains_key(&path[1]));
+        if let Some(inner) = inner {
             drop(members);
             return inner.find(&path[1..]);
         }

@@ -116,15 +116,13 @@ impl Core {
         if has_failed && !self.is_managed() {
             client::note_failure();
         }
-        if self.is_managed() && config().keep != Show::Never {
-            // Only the end of the scope knows whether the test has failed, and says once what stays.
+        let scope = self.ground.scope();
+        if scope.is_end_near() || self.is_managed() && config().keep != Show::Never && (has_failed || scope.is_done()) {
+            // The end of the scope stops it, or leaves it up: only that knows whether the test has failed. A handle that
+            // the test itself drops before is stopped, whatever the settings: they must not change what a test does.
             return;
         }
-        if self.ground.scope().is_ending() {
-            // An async body is over: its runtime must go on while this is stopped, so somebody else does that.
-            return;
-        }
-        if config().keep.applies(has_failed) && !run.phase().is_over() {
+        if !self.is_managed() && config().keep.applies(has_failed) && !run.phase().is_over() {
             return self.keep();
         }
         if self.is_managed() && !has_failed && !self.ground.is_cancelled() {
@@ -252,6 +250,10 @@ impl Core {
             ));
         }
         outcome
+    }
+
+    pub(crate) fn was_dropped(&self) -> bool {
+        self.life(|life| life.was_dropped)
     }
 
     /// Gives a process that is expected to end by itself the time of a stop for it.

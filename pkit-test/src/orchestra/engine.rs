@@ -58,7 +58,9 @@ pub(super) fn place(members: &mut [Box<dyn Entry>], scope: &Arc<Scope>) -> Resul
     members.iter().try_for_each(|member| {
         let ground = Ground::member(member.name(), scope);
         member.needs().iter().try_for_each(|need| ground.check_port(need))
-    })
+    })?;
+    // Last of all: whoever waits for ports that other tests have should not wait for a mistake.
+    scope.meet_claims()
 }
 
 /// Starts all of them. After a failure nothing is left.
@@ -92,6 +94,9 @@ pub(super) fn start(members: Vec<Box<dyn Entry>>, scope: &Arc<Scope>) -> Result<
 fn bring_up(member: Box<dyn Entry>, scope: &Arc<Scope>) -> Result<Box<dyn Held>> {
     let name = member.name().to_owned();
     let ground = Ground::member(&name, scope);
+    if ground.is_cancelled() {
+        return Err(Error::new(Kind::Cancelled, format!("`{name}` was given up before it was started")));
+    }
     let result = catch_unwind(AssertUnwindSafe(|| member.start(&ground)));
     result.unwrap_or_else(|panic| {
         let text = text_of(panic.as_ref());
@@ -193,6 +198,11 @@ pub(crate) fn pardon_all(scope: &Scope) {
         core.retire();
         core.run().iter().for_each(|run| run.pardon());
     }
+}
+
+/// Stops what the body dropped at its end, the newest first: before the handles that it did not have.
+pub(super) fn stop_dropped(scope: &Scope) {
+    newest_first(scope).iter().filter(|core| core.was_dropped()).for_each(Core::stop_with_dependents);
 }
 
 /// Stops everything that was started in a scope, in reverse order of start; each after what needs it.

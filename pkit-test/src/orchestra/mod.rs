@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::ground::{Executor, Ground, Need, Scope};
 
-pub(crate) mod ending;
+pub(crate) mod awaited;
 mod engine;
 mod entry;
 pub(crate) mod judge;
@@ -123,13 +123,17 @@ impl Orchestra {
     ///
     /// When a name is used twice or refused, when they need each other in a circle, when one needs a process that
     /// nobody declared, or when one did not become ready. Nothing is left then.
-    pub fn start(mut self) -> Result<Stack> {
-        self.reserve(None)?;
+    pub fn start(self) -> Result<Stack> {
+        self.start_in(Scope::managed(None))
+    }
+
+    /// Starts all of them in a scope that somebody else may cancel meanwhile.
+    fn start_in(mut self, scope: Arc<Scope>) -> Result<Stack> {
+        self.reserve(scope)?;
         self.bring_up(false)
     }
 
-    fn reserve(&mut self, outer: Option<&Ground>) -> Result<()> {
-        let scope = Scope::managed(outer);
+    fn reserve(&mut self, scope: Arc<Scope>) -> Result<()> {
         plan::check(&self.members, &scope)?;
         engine::place(&mut self.members, &scope)?;
         self.scope = Some(scope);
@@ -153,7 +157,7 @@ impl Executor for Orchestra {
     }
 
     fn place(&mut self, ground: &Ground) -> Result<()> {
-        self.reserve(Some(ground))?;
+        self.reserve(Scope::managed(Some(ground)))?;
         self.scope.iter().for_each(|scope| ground.settle_inner(scope));
         Ok(())
     }

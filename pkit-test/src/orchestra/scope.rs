@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use super::engine::{pardon_all, stop_all};
+use super::engine::{pardon_all, stop_all, stop_dropped};
 use super::{Orchestra, Stack};
 use crate::config::{config, say};
 use crate::error::{Error, Result};
@@ -64,7 +64,9 @@ pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Optio
     let is_kept = is_to_be_kept(scope, has_failed);
     if !is_kept {
         pardon_all(scope);
+        stop_dropped(scope);
     }
+    scope.note_ending();
     drop(handles);
     if !is_kept {
         stop_all(scope);

@@ -134,15 +134,15 @@ impl Drop for Stack {
             return;
         }
         let has_failed = std::thread::panicking();
-        // Of a stack in a stack only the end of the outer scope knows whether the test has failed, and says what stays.
+        // Of a stack in a stack only the end of the outer scope knows whether the test has failed, and says what stays;
+        // one that the test drops before is stopped.
         let is_kept = match self.is_inner {
-            true => config().keep != Show::Never || self.scope.is_ending(),
+            true => self.scope.is_end_near() || config().keep != Show::Never && (has_failed || self.scope.is_done()),
             false => scope::is_to_be_kept(&self.scope, has_failed),
         };
-        // Nobody asks any more whether an exit comes that was expected, but at the end of an outer scope.
-        if !self.scope.is_ending() {
-            self.scope.cancel();
-        }
+        // Nobody asks any more whether an exit comes that was expected.
+        self.scope.cancel();
+        self.scope.note_ending();
         drop(std::mem::take(&mut self.handles));
         if !is_kept {
             stop_all(&self.scope);

@@ -1,16 +1,10 @@
 //! What the attribute expands to: a stack whose handles are the parameters of a test.
 
 use std::any::Any;
-use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::{Pin, pin};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
-use std::thread;
+use std::sync::Arc;
 
-use super::ending::{Ending, IsPolled};
 use super::engine::Handles;
 use super::scope::{clear, end, say_error};
 use super::{Orchestra, Stack};
@@ -18,7 +12,6 @@ use crate::config::log;
 use crate::error::{Error, Result};
 use crate::ground::{Executor, Scope};
 use crate::guardian::client;
-use crate::sync::lock;
 
 /// The processes of one attribute.
 #[derive(Debug)]
@@ -40,11 +33,18 @@ pub struct Up {
     handles: Vec<Option<Box<dyn Any + Send>>>,
     /// The newest first.
     order: Vec<usize>,
-    /// For an async body.
-    ending: Option<Ending>,
+    scope: Arc<Scope>,
 }
 
-type Panic = Box<dyn Any + Send>;
+/// Lies between the parameters of a body and its block, so that it is dropped at the end of the block, whatever end that is,
+/// and before the parameters. What is dropped after it the test has not dropped: it goes down with the rest, in an order
+/// that is known, and in an `async fn` without blocking the runtime.
+#[derive(Debug)]
+pub struct Ending {
+    scope: Arc<Scope>,
+}
+
+pub(super) type Panic = Box<dyn Any + Send>;
 
 impl Stage {
     /// A stage for the function of that name.
@@ -64,8 +64,9 @@ impl Stage {
     /// failed by itself.
     #[track_caller]
     pub fn run<R>(self, body: impl FnOnce(&mut Up) -> R, failed: fn(&R) -> bool) -> R {
-        let (scope, mut up) = match self.start() {
-            Ok(up) => up,
+        let scope = Scope::managed(None);
+        let mut up = match self.start(&scope) {
+            Ok(handles) => Up::new(handles, &scope),
             Err(error) => panic!("{error}"),
         };
         let result = catch_unwind(AssertUnwindSafe(|| body(&mut up)));
@@ -80,8 +81,9 @@ impl Stage {
     /// The same below `#[should_panic]`: what goes wrong on our side is printed, and the function returns, so that a
     /// test that could not start does not pass.
     pub fn run_should_panic(self, body: impl FnOnce(&mut Up)) {
-        let (scope, mut up) = match self.start() {
-            Ok(up) => up,
+        let scope = Scope::managed(None);
+        let mut up = match self.start(&scope) {
+            Ok(handles) => Up::new(handles, &scope),
             Err(error) => return say_error(&error),
         };
         let result = catch_unwind(AssertUnwindSafe(|| body(&mut up)));
@@ -95,74 +97,28 @@ impl Stage {
         }
     }
 
-    /// The same for an `async fn`: the runtime goes on while processes start and stop.
-    pub async fn run_async<R, F>(self, body: impl FnOnce(&mut Up) -> F, failed: fn(&R) -> bool) -> R
-    where
-        F: Future<Output = R>,
-    {
-        let (scope, mut up) = match off_thread(move || self.start_sendable()).await {
-            Ok((scope, handles)) => (scope, Up::new(handles)),
-            Err(error) => panic!("{error}"),
-        };
-        let is_polled = up.announce_end(&scope);
-        let result = Caught { future: Box::pin(body(&mut up)), is_polled }.await;
-        let has_failed = result.as_ref().map_or(true, failed);
-        let verdict = finish_off_thread(scope, up, has_failed).await;
-        match conclude(result, verdict, has_failed) {
-            Ok(value) => value,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// The same below `#[should_panic]`.
-    pub async fn run_async_should_panic<F>(self, body: impl FnOnce(&mut Up) -> F)
-    where
-        F: Future<Output = ()>,
-    {
-        let (scope, mut up) = match off_thread(move || self.start_sendable()).await {
-            Ok((scope, handles)) => (scope, Up::new(handles)),
-            Err(error) => return say_error(&error),
-        };
-        let is_polled = up.announce_end(&scope);
-        let result = Caught { future: Box::pin(body(&mut up)), is_polled }.await;
-        let verdict = finish_off_thread(scope, up, result.is_ok()).await;
-        match (result, verdict) {
-            (Err(panic), None) => resume_unwind(panic),
-            (_, verdict) => verdict.iter().for_each(say_error),
-        }
-    }
-
-    fn start(self) -> Result<(Arc<Scope>, Up)> {
-        self.start_sendable().map(|(scope, handles)| (scope, Up::new(handles)))
-    }
-
-    fn start_sendable(self) -> Result<(Arc<Scope>, Handles)> {
+    pub(super) fn start(self, scope: &Arc<Scope>) -> Result<Handles> {
         log(|| format!("{}: start {} processes", self.name, self.count));
-        let started = self.orchestra.start();
+        let started = self.orchestra.start_in(Arc::clone(scope));
         if started.is_err() {
             client::note_failure();
         }
-        started.map(Stack::take_apart)
+        started.map(|stack| Stack::take_apart(stack).1)
     }
 }
 
 impl Up {
-    fn new(mut handles: Handles) -> Up {
+    pub(super) fn new(mut handles: Handles, scope: &Arc<Scope>) -> Up {
         let order = handles.newest_first();
         let all = std::mem::take(&mut handles.all).into_iter();
-        Up { handles: all.map(|named| Some(named.handle.into_any())).collect(), order, ending: None }
+        let handles = all.map(|named| Some(named.handle.into_any())).collect();
+        Up { handles, order, scope: Arc::clone(scope) }
     }
 
-    fn announce_end(&mut self, scope: &Arc<Scope>) -> IsPolled {
-        let (ending, is_polled) = Ending::of(scope);
-        self.ending = Some(ending);
-        is_polled
-    }
-
-    /// Gives an async body what it drops before its handles.
+    /// What marks the end of the body.
     #[must_use]
-    pub fn ending(&mut self) -> Option<Ending> {
-        self.ending.take()
+    pub fn ending(&self) -> Ending {
+        Ending { scope: Arc::clone(&self.scope) }
     }
 
     /// Gives a handle to the body. Each slot is taken once.
@@ -171,6 +127,12 @@ impl Up {
         let handle = self.handles.get_mut(slot.index).and_then(Option::take);
         let handle = handle.expect("a slot is taken once").downcast();
         *handle.expect("a slot has the type of its executor's handle")
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.scope.note_body_end();
     }
 }
 
@@ -196,7 +158,7 @@ fn finish(scope: &Arc<Scope>, up: Up, has_failed: bool) -> Option<Error> {
 }
 
 /// What the body said comes before what became of the processes.
-fn conclude<R>(result: Result<R, Panic>, verdict: Option<Error>, has_failed: bool) -> Result<R> {
+pub(super) fn conclude<R>(result: Result<R, Panic>, verdict: Option<Error>, has_failed: bool) -> Result<R> {
     match (result, verdict) {
         (Err(panic), verdict) => {
             verdict.iter().for_each(say_error);
@@ -208,73 +170,5 @@ fn conclude<R>(result: Result<R, Panic>, verdict: Option<Error>, has_failed: boo
         }
         (Ok(_), Some(error)) => Err(error),
         (Ok(value), None) => Ok(value),
-    }
-}
-
-async fn finish_off_thread(scope: Arc<Scope>, up: Up, has_failed: bool) -> Option<Error> {
-    let stopped = Arc::clone(&scope);
-    let verdict = off_thread(move || end(&stopped, up, has_failed)).await;
-    clear(&scope, has_failed || verdict.is_some());
-    verdict
-}
-
-/// Runs something that blocks on a thread of its own, and wakes whoever awaits it. Tied to no runtime.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let shared = Arc::new(Mutex::new(Shared { result: None, waker: None }));
-    let theirs = Arc::clone(&shared);
-    thread::spawn(move || {
-        let result = catch_unwind(AssertUnwindSafe(work));
-        let mut shared = lock(&theirs);
-        shared.result = Some(result);
-        shared.waker.take().into_iter().for_each(Waker::wake);
-    });
-    match (Off { shared }).await {
-        Ok(value) => value,
-        Err(panic) => resume_unwind(panic),
-    }
-}
-
-struct Shared<T> {
-    result: Option<Result<T, Panic>>,
-    waker: Option<Waker>,
-}
-
-struct Off<T> {
-    shared: Arc<Mutex<Shared<T>>>,
-}
-
-impl<T> Future for Off<T> {
-    type Output = Result<T, Panic>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut shared = lock(&self.shared);
-        match shared.result.take() {
-            Some(result) => Poll::Ready(result),
-            None => {
-                shared.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-}
-
-/// A future whose panic is a result.
-struct Caught<F> {
-    future: Pin<Box<F>>,
-    is_polled: IsPolled,
-}
-
-impl<F: Future> Future for Caught<F> {
-    type Output = Result<F::Output, Panic>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.is_polled.store(true, Ordering::Relaxed);
-        let polled = catch_unwind(AssertUnwindSafe(|| pin!(&mut self.future).poll(context)));
-        self.is_polled.store(false, Ordering::Relaxed);
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
     }
 }

@@ -173,6 +173,31 @@ fn processes_never_get_the_same_port() {
 }
 
 #[test]
+fn a_held_port_is_said_with_who_holds_it() {
+    let free = Port::any().unwrap().number();
+    eventually(|| Holder::of(free).is_none());
+    let own = Port::fixed(free).unwrap();
+    assert_eq!(Holder::of(free), Some(Holder::ThisProcess));
+    drop(own);
+    eventually(|| hold(free).unwrap().is_some());
+    let neighbour = Neighbour::new(&format!("fixed {free}"));
+    let holder = Holder::of(free);
+    assert!(matches!(&holder, Some(Holder::Other { pid, .. }) if *pid == neighbour.pid()), "{holder:?}");
+}
+
+#[test]
+fn fixed_ports_are_taken_together_or_not_at_all() {
+    let [one, two] = [Port::any().unwrap(), Port::any().unwrap()];
+    let numbers = [one.number(), two.number()];
+    drop(one);
+    let trouble = Port::fixed_all(&numbers).unwrap_err();
+    assert!(matches!(trouble, (number, PortTrouble::HeldByTest { .. }) if number == two.number()));
+    eventually(|| Port::fixed(numbers[0]).is_ok());
+    drop(two);
+    eventually(|| Port::fixed_all(&numbers).is_ok_and(|ports| ports.len() == 2));
+}
+
+#[test]
 fn tests_that_want_the_same_few_ports_share_them_out() {
     // Every thread begins at the same port, so that each has to pass what the others hold.
     let pool = Pool { ports: 12_000..=14_000, contested: false };
@@ -195,7 +220,7 @@ fn a_pool_can_be_exhausted() {
 fn a_port_is_free_again_when_its_last_hold_is_gone() {
     let port = Port::any().unwrap();
     let number = port.number();
-    assert!(matches!(Port::fixed(number), Err(PortTrouble::HeldByTest { port }) if port == number));
+    assert!(matches!(Port::fixed(number), Err(PortTrouble::HeldByTest { port, .. }) if port == number));
     let hold = port.into_hold();
     let elsewhere = hold.try_clone().unwrap();
     drop(hold);

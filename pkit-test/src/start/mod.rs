@@ -17,7 +17,7 @@ use crate::ground::{Executor, Ground, Need};
 use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process};
 use crate::limits::{CALLBACK_LIMIT, HTTP_LAST_TRY, HTTP_TRY, POLL_MAX, POLL_MIN, POLL_SHARE};
-use crate::place::{Patience, Place, Wish};
+use crate::place::{Claim, Place, Wish};
 use crate::ready::{Fill, Look, Probe, Unprepared, View};
 use crate::spec::Spec;
 
@@ -105,14 +105,15 @@ impl Executor for Spec {
     fn place(&mut self, ground: &Ground) -> Result<()> {
         self.check(ground.name())?;
         let deadline = deadline_in(scaled(self.start_timeout));
-        let patience = Patience { deadline, is_over: &|| ground.is_cancelled() };
         let ports = self.wanted_ports();
         refuse_ports_of_siblings(&ports, ground).map_err(|error| error.fact("spec", self.shown()))?;
         let wish = Wish { host: self.host.as_deref(), ports: &ports, user: self.user.as_deref() };
-        let place = Place::reserve(ground.name(), &wish, &patience).map_err(|error| {
+        let place = Place::reserve(ground.name(), &wish).map_err(|error| {
             Error::new(error.kind(), format!("`{}` was not started: {error}", ground.name())).fact("spec", self.shown())
         })?;
-        ground.settle(&Arc::new(place));
+        let place = Arc::new(place);
+        ground.claim(Claim { place: Arc::clone(&place), deadline, spec: self.shown() })?;
+        ground.settle(&place);
         Ok(())
     }
 

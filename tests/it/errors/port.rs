@@ -36,8 +36,8 @@ fn a_port_of_another_test_is_waited_for() {
         check(
             at(&slow, port).start_timeout(SOON),
             expect![[r#"
-        `slow` was not started: port PORT is held by another test
-          spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/errors/port.rs"#]]
+                `slow` was not started: port PORT is held by another test of this process
+                  spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/errors/port.rs"#]]
         )
         .is_port_taken()
     );
@@ -69,6 +69,35 @@ fn two_of_one_stack_cannot_have_one_port() {
             stack,
             expect![[r#"
         `two` was not started: port PORT is that of `one`, of the same stack
+          spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/errors/port.rs"#]]
+        )
+        .is_port_taken()
+    );
+    assert_eq!(slow.count(), 0);
+}
+
+#[test]
+fn nor_can_one_of_a_stack_in_it() {
+    let slow = child("slow");
+    let port = at(&slow, 0).start().unwrap().port();
+    let inner = orchestra().with("in_it", at(&slow, port));
+    let stack = orchestra().with("one", at(&slow, port)).with("two", inner);
+    assert!(
+        check_stack(
+            stack,
+            expect![[r#"
+        `in_it` was not started: port PORT is that of `one`, of the same stack
+          spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/errors/port.rs"#]]
+        )
+        .is_port_taken()
+    );
+    let inner = orchestra().with("in_it", at(&slow, port));
+    let stack = orchestra().with("one", inner).with("two", at(&slow, port));
+    assert!(
+        check_stack(
+            stack,
+            expect![[r#"
+        `two` was not started: port PORT is that of `in_it`, of the same stack
           spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/errors/port.rs"#]]
         )
         .is_port_taken()

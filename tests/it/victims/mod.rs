@@ -3,5 +3,7 @@
 mod chosen;
 mod verdicts;
 mod inherits;
+mod abandoned;
+mod contested;
 mod lost;
 mod settings;

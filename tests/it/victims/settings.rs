@@ -23,6 +23,15 @@ fn fails(talker: Process) {
     assert!(!is_chosen() || !talker.is_alive(), "what the body says");
 }
 
+#[with_processes(talker = talker(), other = talker())]
+#[test]
+fn drops_a_handle_itself(talker: Process, other: Process) {
+    let pid = talker.pid().unwrap();
+    drop(talker);
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    assert!(other.is_alive());
+}
+
 #[test]
 fn passes_with_a_handle_of_its_own() {
     assert!(talker().start().unwrap().is_alive());

@@ -48,6 +48,15 @@ pub(crate) fn find_socket_owner(inode: u64, skip: &[i32]) -> Option<(i32, String
     Some((owner, command_line(owner).unwrap_or_else(|| "gone meanwhile".to_owned())))
 }
 
+/// The unix socket that is bound to a name of the abstract namespace, by its inode.
+pub(crate) fn abstract_socket(name: &str) -> Option<u64> {
+    let listed = fs::read("/proc/net/unix").ok()?;
+    let listed = String::from_utf8_lossy(&listed);
+    let rows = listed.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    rows.filter(|row| row.get(7).and_then(|path| path.strip_prefix('@')) == Some(name))
+        .find_map(|row| row[6].parse().ok())
+}
+
 /// The command line for people: one line, not too long. A process without one has its name in brackets.
 pub(crate) fn command_line(pid: i32) -> Option<String> {
     let bytes = read_some(&format!("/proc/{pid}/cmdline"))?;

@@ -26,6 +26,10 @@ pub(crate) fn find_socket_owner(_inode: u64, _skip: &[i32]) -> Option<(i32, Stri
     None
 }
 
+pub(crate) fn abstract_socket(_name: &str) -> Option<u64> {
+    None
+}
+
 pub(crate) fn command_line(_pid: i32) -> Option<String> {
     None
 }

@@ -1,0 +1,47 @@
+//! Which test holds a port that is wanted, for people.
+
+use std::fmt;
+
+use super::name_of;
+use crate::sys::child::own_pid;
+use crate::sys::procfs;
+
+/// What a guardian calls itself. It holds the ports, and people know the test above it.
+const GUARDIAN_NAME: &str = "pkit-guardian";
+
+/// The test that holds a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// Another thread of this process.
+    ThisProcess,
+    Other {
+        pid: i32,
+        command: String,
+    },
+}
+
+impl Holder {
+    /// Looks for it; `None` if it has let go meanwhile, or is not ours to look at.
+    pub(crate) fn of(port: u16) -> Option<Holder> {
+        let inode = procfs::abstract_socket(&name_of(port))?;
+        let (pid, command) = procfs::find_socket_owner(inode, &[])?;
+        let test = procfs::parent(pid).filter(|_| procfs::name(pid).as_deref() == Some(GUARDIAN_NAME));
+        Some(match test {
+            _ if pid == own_pid() || test == Some(own_pid()) => Holder::ThisProcess,
+            Some(test) if test > 1 => {
+                Holder::Other { pid: test, command: procfs::command_line(test).unwrap_or(command) }
+            }
+            // Its test has died, or it is a test that is about to hand the port on.
+            _ => Holder::Other { pid, command },
+        })
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Holder::ThisProcess => write!(f, " of this process"),
+            Holder::Other { pid, command } => write!(f, ", pid {pid}: {command}"),
+        }
+    }
+}

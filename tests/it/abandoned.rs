@@ -1,0 +1,112 @@
+//! An `async` stage that nobody awaits to its end: all of it is gone when the future is.
+
+use std::cell::Cell;
+use std::future::{Future, pending};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use expect_test::expect;
+use pkit_test::{Process, Spec, output, tcp, with_processes};
+
+use crate::child::{HANG, child, wait_until};
+use crate::nested::victim;
+use crate::race;
+
+#[with_processes(first = one, second = other)]
+async fn stage(one: Spec, other: Spec, body: impl AsyncFnOnce(&Process, Process), first: &Process, second: Process) {
+    body(first, second).await;
+}
+
+/// Asks a future once. What wakes it is not waited for.
+fn poll(future: std::pin::Pin<&mut impl Future<Output = ()>>) -> Poll<()> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[tokio::test]
+async fn in_the_body_all_ends_with_the_future() {
+    let sleeper = child("sleeper");
+    let spec = || output(sleeper.with(""), "sleeper");
+    let late = tokio::time::timeout(Duration::from_millis(300), async {
+        stage(spec(), spec(), async |_, _| pending().await).await;
+    });
+    assert!(late.await.is_err());
+    assert_eq!(sleeper.count(), 0);
+}
+
+#[tokio::test]
+async fn while_it_starts_it_is_given_up() {
+    let (sleeper, slow) = (child("sleeper"), child("slow"));
+    let late = tokio::time::timeout(Duration::from_millis(300), async {
+        let never = tcp(slow.with("600000 {port}"), 0).start_timeout(HANG * 10);
+        stage(output(sleeper.with(""), "sleeper"), never, async |_, _| unreachable!("it never starts")).await;
+    });
+    assert!(late.await.is_err());
+    assert_eq!((sleeper.count(), slow.count()), (0, 0));
+}
+
+#[test]
+fn while_it_ends_the_end_is_waited_for() {
+    let polite = child("polite");
+    let spec = || output(polite.with("200"), "ready");
+    let has_ended = Cell::new(false);
+    {
+        let mut future = pin!(stage(spec(), spec(), async |_, second| {
+            has_ended.set(second.is_alive());
+            std::mem::forget(second);
+        }));
+        wait_until(|| has_ended.get() || poll(future.as_mut()).is_ready());
+        assert_eq!((poll(future.as_mut()), polite.count()), (Poll::Pending, 2), "it only begins to end");
+    }
+    assert_eq!(polite.count(), 0);
+}
+
+#[test]
+fn whenever_it_is_dropped_nothing_is_left() {
+    let (sleeper, end) = (child("sleeper"), race::end());
+    let spec = || output(sleeper.with(""), "sleeper");
+    let mut longest = Duration::from_millis(1);
+    while Instant::now() < end {
+        let dropped = Instant::now() + race::random_part(longest);
+        let mut future = Box::pin(stage(spec(), spec(), async |_, _| ()));
+        let mut is_over = false;
+        while Instant::now() < dropped && !is_over {
+            is_over = poll(future.as_mut()).is_ready();
+        }
+        // So that all moments have their turn, however long they take here.
+        longest = if is_over { longest } else { longest + longest / 8 };
+        drop(future);
+        assert_eq!(sleeper.count(), 0);
+    }
+}
+
+#[test]
+fn its_output_is_shown_and_what_went_wrong_is_said() {
+    victim("abandoned::its_body_takes_too_long").with("banner").with("exits").fails(expect![[r#"
+        --- `talker`: all it wrote (CHILDREN/pkit/PID.1-talker.1.log)
+        hello from the service
+        --- `worker`: exit code 3, it wrote nothing
+        `worker` ended during the test, and nobody asked it to
+          spec:   simple("'CHILDREN/exits' 3")   tests/it/victims/abandoned.rs
+          ran:    CHILDREN/exits 3
+          exit:   exit code 3
+          hint:   `.may_exit()` or `.expect_exit(code)` where that is right
+          output: none
+        victims::abandoned::its_body_takes_too_long panicked at tests/it/victims/abandoned.rs:
+        in time: Elapsed(())"#]]);
+    victim("abandoned::its_start_takes_too_long").with("banner").fails(expect![[r#"
+        victims::abandoned::its_start_takes_too_long panicked at tests/it/victims/abandoned.rs:
+        in time: Elapsed(())"#]]);
+}
+
+#[test]
+fn a_start_that_fails_is_shown_at_the_attribute() {
+    victim("abandoned::does_not_start").with("exits").fails(expect![[r#"
+        victims::abandoned::does_not_start panicked at tests/it/victims/abandoned.rs:
+        `worker` exited before it was ready
+          spec:   output("'CHILDREN/exits' 7", "ready")   tests/it/victims/abandoned.rs
+          ran:    CHILDREN/exits 7   pid N, in N ms
+          exit:   exit code 7
+          probe:  output matches `ready`: it has written nothing, N tries
+          output: none"#]]);
+}
