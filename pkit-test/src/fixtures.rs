@@ -77,7 +77,8 @@ impl fmt::Debug for Dir {
 /// A fixture of rstest that starts something and returns its handle, with the feature `rstest`.
 ///
 /// The process has the name of the fixture, in errors as in the names of logs. An executor of any kind will do; what needs
-/// something else to be up belongs into one `Stack` with it.
+/// something else to be up belongs into one `Stack` with it. Beside `use rstest::fixture`, which is of the same name, write
+/// `pkit_test::fixture!`.
 ///
 /// ```
 /// use pkit_test::{Process, Stack, fixture, orchestra, simple, tcp};
