@@ -28,7 +28,7 @@
 //! | `with_processes` `tokio::test` | yes | The same on many threads. | `runtime::above_tokio_test_with_many_threads` |
 //! | `with_processes` `tokio::test` | yes | `?` means what it means without the attribute, also in an executor. | `runtime::with_a_result` |
 //! | `with_processes` `tokio::test` `should_panic` | yes | As with `#[test]`. | `runtime::above_should_panic` |
-//! | `with_processes` `with_processes` `tokio::test` | yes | They nest here, too. Take the lower ones by reference: here a handle by value goes with the body. | `runtime::on_itself` |
+//! | `with_processes` `with_processes` `tokio::test` | yes | They nest here, too. | `runtime::on_itself` |
 //! | `tokio::test` `with_processes` | yes | Right where the processes are to be there before the runtime is, and after it. Start and stop block, and executors cannot await. | `runtime::below_tokio_test` |
 //! | `with_processes` `tokio::main` | yes | As on a test. | `runtime::main_may_be_async` |
 //! | `with_processes` `rstest` | yes | A process may use a fixture. | `cases::with_a_fixture` |
@@ -95,9 +95,8 @@
 //!
 //! # Two attributes on one function
 //!
-//! The lower one is up first and down last, and the upper one may use its handles. In an `async fn` take those by reference: a
-//! future takes along what it uses by value, so that such a handle goes with the body, before the processes of the upper
-//! attribute are stopped. The same goes for any other parameter of an `async fn` that a process needs until its end.
+//! The lower one is up first and down last, and the upper one may use its handles. Parameters outlive the processes, unless the
+//! body moves them elsewhere.
 //!
 //! ```text
 //! #[with_processes(upper = says(lower.pid().is_some()))]

@@ -1,5 +1,6 @@
 //! What the tests start.
 
+use std::path::Path;
 use std::time::Duration;
 
 use pkit_test::{Process, Spec, bin, output, simple};
@@ -22,4 +23,9 @@ pub(crate) fn said(process: &Process) -> String {
     let exit = process.wait_timeout(HANG).unwrap();
     assert!(exit.is_some_and(|exit| exit.success()), "it did not end, or not well");
     process.stdout().trim_end().to_owned()
+}
+
+/// Leaves its name in a file when it is stopped.
+pub(crate) fn stops(name: &str, file: &Path) -> Spec {
+    output(bin!("order").arg(name).arg(file.display().to_string()), "ready")
 }

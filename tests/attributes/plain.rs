@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::mpsc::{self, Sender};
 
 use pkit_test::fixtures::{Dir, dir};
-use pkit_test::{Process, Result, Spec, bin, output, with_processes};
+use pkit_test::{Process, Result, with_processes};
 
-use crate::children::{said, says, sleeper};
+use crate::children::{said, says, sleeper, stops};
 
 /// The form to begin with.
 #[with_processes(a = sleeper())]
@@ -73,11 +73,6 @@ fn helper<'a>(what: &str, text: &'a str, a: Process) -> (&'a str, String) {
 fn functions_that_are_no_tests_have_processes() {
     program::main();
     assert_eq!(helper("this", "that"), ("that", "this".to_owned()));
-}
-
-/// Leaves its name in a file when it is stopped.
-fn stops(name: &str, file: &Path) -> Spec {
-    output(bin!("order").arg(name).arg(file.display().to_string()), "ready")
 }
 
 #[test]

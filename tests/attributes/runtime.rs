@@ -1,8 +1,11 @@
 //! Runtimes of async tests. Start and stop are awaited: what lives in the runtime goes on meanwhile.
 
-use pkit_test::{Process, Result, ready, with_processes};
+use std::sync::mpsc::{self, Sender};
 
-use crate::children::{said, says, sleeper};
+use pkit_test::fixtures::{Dir, dir};
+use pkit_test::{Exit, Process, Result, ready, with_processes};
+
+use crate::children::{said, says, sleeper, stops};
 use crate::mock::Mock;
 
 /// Start and stop are awaited, on the only thread that there is: a mock in this runtime keeps answering.
@@ -36,11 +39,11 @@ async fn above_should_panic(a: &mut Process) {
     assert!(!a.is_alive(), "the process is up");
 }
 
-/// They nest here, too. Take the lower ones by reference: here a handle by value goes with the body.
+/// They nest here, too.
 #[with_processes(upper = says(lower.pid().is_some()))]
 #[with_processes(lower = sleeper())]
 #[tokio::test]
-async fn on_itself(lower: &Process, upper: Process) {
+async fn on_itself(lower: Process, upper: Process) {
     assert_eq!((said(&upper).as_str(), lower.is_alive()), ("true", true));
 }
 
@@ -124,4 +127,33 @@ async fn a_function_with_processes_can_be_a_task() {
     for (task, word) in tasks.into_iter().zip(["one", "two", "three"]) {
         assert_eq!(task.await.unwrap(), word);
     }
+}
+
+/// A directory from a fixture, and the handle of a lower attribute: both by value.
+#[tokio::test]
+async fn what_a_process_needs_of_the_function_outlives_it() {
+    #[with_processes(upper = stops("upper", &place.join("stops")).on_exit(note(&codes)))]
+    #[with_processes(lower = stops("lower", &place.join("stops")).on_exit(note(&codes)))]
+    async fn body(
+        place: Dir,
+        mut count: u8,
+        codes: Sender<(String, Option<i32>)>,
+        lower: Process,
+        upper: Process,
+    ) -> u8 {
+        assert!(place.exists() && lower.is_alive() && upper.is_alive());
+        count += 1;
+        tokio::task::yield_now().await;
+        count
+    }
+    let (codes, received) = mpsc::channel();
+    assert_eq!(body(dir(), 6, codes).await, 7);
+    let exits: Vec<_> = received.iter().collect();
+    // Each could write into the directory when it was stopped.
+    assert_eq!(exits, [("upper".to_owned(), Some(0)), ("lower".to_owned(), Some(0))]);
+}
+
+fn note(codes: &Sender<(String, Option<i32>)>) -> impl Fn(&Process, Exit) + Send + Sync + 'static {
+    let codes = codes.clone();
+    move |process, exit| codes.send((process.name().to_owned(), exit.code())).unwrap()
 }

@@ -168,26 +168,36 @@ async fn f() -> Result<(), E> {
     );
     let __pkit_slot_db = __pkit_stage.add("db", a());
     let __pkit_slot_c = __pkit_stage.add("c", b().await?);
+    let __pkit_handover = ::pkit_test::__private::Handover::new();
+    let __pkit_give = |__pkit_up: &mut ::pkit_test::__private::Up| {
+        __pkit_handover
+            .put((
+                __pkit_up.take(__pkit_slot_db),
+                __pkit_up.take(__pkit_slot_c),
+                __pkit_up.ending(),
+            ))
+    };
+    let __pkit_body = async {
+        if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
+            Result<(), E>,
+        > {
+            return __pkit_value;
+        }
+        let (__pkit_handle_db, mut __pkit_handle_c, __pkit_ending) = __pkit_handover
+            .take();
+        let db: Process = __pkit_handle_db;
+        let _c: &mut T = ::core::convert::identity(&mut __pkit_handle_c);
+        let __pkit_ending = __pkit_ending;
+        {
+            x.await
+        }
+    };
     ::pkit_test::__private::value(
         __pkit_stage
             .run_async(
-                move |__pkit_up: &mut ::pkit_test::__private::Up| {
-                    let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
-                    let mut __pkit_handle_c = __pkit_up.take(__pkit_slot_c);
-                    let __pkit_ending = __pkit_up.ending();
-                    async move {
-                        if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
-                            Result<(), E>,
-                        > {
-                            return __pkit_value;
-                        }
-                        let db: Process = __pkit_handle_db;
-                        let _c: &mut T = ::core::convert::identity(&mut __pkit_handle_c);
-                        let __pkit_ending = __pkit_ending;
-                        {
-                            x.await
-                        }
-                    }
+                |__pkit_up| {
+                    __pkit_give(__pkit_up);
+                    __pkit_body
                 },
                 |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
             )
@@ -210,18 +220,15 @@ async fn f() {
         ::core::concat!(::core::module_path!(), "::", "f"),
     );
     let _ = __pkit_stage.add("db", a());
-    __pkit_stage
-        .run_async_should_panic(move |__pkit_up: &mut ::pkit_test::__private::Up| {
-            async move {
-                if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
-                    (),
-                > {
-                    return __pkit_value;
-                }
-                { }
-            }
-        })
-        .await
+    let __pkit_body = async {
+        if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
+            (),
+        > {
+            return __pkit_value;
+        }
+        { }
+    };
+    __pkit_stage.run_async_should_panic(|_| __pkit_body).await
 }
 "#,
     );
@@ -238,19 +245,24 @@ pub async fn f() -> impl Trait {
         ::core::concat!(::core::module_path!(), "::", "f"),
     );
     let __pkit_slot_db = __pkit_stage.add("db", a());
+    let __pkit_handover = ::pkit_test::__private::Handover::new();
+    let __pkit_give = |__pkit_up: &mut ::pkit_test::__private::Up| {
+        __pkit_handover.put((__pkit_up.take(__pkit_slot_db), __pkit_up.ending()))
+    };
+    let __pkit_body = async {
+        let (__pkit_handle_db, __pkit_ending) = __pkit_handover.take();
+        let db: &Process = &__pkit_handle_db;
+        let __pkit_ending = __pkit_ending;
+        {
+            db.await
+        }
+    };
     ::pkit_test::__private::value(
         __pkit_stage
             .run_async(
-                move |__pkit_up: &mut ::pkit_test::__private::Up| {
-                    let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
-                    let __pkit_ending = __pkit_up.ending();
-                    async move {
-                        let db: &Process = &__pkit_handle_db;
-                        let __pkit_ending = __pkit_ending;
-                        {
-                            db.await
-                        }
-                    }
+                |__pkit_up| {
+                    __pkit_give(__pkit_up);
+                    __pkit_body
                 },
                 |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
             )

@@ -9,6 +9,7 @@ use crate::ground::{Executor, Ground, Need, Scope};
 pub(crate) mod awaited;
 mod engine;
 mod entry;
+pub(crate) mod handover;
 pub(crate) mod judge;
 mod plan;
 mod scope;
