@@ -10,6 +10,8 @@ use pkit_test_tests::source::{Source, Token};
 /// What stands on which floor.
 const FLOORS: &[(&str, u32)] = &[
     ("private", 9),
+    ("attributes", 9),
+    ("fixtures", 9),
     ("preset", 9),
     ("shared", 8),
     ("state", 8),

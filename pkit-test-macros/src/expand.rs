@@ -70,13 +70,21 @@ fn add(process: &Process) -> TokenStream {
 }
 
 fn run(model: &Model) -> TokenStream {
-    let (stage, run, body) = (local("stage"), run_method(model), body(model));
+    let (stage, run) = (local("stage"), run_method(model));
     let failed = (!model.should_panic).then(|| failed(&model.function.sig.output));
-    let run = quote_spanned!(ours()=> #stage.#run(#body, #failed));
-    match (&model.function.sig.asyncness, model.should_panic) {
-        (None, _) => run,
-        (Some(_), true) => quote_spanned!(ours()=> #run.await),
-        (Some(_), false) => quote_spanned!(ours()=> ::pkit_test::__private::value(#run.await)),
+    if model.function.sig.asyncness.is_none() {
+        let body = body(model);
+        return quote_spanned!(ours()=> #stage.#run(#body, #failed));
+    }
+    let (future, body, up, give) = (future(model), local("body"), local("up"), local("give"));
+    let closure = match has_parameters(model) {
+        true => quote_spanned!(ours()=> |#up| { #give(#up); #body }),
+        false => quote_spanned!(ours()=> |_| #body),
+    };
+    let run = quote_spanned!(ours()=> #stage.#run(#closure, #failed).await);
+    match model.should_panic {
+        true => quote_spanned!(ours()=> #future #run),
+        false => quote_spanned!(ours()=> #future ::pkit_test::__private::value(#run)),
     }
 }
 
@@ -100,30 +108,61 @@ fn failed(output: &ReturnType) -> TokenStream {
     quote_spanned!(ours()=> |#outcome| ::pkit_test::__private::Outcome(#outcome).failed())
 }
 
-/// Behind the bindings lies what marks the end of the block: the parameters are dropped after it.
+/// Behind the bindings lies what marks the end of the block: the parameters are dropped after it. The closure is not
+/// `move`: parameters that are not ours, such as a directory from a fixture, outlive the processes.
 fn body(model: &Model) -> TokenStream {
-    let (up, output, block) = (local("up"), &model.function.sig.output, block(&model.function.body.block));
+    let (up, ending, block) = (local("up"), local("ending"), block(&model.function.body.block));
     let takes = model.processes.iter().filter_map(take);
     let binds = model.processes.iter().filter_map(bind);
-    let ending = local("ending");
-    let has_parameters = model.processes.iter().any(|process| process.parameter.is_some());
-    let marks = has_parameters.then(|| quote_spanned!(ours()=> let #ending = #up.ending();));
-    let closure = quote_spanned!(at(&model.function.sig.ident)=> move |#up: &mut ::pkit_test::__private::Up|);
-    if model.function.sig.asyncness.is_some() {
-        let returns = async_returns(output);
-        let moves = has_parameters.then(|| quote_spanned!(ours()=> let #ending = #ending;));
-        return quote_spanned!(ours()=> #closure { #(#takes)* #marks async move { #returns #(#binds)* #moves #block } });
-    }
-    let returns = returns(output, at(&model.function.sig.ident));
+    let marks = has_parameters(model).then(|| quote_spanned!(ours()=> let #ending = #up.ending();));
+    let place = at(&model.function.sig.ident);
+    let returns = returns(&model.function.sig.output, place);
+    let closure = quote_spanned!(place=> |#up: &mut ::pkit_test::__private::Up|);
     quote_spanned!(ours()=> #closure #returns { #(#takes)* #(#binds)* #marks #block })
 }
 
-/// A statement of its own: a future cannot borrow from `up`, a parameter that is a reference needs something that lies
-/// still, and of a wrong type the compiler then says the type of the handle and not that of the slot.
+/// The same as a future, which is written before the closure that returns it, so that it does not have to take along what it
+/// uses. Its handles come by way of a place that lies still.
+fn future(model: &Model) -> TokenStream {
+    let (body, block) = (local("body"), block(&model.function.body.block));
+    let returns = async_returns(&model.function.sig.output);
+    if !has_parameters(model) {
+        return quote_spanned!(ours()=> let #body = async { #returns #block };);
+    }
+    let (up, ending, handover, give) = (local("up"), local("ending"), local("handover"), local("give"));
+    let bound = || model.processes.iter().filter(|process| process.parameter.is_some());
+    let (slots, handles) = (bound().map(slot), bound().map(mutable_handle));
+    let binds = bound().filter_map(bind);
+    quote_spanned! {ours()=>
+        let #handover = ::pkit_test::__private::Handover::new();
+        let #give = |#up: &mut ::pkit_test::__private::Up| #handover.put((#(#up.take(#slots),)* #up.ending()));
+        let #body = async {
+            #returns
+            let (#(#handles,)* #ending) = #handover.take();
+            #(#binds)*
+            let #ending = #ending;
+            #block
+        };
+    }
+}
+
+fn has_parameters(model: &Model) -> bool {
+    model.processes.iter().any(|process| process.parameter.is_some())
+}
+
+/// A statement of its own: a parameter that is a reference needs something that lies still, and of a wrong type the compiler
+/// then says the type of the handle and not that of the slot.
 fn take(process: &Process) -> Option<TokenStream> {
-    let mutable = reference(&process.parameter.as_ref()?.ty).and_then(mutability);
-    let (up, slot, handle) = (local("up"), slot(process), handle(process));
-    Some(quote_spanned!(ours()=> let #mutable #handle = #up.take(#slot);))
+    process.parameter.as_ref()?;
+    let (up, slot, handle) = (local("up"), slot(process), mutable_handle(process));
+    Some(quote_spanned!(ours()=> let #handle = #up.take(#slot);))
+}
+
+/// The pattern of a handle.
+fn mutable_handle(process: &Process) -> TokenStream {
+    let ty = process.parameter.as_ref().map(|parameter| &parameter.ty);
+    let (mutable, handle) = (ty.and_then(reference).and_then(mutability), handle(process));
+    quote_spanned!(ours()=> #mutable #handle)
 }
 
 fn bind(process: &Process) -> Option<TokenStream> {

@@ -34,6 +34,8 @@ use proc_macro::TokenStream;
 /// exception is an attribute that has to find our process up, such as a database test that connects by itself: it goes
 /// above ours, and the function takes no process as a parameter. The attribute never adds `#[test]`.
 ///
+/// The page `attributes` of pkit-test has a table of all orders. A wrong one is an error that names the right one.
+///
 /// Two of these attributes on one function nest: the lower one is up first, and the upper one may use its handles.
 ///
 /// # Parameters
@@ -50,7 +52,7 @@ use proc_macro::TokenStream;
 ///
 /// Below `#[should_panic]` a process that does not start is printed and the function returns, so that a test which
 /// could not start does not pass. In a table of rstest the `#[should_panic]` therefore holds for all cases, and goes
-/// above the first of them.
+/// below the last of them.
 ///
 /// # Errors
 ///

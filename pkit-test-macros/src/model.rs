@@ -10,10 +10,11 @@ use quote::ToTokens as _;
 use syn::punctuated::Pair;
 use syn::{Attribute, Error, FnArg, Ident, Pat, PatType, ReturnType, Token, Type, TypeReference};
 
-use crate::attrs::{is_case, is_for_let, is_inert, is_rstest, is_should_panic, is_test};
+use crate::attrs::{is_case, is_for_let, is_inert, is_should_panic, is_test, is_test_without_parameters};
 use crate::nearest::nearest;
-use crate::order;
 use crate::parse::{self, Entry, Function};
+
+mod wrong;
 
 /// Holes that every spec has for itself, or may get.
 const REFUSED_NAMES: [&str; 9] = ["port", "host", "addr", "dir", "env", "index", "slot", "peers", "link"];
@@ -132,6 +133,7 @@ fn bind_parameters(function: &mut Function, processes: &mut [Process], breaches:
 /// has its callers, and any other attribute may bring parameters of its own.
 fn nobody_fills_parameters(function: &Function) -> bool {
     let is_main = function.sig.ident == "main" && function.sig.receiver().is_none();
+    let is_test = |attr: &Attribute| is_test(attr) || is_test_without_parameters(attr);
     (is_main || function.attrs.iter().any(is_test)) && function.attrs.iter().all(is_inert)
 }
 
@@ -202,31 +204,8 @@ fn unfilled_parameter(input: &PatType, processes: &[Process]) -> Error {
 // The function.
 
 fn wrong_order(attribute: &TokenStream, function: &Function, processes: &[Process]) -> Option<Error> {
-    let message = if let Some(process) = taken_for_fixture(function, processes) {
-        order::is_below(attribute, is_rstest, None).then(|| {
-            format!("`#[with_processes]` goes above `#[rstest]`, which takes `{}` for a fixture", process.name)
-        })
-    } else if may_have_been_test(function, processes) {
-        order::is_below(attribute, is_test, Some(&function.sig.ident))
-            .then(|| "`#[with_processes]` goes above `#[test]`, which refuses parameters".to_owned())
-    } else {
-        None
-    };
-    message.map(|message| Error::new(Span::call_site(), message))
-}
-
-/// What `#[rstest]` leaves of a parameter `db` that it does not know: the body begins with `db::default()`.
-fn taken_for_fixture<'a>(function: &Function, processes: &'a [Process]) -> Option<&'a Process> {
-    let mut unbound = processes.iter().filter(|process| process.parameter.is_none()).peekable();
-    unbound.peek()?;
-    let body: String = function.body.block.stream().to_string().split_whitespace().collect();
-    unbound.find(|process| body.contains(&format!("={}::default()", process.name)))
-}
-
-/// What `#[test]` leaves of a function with parameters: the function. It is the same as a helper function.
-fn may_have_been_test(function: &Function, processes: &[Process]) -> bool {
-    let has_parameter = processes.iter().any(|process| process.parameter.is_some());
-    has_parameter && function.attrs.iter().all(is_inert) && !function.attrs.iter().any(is_test)
+    let message = wrong::order(attribute, function, processes)?;
+    Some(Error::new(Span::call_site(), message))
 }
 
 fn const_fn(function: &Function) -> Option<Error> {
@@ -242,12 +221,15 @@ fn should_panic_that_returns(function: &Function) -> Option<Error> {
     breach.then(|| Error::new_spanned(ty, "a function with `#[should_panic]` returns `()`"))
 }
 
-/// rstest gives what stands below a `#[case]` to that case alone, but our function is the same for all of them. When it
+/// rstest gives what stands above a `#[case]` to that case alone, but our function is the same for all of them. When it
 /// cannot start it has to panic for some and to return for others.
 fn should_panic_of_one_case(function: &Function) -> Option<Error> {
-    let below_case = function.attrs.iter().skip_while(|attr| !is_case(attr));
-    let attr = below_case.into_iter().find(|attr| is_should_panic(attr))?;
-    let message = "`#[should_panic]` goes above the first `#[case]`, and holds for all: \
+    if function.attrs.iter().filter(|attr| is_case(attr)).count() < 2 {
+        return None;
+    }
+    let below_last = function.attrs.iter().rposition(is_case)?;
+    let attr = function.attrs[..below_last].iter().find(|attr| is_should_panic(attr))?;
+    let message = "`#[should_panic]` goes below the last `#[case]`, and holds for all: \
                    `#[with_processes]` cannot tell cases apart";
     Some(Error::new_spanned(attr, message))
 }

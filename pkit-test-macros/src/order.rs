@@ -9,22 +9,38 @@
 use std::fs;
 
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use quote::ToTokens as _;
 use syn::parse::Parser as _;
-use syn::{Attribute, Ident, Meta};
+use syn::{Attribute, FnArg, Ident, Meta, Signature};
+
+use crate::attrs::{self, Kind};
+
+/// An attribute above ours.
+#[derive(Debug)]
+pub(crate) struct Above {
+    /// Its path, as it is written.
+    pub(crate) path: String,
+    /// The patterns of the parameters that the function is written with.
+    pub(crate) parameters: Vec<String>,
+}
 
 /// One place in a file where the attribute is written as it is here.
 struct Place {
     above: Vec<Attribute>,
     function: String,
+    parameters: Vec<String>,
 }
 
-/// Whether an attribute of the kind is written above ours, on the function of that name if there is one. Never before
+/// The attribute of that kind that is written above ours, on the function of that name if one is given. None before
 /// Rust 1.88, which does not tell a macro its file.
-pub(crate) fn is_below(ours: &TokenStream, kind: fn(&Attribute) -> bool, function: Option<&Ident>) -> bool {
-    let source = Span::call_site().local_file().and_then(|path| fs::read_to_string(path).ok());
-    let places = source.map_or_else(Vec::new, |source| places_in(&source, ours));
-    let mut here = places.iter().filter(|place| function.is_none_or(|name| *name == place.function));
-    here.any(|place| place.above.iter().any(kind))
+pub(crate) fn above(ours: &TokenStream, kind: Kind, function: Option<&Ident>) -> Option<Above> {
+    let source = Span::call_site().local_file().and_then(|path| fs::read_to_string(path).ok())?;
+    let places = places_in(&source, ours).into_iter();
+    let mut here = places.filter(|place| function.is_none_or(|name| *name == place.function));
+    here.find_map(|place| {
+        let attr = place.above.iter().find(|attr| attrs::kind(attr) == Some(kind))?;
+        Some(Above { path: text(&attr.path().to_token_stream()), parameters: place.parameters })
+    })
 }
 
 fn places_in(source: &str, attribute: &TokenStream) -> Vec<Place> {
@@ -63,12 +79,21 @@ fn place(attributes: &[TokenTree], item: &[TokenTree], wanted: &str) -> Option<P
     let mut above = Attribute::parse_outer.parse2(attributes.iter().cloned().collect()).ok()?;
     let ours = above.iter().position(|attr| matches!(&attr.meta, Meta::List(list) if text(&list.tokens) == wanted))?;
     above.truncate(ours);
-    Some(Place { above, function: function_name(item)? })
+    let keyword = item.iter().position(|tree| matches!(tree, TokenTree::Ident(ident) if ident == "fn"))?;
+    let function = item.get(keyword + 1)?.to_string();
+    Some(Place { above, function, parameters: parameters(&item[keyword..]) })
 }
 
-fn function_name(item: &[TokenTree]) -> Option<String> {
-    let keyword = item.iter().position(|tree| matches!(tree, TokenTree::Ident(ident) if ident == "fn"))?;
-    item.get(keyword + 1).map(ToString::to_string)
+/// None where the signature cannot be read, which the compiler will say.
+fn parameters(function: &[TokenTree]) -> Vec<String> {
+    let is_body = |tree: &TokenTree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+    let signature = function.iter().take_while(|tree| !is_body(tree)).cloned().collect();
+    let inputs = syn::parse2::<Signature>(signature).map(|signature| signature.inputs).unwrap_or_default();
+    let patterns = inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(input) => Some(text(&input.pat.to_token_stream())),
+        FnArg::Receiver(_) => None,
+    });
+    patterns.collect()
 }
 
 /// The tokens without spaces, which differ between what we are given and what we read.
@@ -80,7 +105,7 @@ fn text(tokens: &TokenStream) -> String {
 mod tests {
     use quote::ToTokens as _;
 
-    use super::{places_in, text};
+    use super::{parameters, places_in, text};
 
     fn check(source: &str, expected: &[(&str, &str)]) {
         let attribute = "db = tcp(\"x\", 0), api = Vec::<u8>::new()".parse().expect("tokens");
@@ -118,6 +143,20 @@ mod tests {
             #[test] fn other() {}
             #[with_processes(db = tcp("x", 0), api = Vec::<u8>::new())] fn helper() {}"#;
         check(source, &[("", "right"), ("", "helper")]);
+    }
+
+    #[test]
+    fn parameters_are_read_as_they_are_written() {
+        let read = |text: &str| {
+            let trees: Vec<_> = text.parse::<proc_macro2::TokenStream>().expect("tokens").into_iter().collect();
+            parameters(&trees)
+        };
+        assert_eq!(
+            read("fn f<F: Fn(u8) -> u8>(&self, mut db: T, #[case] _n: u8) -> R where T: C { x }"),
+            ["mutdb", "_n"]
+        );
+        assert_eq!(read("fn f()"), [""; 0]);
+        assert_eq!(read("fn f"), [""; 0]);
     }
 
     #[test]

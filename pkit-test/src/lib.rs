@@ -120,6 +120,9 @@
 //! # client_knows_the_server().unwrap();
 //! ```
 //!
+//! On other tests than `#[test]`, and on async ones, the attribute goes above what else is there: the page [`attributes`] has
+//! all orders, and what holds in each.
+//!
 //! The same in plain code is an [`orchestra`], and [`orchestrated`] is the scope that takes it down. Both are an
 //! [`Executor`], as a spec is: so a stack can be a member of a stack, and an executor of your own of both.
 //!
@@ -403,6 +406,10 @@ compile_error!(
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+#[cfg(unix)]
+pub mod attributes;
+#[cfg(all(unix, feature = "rstest"))]
+pub mod fixtures;
 #[cfg(unix)]
 mod orchestra;
 #[cfg(unix)]

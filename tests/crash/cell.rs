@@ -81,6 +81,21 @@ pub(crate) fn run(project: &Project, end: End, child: &Child) -> Result<(), Stri
     check_end(end, status, &said)
 }
 
+/// Runs a test that is ignored: it ends well, says nothing, and its child was never there. The same test, when it is asked
+/// for, does bring the child up.
+pub(crate) fn starts_nothing(project: &Project, test: &'static str, child: &Child) {
+    let copy = Private::copy_of(child.name);
+    let run = |arguments: &[&str]| {
+        let mut command = clean(&project.ends);
+        describe(&mut command, child, &copy);
+        let output = command.args(["--exact", test, "--nocapture"]).args(arguments).output().expect("it can be run");
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).contains("\nup\n"))
+    };
+    // Without a spec to give it would fail.
+    assert_eq!((run(&[]), run(&["--ignored"])), ((true, false), (true, true)));
+    gone(child.name, copy.path()).expect("all of it has ended");
+}
+
 /// In a group of its own, like a job of a shell, so that a signal to its group does not reach us.
 fn spawn(victim: &Private, end: End, child: &Child, copy: &Private) -> Process {
     let mut command = clean(victim.path());

@@ -58,10 +58,32 @@ fn nothing_is_left_after_a_test_that_is_killed() {
 fn nothing_is_left_by_handles_that_are_never_dropped() {
     check(&[
         code("is_abandoned_by_its_timeout", FAILED),
+        code("is_abandoned_with_its_parameters", FAILED),
+        code("keeps_a_fixture_that_is_made_once", 0),
+        signal("is_killed_with_a_fixture_that_is_made_once", Signal::SIGKILL),
         code("keeps_handles_in_a_static", 0),
         code("forgets_handles", 0),
         code("forgets_parameters", 0),
     ]);
+}
+
+#[test]
+fn nothing_is_left_after_a_runtime() {
+    check(&[
+        code("returns_in_a_runtime", 0),
+        code("panics_in_a_runtime", FAILED),
+        code("panics_in_a_task", FAILED),
+        code("leaves_a_task_behind", 0),
+        code("exits_in_a_runtime", 3),
+        signal("aborts_in_a_runtime", Signal::SIGABRT),
+        signal("is_killed_in_a_runtime", Signal::SIGKILL),
+        code("is_dropped_by_its_timeout", FAILED),
+    ]);
+}
+
+#[test]
+fn an_ignored_test_starts_nothing() {
+    cell::starts_nothing(project::project(), "is_ignored", &CHILDREN[0]);
 }
 
 #[test]

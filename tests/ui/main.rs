@@ -66,11 +66,20 @@ impl Project {
     }
 }
 
+/// The other test attributes, in the versions of the lock file.
+const OTHERS: &str = r#"
+googletest = { version = "*", default-features = false }
+rstest = { version = "*", default-features = false }
+serial_test = { version = "*", default-features = false, features = ["async"] }
+sqlx = { version = "*", default-features = false, features = ["macros", "migrate", "postgres", "runtime-tokio"] }
+test-context = { version = "*", default-features = false }
+tokio = { version = "*", default-features = false, features = ["macros", "rt"] }
+"#;
+
 fn manifest(pkit_test: &Path) -> String {
     format!(
         "[workspace]\n[package]\nname = \"ui-in-tests\"\nedition = \"2024\"\n[lib]\npath = \"lib.rs\"\n\
-         [dependencies]\npkit-test = {{ path = {pkit_test:?} }}\n\
-         rstest = {{ version = \"*\", default-features = false }}\n"
+         [dependencies]\npkit-test = {{ path = {pkit_test:?} }}\n{OTHERS}"
     )
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn serves() {
     let __pkit_slot_n = __pkit_stage.add("n", one());
     __pkit_stage
         .run(
-            move |__pkit_up: &mut ::pkit_test::__private::Up| -> () {
+            |__pkit_up: &mut ::pkit_test::__private::Up| -> () {
                 let __pkit_handle_cache = __pkit_up.take(__pkit_slot_cache);
                 let mut __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
                 let __pkit_handle_n = __pkit_up.take(__pkit_slot_n);
@@ -65,7 +65,7 @@ where
     let __pkit_slot_db = __pkit_stage.add("db", a());
     __pkit_stage
         .run(
-            move |__pkit_up: &mut ::pkit_test::__private::Up| -> Result<T, E> {
+            |__pkit_up: &mut ::pkit_test::__private::Up| -> Result<T, E> {
                 let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
                 let db: Process = __pkit_handle_db;
                 let __pkit_ending = __pkit_up.ending();
@@ -93,7 +93,7 @@ fn f() -> Box<impl Trait> {
     let _ = __pkit_stage.add("db", a());
     __pkit_stage
         .run(
-            move |__pkit_up: &mut ::pkit_test::__private::Up| {
+            |__pkit_up: &mut ::pkit_test::__private::Up| {
                 {
                     x
                 }
@@ -118,7 +118,7 @@ fn f() -> ! {
     let _ = __pkit_stage.add("db", a());
     __pkit_stage
         .run(
-            move |__pkit_up: &mut ::pkit_test::__private::Up| -> ! {
+            |__pkit_up: &mut ::pkit_test::__private::Up| -> ! {
                 {
                     x
                 }
@@ -144,7 +144,7 @@ fn r#match() {
     );
     let _ = __pkit_stage.add("db", a());
     __pkit_stage
-        .run_should_panic(move |__pkit_up: &mut ::pkit_test::__private::Up| -> () {
+        .run_should_panic(|__pkit_up: &mut ::pkit_test::__private::Up| -> () {
             {
                 panic!("x")
             }
@@ -168,26 +168,36 @@ async fn f() -> Result<(), E> {
     );
     let __pkit_slot_db = __pkit_stage.add("db", a());
     let __pkit_slot_c = __pkit_stage.add("c", b().await?);
+    let __pkit_handover = ::pkit_test::__private::Handover::new();
+    let __pkit_give = |__pkit_up: &mut ::pkit_test::__private::Up| {
+        __pkit_handover
+            .put((
+                __pkit_up.take(__pkit_slot_db),
+                __pkit_up.take(__pkit_slot_c),
+                __pkit_up.ending(),
+            ))
+    };
+    let __pkit_body = async {
+        if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
+            Result<(), E>,
+        > {
+            return __pkit_value;
+        }
+        let (__pkit_handle_db, mut __pkit_handle_c, __pkit_ending) = __pkit_handover
+            .take();
+        let db: Process = __pkit_handle_db;
+        let _c: &mut T = ::core::convert::identity(&mut __pkit_handle_c);
+        let __pkit_ending = __pkit_ending;
+        {
+            x.await
+        }
+    };
     ::pkit_test::__private::value(
         __pkit_stage
             .run_async(
-                move |__pkit_up: &mut ::pkit_test::__private::Up| {
-                    let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
-                    let mut __pkit_handle_c = __pkit_up.take(__pkit_slot_c);
-                    let __pkit_ending = __pkit_up.ending();
-                    async move {
-                        if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
-                            Result<(), E>,
-                        > {
-                            return __pkit_value;
-                        }
-                        let db: Process = __pkit_handle_db;
-                        let _c: &mut T = ::core::convert::identity(&mut __pkit_handle_c);
-                        let __pkit_ending = __pkit_ending;
-                        {
-                            x.await
-                        }
-                    }
+                |__pkit_up| {
+                    __pkit_give(__pkit_up);
+                    __pkit_body
                 },
                 |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
             )
@@ -210,18 +220,85 @@ async fn f() {
         ::core::concat!(::core::module_path!(), "::", "f"),
     );
     let _ = __pkit_stage.add("db", a());
+    let __pkit_body = async {
+        if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
+            (),
+        > {
+            return __pkit_value;
+        }
+        { }
+    };
+    __pkit_stage.run_async_should_panic(|_| __pkit_body).await
+}
+"#,
+    );
+}
+
+#[test]
+fn a_future_of_impl_trait_cannot_say_its_value() {
+    check(
+        "db = a()",
+        "pub async fn f(db: &Process) -> impl Trait { db.await }",
+        r#"
+pub async fn f() -> impl Trait {
+    let mut __pkit_stage = ::pkit_test::__private::Stage::new(
+        ::core::concat!(::core::module_path!(), "::", "f"),
+    );
+    let __pkit_slot_db = __pkit_stage.add("db", a());
+    let __pkit_handover = ::pkit_test::__private::Handover::new();
+    let __pkit_give = |__pkit_up: &mut ::pkit_test::__private::Up| {
+        __pkit_handover.put((__pkit_up.take(__pkit_slot_db), __pkit_up.ending()))
+    };
+    let __pkit_body = async {
+        let (__pkit_handle_db, __pkit_ending) = __pkit_handover.take();
+        let db: &Process = &__pkit_handle_db;
+        let __pkit_ending = __pkit_ending;
+        {
+            db.await
+        }
+    };
+    ::pkit_test::__private::value(
+        __pkit_stage
+            .run_async(
+                |__pkit_up| {
+                    __pkit_give(__pkit_up);
+                    __pkit_body
+                },
+                |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
+            )
+            .await,
+    )
+}
+"#,
+    );
+}
+
+#[test]
+fn cases_keep_their_parameters_and_their_attributes() {
+    check(
+        "db = a(n)",
+        "#[rstest] #[case(1)] #[timeout(T)] fn f(#[case] n: u8, mut db: Process, #[values(2)] m: u8) { x }",
+        r#"
+#[rstest]
+#[case(1)]
+#[timeout(T)]
+fn f(#[case] n: u8, #[values(2)] m: u8) {
+    let mut __pkit_stage = ::pkit_test::__private::Stage::new(
+        ::core::concat!(::core::module_path!(), "::", "f"),
+    );
+    let __pkit_slot_db = __pkit_stage.add("db", a(n));
     __pkit_stage
-        .run_async_should_panic(move |__pkit_up: &mut ::pkit_test::__private::Up| {
-            async move {
-                if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
-                    (),
-                > {
-                    return __pkit_value;
+        .run(
+            |__pkit_up: &mut ::pkit_test::__private::Up| -> () {
+                let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
+                let mut db: Process = __pkit_handle_db;
+                let __pkit_ending = __pkit_up.ending();
+                {
+                    x
                 }
-                { }
-            }
-        })
-        .await
+            },
+            |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
+        )
 }
 "#,
     );

@@ -117,6 +117,10 @@ fn a_parameter_of_nobody_is_refused_only_where_nobody_can_want_it() {
         "#[test] fn f(dv: T) {}",
         "#[::core::prelude::v1::test] #[ignore] fn f(dv: T) {}",
         "#[doc = \"x\"] #[test] #[expect(unused)] #[should_panic] #[clippy::msrv = \"1\"] fn f(dv: T) {}",
+        "#[tokio::test(flavor = \"multi_thread\")] #[serial_test::serial] async fn f(dv: T) {}",
+        "#[serial] #[test] fn f(dv: T) {}",
+        "#[test_log::test] fn f(dv: T) {}",
+        "#[tokio::main] async fn main(dv: T) {}",
         "fn main(dv: T) {}",
     ] {
         breaches("db = a()", item, &said);
@@ -124,8 +128,10 @@ fn a_parameter_of_nobody_is_refused_only_where_nobody_can_want_it() {
     for item in [
         "fn f(dv: T) {}",
         "#[rstest] fn f(dv: T) {}",
-        "#[test] #[serial] fn f(dv: T) {}",
-        "#[tokio::main] async fn main(dv: T) {}",
+        "#[test] #[fills] fn f(dv: T) {}",
+        "#[test_log::test(fills)] fn f(dv: T) {}",
+        "#[fills::main] fn main(dv: T) {}",
+        "#[serial] fn f(dv: T) {}",
     ] {
         breaches("db = a()", item, &[]);
     }
@@ -153,11 +159,14 @@ fn rules_of_functions() {
     breaches("db = a()", "pub const unsafe fn f(db: T) {}", &["const: a `const fn` cannot start processes"]);
     breaches("db = a()", "#[should_panic] fn f() -> u8 {}", &["u8: a function with `#[should_panic]` returns `()`"]);
     breaches("db = a()", "#[should_panic = \"x\"] fn f() -> () {}", &[]);
-    breaches("db = a()", "#[should_panic] #[case(1)] fn f() {}", &[]);
-    breaches(
-        "db = a()",
-        "#[rstest] #[case::x(1)] #[should_panic] fn f() {}",
-        &["#[should_panic]: `#[should_panic]` goes above the first `#[case]`, and holds for all: \
-             `#[with_processes]` cannot tell cases apart"],
-    );
+    let wrong = ["#[should_panic]: `#[should_panic]` goes below the last `#[case]`, and holds for all: \
+                  `#[with_processes]` cannot tell cases apart"];
+    for (item, said) in [
+        ("#[rstest] #[should_panic] #[case(1)] fn f() {}", &[][..]),
+        ("#[rstest] #[case(1)] #[case::x(2)] #[should_panic] fn f() {}", &[]),
+        ("#[rstest] #[should_panic] #[case(1)] #[case(2)] fn f() {}", &wrong),
+        ("#[rstest] #[case(1)] #[should_panic] #[case::x(2)] fn f() {}", &wrong),
+    ] {
+        breaches("db = a()", item, said);
+    }
 }

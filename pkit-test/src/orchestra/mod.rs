@@ -12,6 +12,7 @@ use crate::supervise::{Intensity, Limits, Strategy};
 pub(crate) mod awaited;
 mod engine;
 mod entry;
+pub(crate) mod handover;
 pub(crate) mod judge;
 mod plan;
 mod scope;

@@ -4,6 +4,7 @@
 use pkit_test::{Process, simple, with_processes};
 use rstest::rstest;
 
+/// The compiler would miss a fixture.
 #[rstest]
 #[with_processes(db = simple("a"))]
 fn taken_for_a_fixture(db: Process) {

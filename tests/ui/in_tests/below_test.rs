@@ -3,13 +3,14 @@
 
 use pkit_test::{Process, simple, with_processes};
 
+/// The compiler refuses it, and we say why.
 #[test]
 #[with_processes(db = simple("a"))]
 fn with_parameter(db: Process) {
     drop(db);
 }
 
-/// Works: nothing was refused, and the processes are up while the body runs.
+/// Nothing is refused, and the processes are up while the body runs.
 #[test]
 #[with_processes(db = simple("a"))]
 fn without_parameter() {}

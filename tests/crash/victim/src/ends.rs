@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pkit_test::{Orchestra, Process, Stack, Strategy, Supervision, orchestra, with_processes};
 use pkit_test_tests::child::{pause, wait_ms};
-use rstest::rstest;
+use rstest::{fixture, rstest};
 use victim::{busy_shim, die_of, guardian, murder, say_up, shims, spec, up};
 
 #[with_processes(a = spec(), b = spec())]
@@ -103,6 +103,111 @@ fn hangs() {
 fn is_abandoned_by_its_timeout() {
     let _both = up();
     pause()
+}
+
+#[with_processes(a = spec(), b = spec())]
+#[rstest]
+#[timeout(Duration::from_secs(3))]
+fn is_abandoned_with_its_parameters(a: Process, b: Process) {
+    let _both = (a, b);
+    say_up();
+    pause()
+}
+
+#[with_processes(a = spec(), b = spec())]
+#[rstest]
+#[timeout(Duration::from_secs(3))]
+#[tokio::test]
+async fn is_dropped_by_its_timeout(a: &Process, b: Process) {
+    say_up();
+    std::future::pending::<()>().await;
+    drop((a, b));
+}
+
+#[fixture]
+#[once]
+fn made_once() -> (Process, Process) {
+    up()
+}
+
+#[rstest]
+fn keeps_a_fixture_that_is_made_once(made_once: &(Process, Process)) {
+    assert!(made_once.0.name() == made_once.1.name());
+}
+
+#[rstest]
+fn is_killed_with_a_fixture_that_is_made_once(made_once: &(Process, Process)) {
+    assert!(made_once.0.name() == made_once.1.name());
+    die_of(Signal::SIGKILL)
+}
+
+#[with_processes(a = spec(), b = spec())]
+#[tokio::test]
+async fn returns_in_a_runtime(a: Process, b: &Process) {
+    let _both = (a, b);
+    say_up();
+}
+
+#[with_processes(a = spec(), b = spec())]
+#[tokio::test]
+async fn panics_in_a_runtime(a: Process, b: &Process) {
+    let _both = (a, b);
+    say_up();
+    panic!("on purpose")
+}
+
+#[with_processes(a = spec(), b = spec())]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn panics_in_a_task(a: Process, b: Process) {
+    let task = tokio::spawn(async move {
+        let _both = (a, b);
+        say_up();
+        panic!("on purpose")
+    });
+    task.await.expect("it does not end well")
+}
+
+#[with_processes(a = spec(), b = spec())]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leaves_a_task_behind(a: Process, b: Process) {
+    tokio::spawn(async move {
+        let _both = (a, b);
+        std::future::pending::<()>().await;
+    });
+    say_up();
+}
+
+#[with_processes(a = spec(), b = spec())]
+#[tokio::test]
+async fn exits_in_a_runtime(a: Process, b: Process) {
+    let _both = (a, b);
+    say_up();
+    process::exit(3)
+}
+
+#[with_processes(a = spec(), b = spec())]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aborts_in_a_runtime(a: Process, b: Process) {
+    let _both = (a, b);
+    say_up();
+    die_of(Signal::SIGABRT)
+}
+
+#[with_processes(a = spec(), b = spec())]
+#[tokio::test]
+async fn is_killed_in_a_runtime(a: Process, b: Process) {
+    let _both = (a, b);
+    say_up();
+    die_of(Signal::SIGKILL)
+}
+
+/// It starts nothing: its executors are not even asked for.
+#[with_processes(a = spec())]
+#[test]
+#[ignore = "this is what it is there for"]
+fn is_ignored(a: Process) {
+    drop(a);
+    say_up();
 }
 
 #[test]
