@@ -118,6 +118,7 @@ impl Core {
                 life.logs.pop();
                 life.starts -= 1;
                 life.is_settled = true;
+                self.record.was_declined();
             });
         }
         was_declined
