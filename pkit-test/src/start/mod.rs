@@ -407,7 +407,7 @@ impl Core {
 
     /// Whether nobody wants a start of it any more that is under way.
     fn is_given_up(&self) -> bool {
-        self.ground.is_cancelled() || self.ground.scope().desk.is_closing()
+        self.ground.is_cancelled() || self.desk.is_closing()
     }
 
     /// Calls the callbacks of a start, on their thread, and waits for them.
