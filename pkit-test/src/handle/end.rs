@@ -144,8 +144,12 @@ impl Core {
             self.desk.close();
             self.wake();
         }
-        if !self.is_managed() && config().keep.applies(has_failed) && !self.is_over() {
-            return self.keep();
+        if !self.is_managed() && config().keep.applies(has_failed) {
+            // As at the end of a scope: only then it is known whether it stays up.
+            self.desk.wait_closed();
+            if !self.is_over() {
+                return self.keep();
+            }
         }
         if self.is_managed() && !has_failed && !self.ground.is_cancelled() {
             self.await_expected_exit();
