@@ -206,6 +206,10 @@ impl Core {
         self.change_life(|life| life.is_retired = true);
     }
 
+    pub(crate) fn is_retired(&self) -> bool {
+        self.life(|life| life.is_retired)
+    }
+
     /// Wakes whoever waits for it.
     pub(crate) fn wake(&self) {
         if let Some(run) = self.run() {

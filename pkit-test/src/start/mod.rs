@@ -82,7 +82,8 @@ impl Spec {
         launch::depend(&core)?;
         ground.register(&core);
         let deadline = deadline_of(&core);
-        core.launch(deadline, launch::Who::Test)?;
+        // Without a handle nobody will ever start it.
+        core.launch(deadline, launch::Who::Test).inspect_err(|_| core.retire())?;
         Ok(Process::owner(core))
     }
 
