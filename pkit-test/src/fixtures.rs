@@ -115,8 +115,7 @@ macro_rules! fixture {
 /// What [`fixture!`](crate::fixture) expands to.
 #[doc(hidden)]
 #[track_caller]
-pub fn start<E: Executor>(name: &str, mut executor: E) -> E::Handle {
-    let ground = Ground::alone(name.to_owned());
-    let handle = executor.place(&ground).and_then(|()| executor.start_on(&ground));
+pub fn start<E: Executor>(name: &str, executor: E) -> E::Handle {
+    let handle = Ground::alone(name.to_owned()).start(executor);
     handle.unwrap_or_else(|error| panic!("{error}"))
 }

@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 use std::future::{Future, pending};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::pin::{Pin, pin};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use expect_test::expect;
@@ -19,7 +21,7 @@ async fn stage(one: Spec, other: Spec, body: impl AsyncFnOnce(&Process, Process)
 }
 
 /// Asks a future once. What wakes it is not waited for.
-fn poll(future: std::pin::Pin<&mut impl Future<Output = ()>>) -> Poll<()> {
+fn poll(future: Pin<&mut impl Future<Output = ()>>) -> Poll<()> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
@@ -117,4 +119,34 @@ fn a_start_that_fails_is_shown_at_the_attribute() {
           exit:   exit code 7
           probe:  output matches `ready`: it has written nothing, N tries
           output: none"#]]);
+}
+
+/// A task that goes on at once, in the thread that wakes it.
+struct Eager {
+    future: Mutex<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    is_over: Sender<()>,
+}
+
+impl Wake for Eager {
+    fn wake(self: Arc<Eager>) {
+        let waker = Waker::from(Arc::clone(&self));
+        if self.future.lock().unwrap().as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+            self.is_over.send(()).unwrap();
+        }
+    }
+}
+
+#[with_processes(one = spec)]
+async fn looks_at(spec: Spec, one: &Process) {
+    assert!(one.is_alive());
+}
+
+#[test]
+fn whoever_is_woken_may_go_on_at_once() {
+    let sleeper = child("sleeper");
+    let (is_over, over) = channel();
+    let future = Mutex::new(Box::pin(looks_at(output(sleeper.with(""), "sleeper"))) as _);
+    Arc::new(Eager { future, is_over }).wake();
+    over.recv_timeout(HANG).unwrap();
+    assert_eq!(sleeper.count(), 0);
 }

@@ -3,10 +3,13 @@
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pkit_test::{Process, Restart, Signal, Spec, Strategy, Supervision, orchestra, output, simple, tcp};
+use pkit_test::{
+    Executor, Ground, Process, Restart, Result, Signal, Spec, Strategy, Supervision, orchestra, output, simple, tcp,
+};
 
 use crate::child::{Child, child};
 
@@ -129,4 +132,38 @@ fn whatever_happens_in_stacks_nothing_is_left() {
         }
     });
     assert!(*starts.lock().unwrap() > 0 && children.iter().all(|child| child.count() == 0));
+}
+
+/// Does something on its ground until it is over.
+struct Does<F>(F);
+
+impl<F: FnOnce(&Ground) + Send> Executor for Does<F> {
+    type Handle = ();
+
+    fn start_on(self, ground: &Ground) -> Result<()> {
+        (self.0)(ground);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stack_is_asked_from_outside_while_its_members_look_outwards() {
+    static IS_OVER: AtomicBool = AtomicBool::new(false);
+    let end = end();
+    let inside = Does(move |ground: &Ground| {
+        let taken = ground.fill("{&server.port}").unwrap().parse().unwrap();
+        while Instant::now() < end {
+            let error = tcp("true {port}", taken).place(ground).unwrap_err();
+            assert!(error.to_string().contains("is that of `server`, of the same stack"), "{error}");
+        }
+        IS_OVER.store(true, Ordering::Relaxed);
+    });
+    let outside = Does(|ground: &Ground| {
+        while !IS_OVER.load(Ordering::Relaxed) {
+            ground.fill("{&inner.asks.port}").unwrap_err();
+        }
+    });
+    let inner = orchestra().with("asks", inside);
+    let server = simple("sleep 60 {port}");
+    orchestra().with("inner", inner).with("server", server).with("outside", outside).start().unwrap();
 }

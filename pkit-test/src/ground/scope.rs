@@ -112,9 +112,13 @@ impl Scope {
     /// The process of the stack that has reserved this port.
     pub(crate) fn holder(&self, port: u16) -> Option<String> {
         let has_it = |place: &Arc<Place>| place.ports.iter().any(|(_, number)| *number == port);
-        let members = lock(&self.members);
-        let found = members.iter().find(|(_, member)| member.place.as_ref().is_some_and(has_it));
-        found.map(|(name, _)| name.clone()).or_else(|| self.outer.as_ref()?.scope.holder(port))
+        let found = {
+            let members = lock(&self.members);
+            let found = members.iter().find(|(_, member)| member.place.as_ref().is_some_and(has_it));
+            found.map(|(name, _)| name.clone())
+        };
+        // Without the lock: whoever looks for a name takes that of the outer stack first.
+        found.or_else(|| self.outer.as_ref()?.scope.holder(port))
     }
 
     pub(super) fn names(&self) -> Vec<String> {

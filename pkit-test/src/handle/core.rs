@@ -16,6 +16,7 @@ use crate::guardian::run::{Phase, Run};
 use crate::place::Place;
 use crate::record::Noted;
 use crate::spec::Spec;
+use crate::supervise::Desk;
 use crate::sync::{Monitor, lock};
 
 /// One process from its first start to the drop of its handle, over all its runs.
@@ -30,6 +31,9 @@ pub(crate) struct Core {
     pub(crate) starting: Mutex<()>,
     pub(crate) callbacks: Arc<Pending>,
     pub(crate) record: Noted,
+    /// Where its supervisor hears of it: that of its stack, or one for it alone where it is started by itself, also as one
+    /// of several parts of an executor.
+    pub(crate) desk: Arc<Desk>,
     /// Those that need it and end before it.
     dependents: Mutex<Vec<Weak<Core>>>,
 }
@@ -105,6 +109,8 @@ impl Core {
             given_up: None,
         };
         let record = ground.scope().part.record.process(&place.name, place.number, place.address(""));
+        let scope = ground.scope();
+        let desk = if scope.is_managed { Arc::clone(&scope.desk) } else { Desk::new(None) };
         Arc::new(Core {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             place,
@@ -114,6 +120,7 @@ impl Core {
             starting: Mutex::new(()),
             callbacks: Arc::default(),
             record,
+            desk,
             dependents: Mutex::default(),
         })
     }
@@ -197,6 +204,10 @@ impl Core {
     /// it after this.
     pub(crate) fn retire(&self) {
         self.change_life(|life| life.is_retired = true);
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.life(|life| life.is_retired)
     }
 
     /// Wakes whoever waits for it.

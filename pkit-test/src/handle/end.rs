@@ -127,7 +127,6 @@ impl Core {
     /// The handle is gone: so is the process, and before it all that needs it.
     pub(super) fn dropped(self: &Arc<Core>) {
         let Some(run) = self.run() else { return self.retire() };
-        let desk = &self.ground.scope().desk;
         if !run.guardian().is_ours() || self.life(|life| std::mem::replace(&mut life.was_dropped, true)) {
             return;
         }
@@ -142,11 +141,15 @@ impl Core {
             return;
         }
         if !self.is_managed() {
-            desk.close();
+            self.desk.close();
             self.wake();
         }
-        if !self.is_managed() && config().keep.applies(has_failed) && !self.is_over() {
-            return self.keep();
+        if !self.is_managed() && config().keep.applies(has_failed) {
+            // As at the end of a scope: only then it is known whether it stays up.
+            self.desk.wait_closed();
+            if !self.is_over() {
+                return self.keep();
+            }
         }
         if self.is_managed() && !has_failed && !self.ground.is_cancelled() {
             self.await_expected_exit();
@@ -154,7 +157,7 @@ impl Core {
         self.retire();
         self.stop_with_dependents();
         if !self.is_managed() {
-            desk.wait_closed();
+            self.desk.wait_closed();
             // Nobody else will say it.
             let troubles = self.life(|life| std::mem::take(&mut life.troubles));
             troubles.iter().filter(|trouble| !trouble.is_exit()).for_each(|trouble| say(&format!("{trouble}\n")));

@@ -148,7 +148,7 @@ impl Core {
 
     fn has_come_to_rest(&self, seen: &Seen) -> bool {
         let is_over = seen.run.as_ref().is_none_or(|run| run.phase().is_over());
-        is_over && (seen.verdict(u32::MAX).is_some() || !self.ground.scope().desk.is_open())
+        is_over && (seen.verdict(u32::MAX).is_some() || !self.desk.is_open())
     }
 
     /// Whether it has ended by itself, and rightly: a job that is done.
@@ -170,7 +170,7 @@ impl Core {
 
     /// Tells the supervisor of its scope, if there is one.
     pub(crate) fn post(&self, news: News) {
-        self.ground.scope().desk.post(self.id, news);
+        self.desk.post(self.id, news);
     }
 
     /// Stops a run because another process has crashed. If it is another run by now, somebody else has seen to it.

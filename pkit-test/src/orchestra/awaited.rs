@@ -183,8 +183,11 @@ fn off_thread<T: Send + 'static>(
     let (theirs, their_scope) = (Arc::clone(&shared), Arc::clone(scope));
     let work = move || {
         let result = catch_unwind(AssertUnwindSafe(|| work(&their_scope)));
-        if let Some(Ok(value)) = theirs.change(|shared| shared.deliver(result)) {
-            abandoned(&their_scope, value);
+        match theirs.change(|shared| shared.deliver(result)) {
+            // Without the lock: a waker is somebody else's, and may poll at once.
+            Delivered::ToAwait(waker) => waker.into_iter().for_each(Waker::wake),
+            Delivered::ToNobody(Ok(value)) => abandoned(&their_scope, value),
+            Delivered::ToNobody(Err(_)) => {}
         }
         theirs.change(|shared| shared.is_over = true);
     };
@@ -201,15 +204,21 @@ struct Shared<T> {
     is_over: bool,
 }
 
+/// What became of a result.
+enum Delivered<T> {
+    /// It is there for whoever awaits it, who is to be woken.
+    ToAwait(Option<Waker>),
+    /// Nobody awaits it any more.
+    ToNobody(Result<T, Panic>),
+}
+
 impl<T> Shared<T> {
-    /// Gives the result back where nobody awaits it.
-    fn deliver(&mut self, result: Result<T, Panic>) -> Option<Result<T, Panic>> {
+    fn deliver(&mut self, result: Result<T, Panic>) -> Delivered<T> {
         if self.is_abandoned {
-            return Some(result);
+            return Delivered::ToNobody(result);
         }
         self.result = Some(result);
-        self.waker.take().into_iter().for_each(Waker::wake);
-        None
+        Delivered::ToAwait(self.waker.take())
     }
 }
 

@@ -265,14 +265,15 @@ fn take_down(cores: &[Arc<Core>], how: Restart) -> (Vec<Arc<Core>>, Result<()>) 
     (taken, Error::all(errors).map_or(Ok(()), Err))
 }
 
-/// Starts all of them that do not run, in order; but none whose need is down.
+/// Starts all of them that do not run, in order; but none whose need is down. One whose handle is gone, as that of a step
+/// which its executor has no further use for, is gone for good: nobody starts it, and nobody waits for it.
 fn bring_up(cores: Vec<Arc<Core>>) -> Result<()> {
     let Some(first) = cores.first() else { return Ok(()) };
     let all = first.ground.scope().outermost_cores();
     let mut errors = Vec::new();
-    for core in cores.iter().filter(|core| core.is_over()) {
+    for core in cores.iter().filter(|core| core.is_over() && !core.is_retired()) {
         let is_needed = |other: &&Arc<Core>| contains(&other.dependents(), core);
-        if all.iter().filter(is_needed).all(|need| !need.is_over() || need.is_done()) {
+        if all.iter().filter(is_needed).all(|need| !need.is_over() || need.is_done() || need.is_retired()) {
             errors.extend(Process::view(Arc::clone(core)).start().err());
         }
     }

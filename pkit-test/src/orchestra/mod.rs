@@ -204,7 +204,7 @@ impl Orchestra {
         let handles = engine::start(self.members, &scope)?;
         scope.note_up();
         let stack = Stack::new(scope, handles, is_inner);
-        supervise(stack.scope(), stack.scope().cores())?;
+        supervise(stack.scope(), &stack.scope().desk, stack.scope().cores())?;
         Ok(stack)
     }
 }

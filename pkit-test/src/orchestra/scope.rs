@@ -101,6 +101,8 @@ pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Optio
 pub(super) fn is_to_be_kept(scope: &Scope, has_failed: bool) -> bool {
     let is_kept = config().keep.applies(has_failed);
     if is_kept {
+        // What its supervisor is about to do it still does, and only then it is known what stays up.
+        scope.desk.wait_closed();
         for core in as_written(scope).iter().filter(|core| !core.is_over()) {
             core.keep();
         }

@@ -211,6 +211,11 @@ impl Noted {
         self.change(|history| history.orders += 1);
     }
 
+    /// Takes that back: nobody has begun.
+    pub(crate) fn was_declined(&self) {
+        self.change(|history| history.orders -= 1);
+    }
+
     /// Its program runs.
     pub(crate) fn runs_as(&self, pid: Option<i32>) {
         self.last(|run, _| run.pid = run.pid.or(id(pid)));

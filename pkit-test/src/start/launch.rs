@@ -91,7 +91,7 @@ impl Core {
             if life.is_retired {
                 return Err(self.retired_error());
             }
-            if who == Who::Supervisor && (life.is_left_down || self.ground.scope().desk.is_closing()) {
+            if who == Who::Supervisor && (life.is_left_down || self.desk.is_closing()) {
                 return Err(self.left_down_error());
             }
             let logs = launch.log.clone();
@@ -118,6 +118,7 @@ impl Core {
                 life.logs.pop();
                 life.starts -= 1;
                 life.is_settled = true;
+                self.record.was_declined();
             });
         }
         was_declined
@@ -234,7 +235,7 @@ impl Core {
         let callbacks = spec.on_exit.clone();
         let pending = Arc::clone(&self.callbacks);
         let (noted, expects) = (self.record.clone(), spec.expects);
-        let (desk, id) = (Arc::clone(&self.ground.scope().desk), self.id);
+        let (desk, id) = (Arc::clone(&self.desk), self.id);
         Box::new(move |state| {
             if state.was_declined {
                 return;

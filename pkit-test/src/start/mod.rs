@@ -82,7 +82,8 @@ impl Spec {
         launch::depend(&core)?;
         ground.register(&core);
         let deadline = deadline_of(&core);
-        core.launch(deadline, launch::Who::Test)?;
+        // Without a handle nobody will ever start it.
+        core.launch(deadline, launch::Who::Test).inspect_err(|_| core.retire())?;
         Ok(Process::owner(core))
     }
 
@@ -407,7 +408,7 @@ impl Core {
 
     /// Whether nobody wants a start of it any more that is under way.
     fn is_given_up(&self) -> bool {
-        self.ground.is_cancelled() || self.ground.scope().desk.is_closing()
+        self.ground.is_cancelled() || self.desk.is_closing()
     }
 
     /// Calls the callbacks of a start, on their thread, and waits for them.

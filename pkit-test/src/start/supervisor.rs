@@ -28,25 +28,26 @@ pub(super) fn look_after(core: &Arc<Core>) -> Result<()> {
     let scope = core.ground.scope();
     if scope.is_up() {
         let cores = if scope.is_managed { scope.cores() } else { vec![Arc::clone(core)] };
-        supervise(scope, cores)?;
+        supervise(scope, &core.desk, cores)?;
     }
     core.tell_started();
     Ok(())
 }
 
-/// Starts the supervisor of a scope that is up, if one of its own processes wants one and there is none yet.
+/// Starts the supervisor of a scope that is up, if one of its own processes wants one and there is none yet: at this desk,
+/// that of the scope or of the one process.
 ///
 /// # Errors
 ///
 /// When the system allows no further thread.
-pub(crate) fn supervise(scope: &Arc<Scope>, mut cores: Vec<Arc<Core>>) -> Result<()> {
+pub(crate) fn supervise(scope: &Arc<Scope>, desk: &Arc<Desk>, mut cores: Vec<Arc<Core>>) -> Result<()> {
     let is_wanted = |core: &Arc<Core>| is_direct(core, scope) && core.spec().supervision.is_some();
-    if !cores.iter().any(is_wanted) || !scope.desk.open() {
+    if !cores.iter().any(is_wanted) || !desk.open() {
         return Ok(());
     }
     in_order(&mut cores);
     let supervisor = Supervisor {
-        desk: Arc::clone(&scope.desk),
+        desk: Arc::clone(desk),
         scope: Arc::clone(scope),
         cores,
         machine: Machine::new(scope.limits),
@@ -54,7 +55,7 @@ pub(crate) fn supervise(scope: &Arc<Scope>, mut cores: Vec<Arc<Core>>) -> Result
         last_error: None,
     };
     spawn(supervisor).map_err(|error| {
-        scope.desk.done();
+        desk.done();
         Error::system("no thread for a supervisor was started", error)
     })
 }

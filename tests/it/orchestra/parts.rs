@@ -92,6 +92,29 @@ fn a_step_behind_a_process_is_over_when_others_meet_it() {
 }
 
 #[test]
+fn a_stack_comes_up_again_without_what_its_executors_do_without() {
+    struct Prepared(Spec);
+    impl Executor for Prepared {
+        type Handle = Process;
+        fn start_on(self, ground: &Ground) -> Result<Process> {
+            ground.child("absent").start(simple("no-such-program")).unwrap_err();
+            drop(ground.child("helper").start(self.0.clone())?);
+            ground.child("step").start(finished("true"))?;
+            ground.child("db").start(self.0.after("step"))
+        }
+    }
+    let sleeper = child("sleeper");
+    let spec = output(sleeper.with(""), "sleeper");
+    let stack = orchestra().with("all", Prepared(spec.clone())).with("app", spec.after("all")).start().unwrap();
+    stack.restart(Restart::Graceful).unwrap();
+    let all: &Process = stack.get("all");
+    assert_eq!((all.restarts(), stack["app"].restarts()), (1, 1));
+    stack.member("all").stop().unwrap();
+    stack.member("all").start().unwrap();
+    assert_eq!((all.restarts(), stack["app"].restarts(), sleeper.count()), (2, 2, 2));
+}
+
+#[test]
 fn a_step_that_fails_leaves_nothing_and_is_told_with_its_last_words() {
     let (sleeper, exits) = (child("sleeper"), child("exits"));
     let step = finished(exits.with("3 --say 'no such table'")).env("DB", "{db.addr}");

@@ -54,6 +54,15 @@ fn one_that_is_just_coming_back_may_be_kept_or_not() {
     victim.is_gone(&ended);
 }
 
+#[test]
+fn what_its_supervisor_is_about_to_stop_is_not_said_to_stay_up() {
+    let victim = victim("supervised::fails_while_its_supervisor_stops_another").with("sleeper").with("polite");
+    let victim = victim.env("PKIT_KEEP", "failed");
+    let ended = victim.run();
+    assert_eq!((victim.count("polite"), ended.text().contains("`two` stays up")), (0, false), "{}", ended.text());
+    victim.is_gone(&ended);
+}
+
 fn kill_kept(victim: &Victim, text: &str) {
     let (_, rest) = text.split_once("`kill ").unwrap_or_else(|| panic!("it does not say how to end it: {text}"));
     let guardian = Pid::from_raw(rest.split_once('`').unwrap().0.parse().unwrap());

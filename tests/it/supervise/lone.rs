@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use expect_test::{Expect, expect};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
-use pkit_test::{Process, Restart, Result, Signal, Supervision, output, simple, tcp};
+use pkit_test::{Executor, Ground, Process, Restart, Result, Signal, Spec, Supervision, output, simple, tcp};
 
 use super::{LONG, MS, moody, tireless};
 use crate::child::{HANG, child};
@@ -72,6 +72,29 @@ fn what_the_test_ends_stays_down() {
         process.signal(Signal::Kill).unwrap();
         assert_eq!(process.wait_restart(1, HANG).unwrap(), 2, "it is looked after as before");
     }
+}
+
+#[test]
+fn the_parts_of_an_executor_without_a_stack_are_looked_after_each_by_itself() {
+    struct Two(Spec);
+    impl Executor for Two {
+        type Handle = (Process, Process);
+        fn start_on(self, ground: &Ground) -> Result<(Process, Process)> {
+            Ok((ground.child("a").start(self.0.clone())?, ground.child("b").start(self.0)?))
+        }
+    }
+    let sleeper = child("sleeper");
+    let spec = output(sleeper.with(""), "sleeper").supervise(tireless(Supervision::permanent()));
+    let (a, b) = Two(spec).start().unwrap();
+    for part in [&a, &b] {
+        part.signal(Signal::Kill).unwrap();
+        assert_eq!(part.wait_restart(0, HANG).unwrap(), 1);
+    }
+    drop(a);
+    b.signal(Signal::Kill).unwrap();
+    assert_eq!(b.wait_restart(1, HANG).unwrap(), 2);
+    b.restart(Restart::Forced).unwrap();
+    assert_eq!((b.restarts(), sleeper.count()), (3, 1));
 }
 
 #[test]
@@ -258,7 +281,7 @@ fn pauses_are_kept() {
 #[test]
 fn what_cannot_be_meant_is_refused() {
     #[track_caller]
-    fn refused(spec: pkit_test::Spec, expected: Expect) {
+    fn refused(spec: Spec, expected: Expect) {
         let error = spec.start().unwrap_err();
         assert!(error.is_spec());
         expected.assert_eq(error.to_string().lines().next().unwrap());

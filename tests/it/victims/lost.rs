@@ -11,7 +11,7 @@ use expect_test::{Expect, expect};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
-use pkit_test::{Executor, Ground, Process, Result, Spec, output, tcp};
+use pkit_test::{Executor, Ground, Process, Result, Spec, output, processes, tcp};
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::process::{children, parent, stat};
 
@@ -134,6 +134,8 @@ fn guardians_are_asked_to_end_all_the_time() {
         let new = output(command("sleeper", ""), "sleeper").port("peer").env("STATE", "{dir}").start().unwrap();
         kept.start().unwrap();
         assert_eq!((kept.port(), kept.dir(), kept.is_alive(), new.is_alive()), (port, &*directory, true, true));
+        // One that was declined was no start.
+        assert!(processes().iter().filter(|process| process.name() == new.name()).all(|new| new.restarts() == 0));
         drop(slow);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
-use pkit_test::{Process, Spec, Strategy, Supervision, orchestrate, output, tcp, with_processes};
+use pkit_test::{Process, Result, Spec, Strategy, Supervision, orchestrate, orchestrated, output, tcp, with_processes};
 use pkit_test_tests::process::{children, parent};
 
 use super::chosen::{command, is_chosen, only};
@@ -99,6 +99,21 @@ fn fails_in_the_middle_of_a_restart(one: &Process, two: &Process) {
         one.signal(pkit_test::Signal::Kill).unwrap();
         assert!(!two.is_alive(), "what the body says");
     }
+}
+
+#[test]
+fn fails_while_its_supervisor_stops_another() {
+    if !is_chosen() {
+        return;
+    }
+    let slowly = output(command("polite", "100"), "ready").supervise(Supervision::permanent());
+    let both = orchestrate([("one", sleeper()), ("two", slowly)]).strategy(Strategy::OneForAll);
+    let failed: Result<()> = orchestrated(both, |stack| {
+        stack["one"].signal(pkit_test::Signal::Kill).unwrap();
+        stack["two"].wait_for_output("bye", HANG).unwrap();
+        panic!("what the body says")
+    });
+    failed.unwrap();
 }
 
 #[test]
