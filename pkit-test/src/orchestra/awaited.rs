@@ -184,7 +184,10 @@ fn off_thread<T: Send + 'static>(
     let work = move || {
         let result = catch_unwind(AssertUnwindSafe(|| work(&their_scope)));
         if let Some(Ok(value)) = theirs.change(|shared| shared.deliver(result)) {
-            abandoned(&their_scope, value);
+            // Whoever has dropped the future waits for what follows, also where a handle panics. The hook has told of that;
+            // what was thrown may panic again where it is dropped.
+            let abandoned = catch_unwind(AssertUnwindSafe(|| abandoned(&their_scope, value)));
+            abandoned.unwrap_or_else(std::mem::forget);
         }
         theirs.change(|shared| shared.is_over = true);
     };
