@@ -36,6 +36,31 @@ async fn in_the_body_all_ends_with_the_future() {
     assert_eq!(sleeper.count(), 0);
 }
 
+/// A mock that was not called.
+struct Mock;
+
+impl Drop for Mock {
+    fn drop(&mut self) {
+        panic!("it was not called")
+    }
+}
+
+#[tokio::test]
+async fn a_mock_in_the_body_that_panics_leaves_nothing() {
+    let sleeper = child("sleeper");
+    let spec = || output(sleeper.with(""), "sleeper");
+    let test = tokio::spawn(tokio::time::timeout(
+        Duration::from_millis(300),
+        stage(spec(), spec(), async |_, second| {
+            std::mem::forget(second);
+            let _mock = Mock;
+            pending().await
+        }),
+    ));
+    let panic = test.await.unwrap_err().into_panic();
+    assert_eq!((panic.downcast_ref::<&str>(), sleeper.count()), (Some(&"it was not called"), 0));
+}
+
 #[tokio::test]
 async fn while_it_starts_it_is_given_up() {
     let (sleeper, slow) = (child("sleeper"), child("slow"));

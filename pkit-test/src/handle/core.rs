@@ -62,8 +62,8 @@ pub(crate) struct Life {
     pub(crate) is_retired: bool,
     /// The test wants it to be down: it has stopped it, or has seen it fail to start.
     pub(crate) is_left_down: bool,
-    /// The test has brought it down to start it again.
-    pub(crate) is_in_hands: bool,
+    /// How many calls of the test have brought it down to start it again.
+    pub(crate) hands: u32,
     /// Its supervisor has, because another one has crashed.
     pub(crate) is_halted: bool,
     /// How often any of this has changed in a way that somebody may wait for.
@@ -101,7 +101,7 @@ impl Core {
             was_dropped: false,
             is_retired: false,
             is_left_down: false,
-            is_in_hands: false,
+            hands: 0,
             is_halted: false,
             changes: 0,
             is_taken_down: false,

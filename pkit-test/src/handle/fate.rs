@@ -92,7 +92,7 @@ impl Life {
         Seen {
             restarts: self.starts.saturating_sub(1),
             is_ready: self.is_started,
-            is_in_hands: self.is_in_hands,
+            is_in_hands: self.hands > 0,
             is_halted: self.is_halted,
             never,
             farewell: self.given_up.clone(),
@@ -193,6 +193,16 @@ impl Core {
     pub(crate) fn leave_down(&self) {
         self.change_life(|life| (life.is_left_down, life.is_taken_down) = (true, false));
         self.post(News::StopAsked);
+    }
+
+    /// Whatever brings it down from now on brings it up again, until it is let go.
+    pub(crate) fn take_in_hand(&self) {
+        self.change_life(|life| life.hands += 1);
+    }
+
+    /// Whoever waits for a restart sees for itself what has come of it.
+    pub(crate) fn let_go(&self) {
+        self.change_life(|life| life.hands -= 1);
     }
 
     /// Notes that nobody starts it again. Of the last straw it is a failure, with the last start that failed.

@@ -186,7 +186,12 @@ fn off_thread<T: Send + 'static>(
         match theirs.change(|shared| shared.deliver(result)) {
             // Without the lock: a waker is somebody else's, and may poll at once.
             Delivered::ToAwait(waker) => waker.into_iter().for_each(Waker::wake),
-            Delivered::ToNobody(Ok(value)) => abandoned(&their_scope, value),
+            // Whoever has dropped the future waits for what follows, also where a handle panics. The hook has told of that;
+            // what was thrown may panic again where it is dropped.
+            Delivered::ToNobody(Ok(value)) => {
+                let abandoned = catch_unwind(AssertUnwindSafe(|| abandoned(&their_scope, value)));
+                abandoned.unwrap_or_else(std::mem::forget);
+            }
             Delivered::ToNobody(Err(_)) => {}
         }
         theirs.change(|shared| shared.is_over = true);

@@ -69,8 +69,11 @@ impl Stack {
     ///
     /// As [`stop`](Stack::stop), and then it is not started again. And as [`start`](Stack::start).
     pub fn restart(&self, how: Restart) -> Result<()> {
-        take_down(&all_of(self.scope()), how).1?;
-        self.start()
+        let all = all_of(self.scope());
+        in_hands(&all, || {
+            take_down(&all, how).1?;
+            self.start()
+        })
     }
 
     /// Has all of it down while something is done, and then brings up again what was up; also when that panics.
@@ -181,8 +184,10 @@ impl Member<'_> {
     ///
     /// As [`stop`](Member::stop), and then it is not started again. And as [`start`](Member::start).
     pub fn restart(&self, how: Restart) -> Result<()> {
-        self.take_down(how)?;
-        self.start()
+        in_hands(&self.with_dependents(), || {
+            self.take_down(how)?;
+            self.start()
+        })
     }
 
     /// Has it and what depends on it down while something is done, and then brings up again what was up; also when
@@ -247,6 +252,16 @@ fn all_of(scope: &Scope) -> Vec<Arc<Core>> {
 
 fn contains(cores: &[Arc<Core>], core: &Arc<Core>) -> bool {
     cores.iter().any(|one| one.id == core.id)
+}
+
+/// As for one process that is restarted: whoever waits for a restart of one of them need not think that it stays down.
+fn in_hands<R>(cores: &[Arc<Core>], act: impl FnOnce() -> R) -> R {
+    // What is down stays down.
+    let up: Vec<&Arc<Core>> = cores.iter().filter(|core| !core.rests()).collect();
+    up.iter().for_each(|core| core.take_in_hand());
+    let result = act();
+    up.iter().for_each(|core| core.let_go());
+    result
 }
 
 /// Takes all of them down in reverse order, and tells which of them were up, in order.

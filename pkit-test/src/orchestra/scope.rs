@@ -81,11 +81,19 @@ pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Optio
         stop_dropped(scope);
     }
     scope.note_ending();
-    drop(handles);
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(handles)));
+    // What its executors or their threads begin from now on nobody would stop.
+    scope.cancel();
     if !is_kept {
         stop_all(scope);
     }
     scope.desk.wait_closed();
+    if let Err(panic) = dropped {
+        // A mock of the body, or a handle that is not ours: nothing may be left because of it.
+        client::note_failure();
+        clear(scope, true);
+        resume_unwind(panic);
+    }
     let outcomes: Vec<Outcome> = as_written(scope).iter().map(|core| core.outcome()).collect();
     let (failures, notes): (Vec<_>, Vec<_>) =
         outcomes.into_iter().map(|outcome| (outcome.failures, outcome.notes)).unzip();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Index;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use super::engine::{Handles, newest_first, stop_all};
@@ -149,15 +150,18 @@ impl Drop for Stack {
         // Nobody asks any more whether an exit comes that was expected.
         self.scope.cancel();
         self.scope.note_ending();
-        drop(std::mem::take(&mut self.handles));
+        let handles = std::mem::take(&mut self.handles);
+        // A handle that is not ours may panic: nothing may be left because of it.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(handles)));
         if !is_kept {
             stop_all(&self.scope);
         }
         self.scope.desk.wait_closed();
         match self.is_inner {
             true => self.scope.forget_cores(),
-            false => scope::clear(&self.scope, has_failed),
+            false => scope::clear(&self.scope, has_failed || dropped.is_err()),
         }
+        dropped.unwrap_or_else(|panic| resume_unwind(panic));
     }
 }
 

@@ -116,9 +116,9 @@ impl Process {
 
     /// Does something after which it is to be up again: whoever waits for a restart need not think that it stays down.
     fn in_hands(&self, act: impl FnOnce() -> Result<()>) -> Result<()> {
-        self.core.change_life(|life| life.is_in_hands = true);
+        self.core.take_in_hand();
         let result = act();
-        self.core.change_life(|life| life.is_in_hands = false);
+        self.core.let_go();
         result
     }
 

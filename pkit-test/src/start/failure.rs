@@ -22,7 +22,11 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
     let name = &core.place().name;
     match trouble {
         Trouble::GivenUp => {
-            Error::new(Kind::Cancelled, format!("`{name}` was given up: another process of the stack failed first"))
+            let why = match core.ground.scope().is_done() {
+                true => "its stack has ended",
+                false => "another process of the stack failed first",
+            };
+            Error::new(Kind::Cancelled, format!("`{name}` was given up: {why}"))
         }
         Trouble::Ended(lost @ Phase::Lost { .. }, _) => core.ended_error("start it", *lost),
         Trouble::NoAnswer(why) => {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use expect_test::expect;
@@ -324,4 +325,22 @@ fn members_can_be_handled_in_a_test_with_the_attribute(storage: Stack, app: &Pro
 fn supervision_works_in_a_test_with_the_attribute(db: Process, job: Process) {
     db.signal(pkit_test::Signal::Kill).unwrap();
     assert_eq!((db.wait_restart(0, HANG).unwrap(), job.restarts()), (1, 0));
+}
+
+#[test]
+fn whoever_waits_for_a_restart_sees_that_of_a_stack_or_a_member() {
+    let polite = child("polite");
+    // Slow enough to be found down.
+    let spec = output(polite.with("50"), "ready");
+    let stack = orchestrate([("db", spec.clone()), ("api", spec.after("db"))]).start().unwrap();
+    let (api, db) = (&stack["api"], stack.member("db"));
+    let wait = |beyond| api.wait_restart(beyond, HANG).unwrap();
+    thread::scope(|threads| {
+        let waiting = threads.spawn(|| wait(0));
+        stack.restart(Restart::Graceful).unwrap();
+        assert_eq!(waiting.join().unwrap(), 1);
+        let waiting = threads.spawn(|| wait(1));
+        db.restart(Restart::Graceful).unwrap();
+        assert_eq!(waiting.join().unwrap(), 2);
+    });
 }

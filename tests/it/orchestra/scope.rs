@@ -1,8 +1,10 @@
 //! `orchestrated`: whatever becomes of the body, nothing is left after it.
 
 use std::fs;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 
-use pkit_test::{Stack, orchestra, orchestrate, orchestrated, output, simple};
+use pkit_test::{Executor, Ground, Result, Spec, Stack, orchestra, orchestrate, orchestrated, output, simple};
 
 use super::panic_text;
 use crate::child::child;
@@ -42,7 +44,7 @@ fn a_panic_goes_on_when_all_is_gone() {
 fn an_early_return_stops_everything() {
     let sleeper = child("sleeper");
     let spec = || output(sleeper.with(""), "sleeper");
-    let early = |stack: &Stack| -> pkit_test::Result<()> {
+    let early = |stack: &Stack| -> Result<()> {
         stack["a"].start()?;
         unreachable!("it runs already")
     };
@@ -118,4 +120,64 @@ fn scopes_can_be_inside_each_other() {
         (inner, sleeper.count())
     });
     assert_eq!(value.unwrap(), (true, 1));
+}
+
+/// Loses the handle of a part; its own panics, as that of a mock that was not called.
+struct Careless(Spec);
+
+struct Mock;
+
+impl Executor for Careless {
+    type Handle = Mock;
+
+    fn start_on(self, ground: &Ground) -> Result<Mock> {
+        std::mem::forget(ground.child("part").start(self.0)?);
+        Ok(Mock)
+    }
+}
+
+impl Drop for Mock {
+    fn drop(&mut self) {
+        panic!("it was not called")
+    }
+}
+
+#[test]
+fn a_handle_that_panics_leaves_nothing() {
+    let sleeper = child("sleeper");
+    let stack = || {
+        let spec = output(sleeper.with(""), "sleeper");
+        orchestra().with("careless", Careless(spec.clone())).with("other", spec)
+    };
+    assert_eq!(panic_text(|| orchestrated(stack(), |_| ())), "it was not called");
+    assert_eq!(sleeper.count(), 0);
+    assert_eq!(panic_text(|| drop(stack().start())), "it was not called");
+    assert_eq!(sleeper.count(), 0);
+}
+
+/// Has a thread that starts something when it is told to.
+struct Late(Spec, Receiver<()>, Sender<Result<()>>);
+
+impl Executor for Late {
+    type Handle = ();
+
+    fn start_on(self, ground: &Ground) -> Result<()> {
+        let ground = ground.child("late");
+        thread::spawn(move || {
+            let _ = self.1.recv(); // Whoever tells it may also just go.
+            let _ = self.2.send(ground.start(self.0).map(std::mem::forget));
+        });
+        Ok(())
+    }
+}
+
+#[test]
+fn after_the_end_nothing_is_started() {
+    let sleeper = child("sleeper");
+    let ((go, told), (result, results)) = (channel(), channel());
+    let late = Late(output(sleeper.with(""), "sleeper"), told, result);
+    orchestrated(orchestra().with("executor", late), |_| ()).unwrap();
+    drop(go);
+    let error = results.recv().unwrap().unwrap_err().to_string();
+    assert_eq!((error.as_str(), sleeper.count()), ("`executor.late` was given up: its stack has ended", 0));
 }
