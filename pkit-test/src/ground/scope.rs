@@ -261,7 +261,10 @@ impl Scope {
         }
         let rest = rest.join(".");
         let (place, is_up, core) = (member.place.clone(), member.is_up, member.core.upgrade());
-        let keys = member.values.keys().cloned().collect();
+        let mut keys: Vec<String> = member.values.keys().cloned().collect();
+        keys.extend(place.iter().flat_map(|place| place.keys()));
+        keys.sort_unstable();
+        keys.dedup();
         let known = member.values.get(&rest).cloned().map(Ok);
         // A directory is made when it is asked for, which is nothing to do under a lock.
         drop(members);
