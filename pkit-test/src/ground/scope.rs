@@ -81,6 +81,11 @@ impl Scope {
         hold_all(&claims, &|| self.is_cancelled())
     }
 
+    /// The name of a member for people, who see all stacks at once: `inner.db`.
+    pub(crate) fn full_name(&self, name: &str) -> String {
+        self.outer.as_ref().map_or_else(|| name.to_owned(), |outer| part(&outer.full_name(), name))
+    }
+
     /// Declares a name, so that it means something from now on, and what is to be ready before it.
     pub(crate) fn declare(&self, name: &str, needs: Vec<String>) {
         lock(&self.members).entry(name.to_owned()).or_default().needs = needs;
@@ -113,8 +118,8 @@ impl Scope {
     pub(crate) fn holder(&self, port: u16) -> Option<String> {
         let has_it = |place: &Arc<Place>| place.ports.iter().any(|(_, number)| *number == port);
         let members = lock(&self.members);
-        let found = members.iter().find(|(_, member)| member.place.as_ref().is_some_and(has_it));
-        found.map(|(name, _)| name.clone()).or_else(|| self.outer.as_ref()?.scope.holder(port))
+        let found = members.values().filter_map(|member| member.place.as_ref()).find(|place| has_it(place));
+        found.map(|place| place.name.clone()).or_else(|| self.outer.as_ref()?.scope.holder(port))
     }
 
     pub(super) fn names(&self) -> Vec<String> {
