@@ -23,8 +23,8 @@ use proc_macro::TokenStream;
 /// fn serves_from_the_cache(cache: Process, api: Process) { /* both are up, and answer */ }
 /// ```
 ///
-/// Each `name = executor` is one process. The executor is any expression whose type implements `Executor`: a spec, a
-/// preset, an orchestra, or a call of a function that returns one. It may use parameters of the function, `?` and, in
+/// Each `name = executor` is one process. The executor is any expression whose type implements `Executor`: a spec, an
+/// orchestra, one of your own, or a call of a function that returns one. It may use parameters of the function, `?` and, in
 /// an `async fn`, `.await`. Everything is ready when the body starts, and gone when it ends, whatever way it ends.
 ///
 /// # Where it goes

@@ -136,7 +136,9 @@
 //!
 //! - `#[once]` keeps the value in a static, which is never dropped.
 //! - `#[timeout]` runs the body of a sync test on a thread of its own and abandons it when the time is over; the thread goes on,
-//!   and so do the processes, while other tests of the binary run. (An async test is dropped, and with it what it started.)
+//!   and so do the processes, while other tests of the binary run. What they wrote is not shown, since nobody says that their
+//!   test is over; it is where the runner ends the test instead, as `slow-timeout` of nextest does. (An async test is dropped,
+//!   and with it what it started, which is shown.)
 //!
 //! In both what was started is gone when the test binary ends, with all its descendants, and under `cargo nextest run` that is
 //! the end of the test: a process that outlives the test owns them, and ends when they have. A handle in a `#[once]` fixture

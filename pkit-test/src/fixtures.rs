@@ -78,7 +78,8 @@ impl fmt::Debug for Dir {
 ///
 /// The process has the name of the fixture, in errors as in the names of logs. An executor of any kind will do; what needs
 /// something else to be up belongs into one `Stack` with it. Beside `use rstest::fixture`, which is of the same name, write
-/// `pkit_test::fixture!`.
+/// `pkit_test::fixture!`. (For two globs, `use pkit_test::*` and `use rstest::*`, the name is ambiguous; an explicit
+/// `use rstest::fixture` beside them decides.)
 ///
 /// ```
 /// use pkit_test::{Process, Stack, fixture, orchestra, simple, tcp};

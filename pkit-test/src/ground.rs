@@ -217,6 +217,11 @@ impl Ground {
         &self.name
     }
 
+    /// The name that its processes get, and that errors say.
+    pub(crate) fn full_name(&self) -> String {
+        self.scope.full_name(&self.name)
+    }
+
     /// Whether another start of the same stack has failed, so that this one is not wanted any more.
     ///
     /// An executor that waits by itself asks this now and then; the start of a spec does.
@@ -379,7 +384,7 @@ impl Ground {
                 }
                 _ => "it has none".to_owned(),
             };
-            Err(hole_error(&self.name, hole, &why))
+            Err(hole_error(&self.full_name(), hole, &why))
         })
     }
 
@@ -391,7 +396,7 @@ impl Ground {
             Err(std::env::VarError::NotPresent) => format!("the variable `{name}` is not set"),
             Err(std::env::VarError::NotUnicode(_)) => format!("the value of the variable `{name}` is not UTF-8"),
         };
-        Err(hole_error(&self.name, hole, &why))
+        Err(hole_error(&self.full_name(), hole, &why))
     }
 
     fn member_value(&self, hole: &Hole) -> Result<String> {
@@ -405,13 +410,14 @@ impl Ground {
                 _ if keys.is_empty() => format!("`{name}` has no `{rest}`"),
                 _ => format!("`{name}` has no `{rest}`, but {}", keys.join(", ")),
             };
-            Err(hole_error(&self.name, hole, &why))
+            Err(hole_error(&self.full_name(), hole, &why))
         })
     }
 
     /// An error about a name that nobody has, and the text that says it.
     pub(crate) fn unknown(&self, text: &str, name: &str) -> Error {
-        unknown_name(&self.name, text, name, &self.scope.names())
+        let others: Vec<String> = self.scope.names().into_iter().filter(|other| *other != self.name).collect();
+        unknown_name(&self.full_name(), text, name, &others)
     }
 }
 

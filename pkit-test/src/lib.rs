@@ -340,7 +340,7 @@
 //! terminates stays down, and nothing is started again once the end of the scope has begun.
 //!
 //! # When it goes wrong
-//!//!
+//!
 //! An [`Error`] is what happened in one line, and below it what is known. Its `Debug` is the same text, so that `unwrap()`
 //! and `?` show it whole. Where a caller may act there is a question to ask, such as [`is_timeout`](Error::is_timeout).
 //! A start that fails leaves nothing, and nobody waits out a deadline when the answer is known.

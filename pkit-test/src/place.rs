@@ -208,6 +208,12 @@ impl Place {
         }
     }
 
+    /// The keys that have a value, for people who have written another one.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let of_port: &[&str] = if self.port("").is_some() { &["addr", "port", "url"] } else { &[] };
+        [&["dir", "host"], of_port].concat().into_iter().map(str::to_owned).collect()
+    }
+
     /// Leaves ports and directory as they are, for people who look at what was kept.
     pub(crate) fn keep(&self) {
         self.is_kept.store(true, Ordering::Relaxed);

@@ -198,7 +198,7 @@ impl Ground {
         let host = base.as_ref().map(|place| place.host.to_string());
         let user = base.as_ref().and_then(|place| Some(place.user.as_ref()?.name.clone()));
         let wish = Wish { host: host.as_deref(), ports, user: user.as_deref(), base };
-        let place = Arc::new(Place::reserve(self.name(), &wish)?);
+        let place = Arc::new(Place::reserve(&self.full_name(), &wish)?);
         self.settle(&place);
         Ok(place)
     }

@@ -81,6 +81,11 @@ impl Scope {
         hold_all(&claims, &|| self.is_cancelled())
     }
 
+    /// The name of a member for people, who see all stacks at once: `inner.db`.
+    pub(crate) fn full_name(&self, name: &str) -> String {
+        self.outer.as_ref().map_or_else(|| name.to_owned(), |outer| part(&outer.full_name(), name))
+    }
+
     /// Declares a name, so that it means something from now on, and what is to be ready before it.
     pub(crate) fn declare(&self, name: &str, needs: Vec<String>) {
         lock(&self.members).entry(name.to_owned()).or_default().needs = needs;
@@ -114,8 +119,8 @@ impl Scope {
         let has_it = |place: &Arc<Place>| place.ports.iter().any(|(_, number)| *number == port);
         let found = {
             let members = lock(&self.members);
-            let found = members.iter().find(|(_, member)| member.place.as_ref().is_some_and(has_it));
-            found.map(|(name, _)| name.clone())
+            let found = members.values().filter_map(|member| member.place.as_ref()).find(|place| has_it(place));
+            found.map(|place| place.name.clone())
         };
         // Without the lock: whoever looks for a name takes that of the outer stack first.
         found.or_else(|| self.outer.as_ref()?.scope.holder(port))
@@ -265,7 +270,10 @@ impl Scope {
         }
         let rest = rest.join(".");
         let (place, is_up, core) = (member.place.clone(), member.is_up, member.core.upgrade());
-        let keys = member.values.keys().cloned().collect();
+        let mut keys: Vec<String> = member.values.keys().cloned().collect();
+        keys.extend(place.iter().flat_map(|place| place.keys()));
+        keys.sort_unstable();
+        keys.dedup();
         let known = member.values.get(&rest).cloned().map(Ok);
         // A directory is made when it is asked for, which is nothing to do under a lock.
         drop(members);

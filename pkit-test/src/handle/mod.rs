@@ -50,7 +50,7 @@ impl Process {
         Process { core, is_owner: false }
     }
 
-    /// Its name: that of the attribute or the stack, else that of its program.
+    /// Its name: that of the attribute or the stack, else that of its program. In a stack of a stack it is `inner.db`.
     ///
     /// ```
     /// # fn main() -> pkit_test::Result<()> {

@@ -112,7 +112,7 @@ impl Executor for Spec {
     }
 
     fn place(&mut self, ground: &Ground) -> Result<()> {
-        self.check(ground.name())?;
+        self.check(&ground.full_name())?;
         ground.refuse_itself(&self.needs())?;
         let deadline = deadline_in(scaled(self.start_timeout));
         let ports = self.wanted_ports();
@@ -122,8 +122,9 @@ impl Executor for Spec {
         let taken: Vec<_> = ports.iter().filter(|(name, number)| known(name) != *number).cloned().collect();
         refuse_ports_of_siblings(&taken, ground).map_err(|error| error.fact("spec", self.shown()))?;
         let wish = Wish { host: self.host.as_deref(), ports: &ports, user: self.user.as_deref(), base };
-        let place = Place::reserve(ground.name(), &wish).map_err(|error| {
-            Error::new(error.kind(), format!("`{}` was not started: {error}", ground.name())).fact("spec", self.shown())
+        let place = Place::reserve(&ground.full_name(), &wish).map_err(|error| {
+            Error::new(error.kind(), format!("`{}` was not started: {error}", ground.full_name()))
+                .fact("spec", self.shown())
         })?;
         let place = Arc::new(place);
         ground.claim(Claim { place: Arc::clone(&place), deadline, spec: self.shown() })?;
@@ -150,7 +151,7 @@ impl Executor for Spec {
 fn refuse_ports_of_siblings(ports: &[(String, u16)], ground: &Ground) -> Result<()> {
     let held = ports.iter().find_map(|(_, number)| Some((number, ground.scope().holder(*number)?)));
     held.map_or(Ok(()), |(number, holder)| {
-        let name = ground.name();
+        let name = ground.full_name();
         let title = format!("`{name}` was not started: port {number} is that of `{holder}`, of the same stack");
         Err(Error::new(Kind::PortTaken, title))
     })

@@ -151,7 +151,7 @@ fn what_a_process_has_not_is_said() {
         orchestrate([("db", simple("sleep 60")), ("api", simple("echo {db.colour}"))]),
         expect![[r#"
         `api` was not started: {db.colour} means nothing here
-          why:    `db` has no `colour`, but pid
+          why:    `db` has no `colour`, but dir, host, pid
           spec:   simple("echo {db.colour}")   tests/it/errors/name.rs"#]],
     );
     check_stack(
@@ -165,7 +165,7 @@ fn what_a_process_has_not_is_said() {
         orchestrate([("db", tcp("sleep 60", 0)), ("api", simple("echo {&db.port.peer}"))]),
         expect![[r#"
             `api` was not started: {&db.port.peer} means nothing here
-              why:    `db` has no `port.peer`
+              why:    `db` has no `port.peer`, but addr, dir, host, port, url
               spec:   simple("echo {&db.port.peer}")   tests/it/errors/name.rs"#]],
     );
 }

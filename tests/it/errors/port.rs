@@ -89,7 +89,7 @@ fn nor_can_one_of_a_stack_in_it() {
         check_stack(
             stack,
             expect![[r#"
-        `in_it` was not started: port PORT is that of `one`, of the same stack
+        `two.in_it` was not started: port PORT is that of `one`, of the same stack
           spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/errors/port.rs"#]]
         )
         .is_port_taken()
@@ -100,7 +100,7 @@ fn nor_can_one_of_a_stack_in_it() {
         check_stack(
             stack,
             expect![[r#"
-        `two` was not started: port PORT is that of `in_it`, of the same stack
+        `two` was not started: port PORT is that of `one.in_it`, of the same stack
           spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/errors/port.rs"#]]
         )
         .is_port_taken()

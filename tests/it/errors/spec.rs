@@ -135,7 +135,7 @@ fn a_url_that_cannot_be_asked_is_shown() {
     check(
         http("sleep 60", "localhost/"),
         expect![[r#"
-        `sleep` was not started: "localhost/" cannot be asked: it does not begin with `http://`
+        `sleep` was not started: "localhost/" cannot be asked: it begins neither with `/` nor with `http://`
           spec:   http("sleep 60", "localhost/")   tests/it/errors/spec.rs"#]],
     );
     check(

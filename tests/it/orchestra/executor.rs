@@ -76,7 +76,10 @@ fn what_it_has_not_is_said_with_what_it_has() {
     let stack =
         orchestra().with("client", simple("echo {server.kye}")).with("server", Keyed(http(state.with("{port}"), "/")));
     let error = stack.start().unwrap_err().to_string();
-    assert!(error.contains("\n  why:    `server` has no `kye`, but key, long.key, pid\n"), "{error}");
+    assert!(
+        error.contains("\n  why:    `server` has no `kye`, but addr, dir, host, key, long.key, pid, port, url\n"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -230,17 +230,17 @@ fn a_stack_in_a_stack_is_a_member() {
         .unwrap();
     story.forget();
     stack.member("storage").stop().unwrap();
-    story.is("-web -app -cache -db");
+    story.is("-inner.web -app -storage.cache -storage.db");
     stack.member("storage").start().unwrap();
-    story.is("+db +cache +app +web");
+    story.is("+storage.db +storage.cache +app +inner.web");
     let storage: &Stack = stack.get("storage");
     storage.member("db").restart(Restart::Graceful).unwrap();
     // What is outside needs the whole of it.
-    story.is("-web -app -cache -db +db +cache +app +web");
+    story.is("-inner.web -app -storage.cache -storage.db +storage.db +storage.cache +app +inner.web");
     storage.stop().unwrap();
-    story.is("-cache -db");
+    story.is("-storage.cache -storage.db");
     storage.start().unwrap();
-    story.is("+db +cache");
+    story.is("+storage.db +storage.cache");
 }
 
 /// Starts two processes and is none.

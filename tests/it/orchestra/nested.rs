@@ -26,6 +26,8 @@ fn members_of_inner_stacks_are_named_through_them() {
     let db: &Process = backend.get::<Stack>("storage").get("db");
     assert!(stack["web"].is_alive() && backend["cache"].is_alive() && db.is_alive());
     assert_eq!(backend.names().collect::<Vec<_>>(), ["storage", "cache"]);
+    // Two stacks may have a `db` each, and whoever reads of one wants to know which it is.
+    assert_eq!((db.name(), stack["web"].name()), ("backend.storage.db", "web"));
 }
 
 #[test]
@@ -101,7 +103,7 @@ fn a_failure_inside_gives_up_what_starts_outside() {
     let never = output(sleeper.with(""), "this is never said").start_timeout(HANG * 60);
     let inner = orchestra().with("broken", output(exits.with("3"), "never"));
     let error = orchestra().with("patient", never).with("inner", inner).start().unwrap_err();
-    assert!(error.to_string().starts_with("`broken` exited before it was ready\n"), "{error}");
+    assert!(error.to_string().starts_with("`inner.broken` exited before it was ready\n"), "{error}");
     assert!(!error.to_string().contains("patient"), "{error}");
 }
 
@@ -157,7 +159,7 @@ fn what_is_kept_stays_also_inside() {
     let kept = sleeper.count();
     kill(Pid::from_raw(guardian.unwrap_or_else(|| panic!("nothing is kept: {text}"))), Signal::SIGTERM).unwrap();
     wait_until(|| sleeper.count() == 0);
-    assert_eq!((output.status.success(), kept, text.matches("`db` stays up").count()), (false, 2, 1), "{text}");
+    assert_eq!((output.status.success(), kept, text.matches("`inner.db` stays up").count()), (false, 2, 1), "{text}");
 }
 
 #[test]

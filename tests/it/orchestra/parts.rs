@@ -200,7 +200,7 @@ fn a_failure_of_the_second_leaves_nothing_of_the_first() {
     assert_eq!(sleeper.count(), 0);
     let inner = orchestra().with("cluster", broken());
     let error = orchestra().with("outer", orchestra().with("inner", inner)).start().err().unwrap();
-    assert!(error.to_string().starts_with("`cluster.replica` exited before it was ready\n"), "{error}");
+    assert!(error.to_string().starts_with("`outer.inner.cluster.replica` exited before it was ready\n"), "{error}");
     assert_eq!(sleeper.count(), 0);
     let error = broken().start().err().unwrap();
     assert!(error.to_string().starts_with("`cluster.replica` exited before it was ready\n"), "{error}");

@@ -96,7 +96,7 @@ fn parse_path(path: &str) -> String {
 impl fmt::Display for UrlFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            UrlFault::NoScheme => write!(f, "it does not begin with `http://`"),
+            UrlFault::NoScheme => write!(f, "it begins neither with `/` nor with `http://`"),
             UrlFault::Https => write!(f, "https is not supported, only http"),
             UrlFault::Scheme(scheme) => write!(f, "`{scheme}` is not http"),
             UrlFault::User => write!(f, "a user in it is not supported, only an Authorization header"),
@@ -141,9 +141,9 @@ mod tests {
     #[test]
     fn each_fault_has_its_words() {
         for (text, expected) in [
-            ("", "it does not begin with `http://`"),
-            ("/health", "it does not begin with `http://`"),
-            ("localhost:80/x", "it does not begin with `http://`"),
+            ("", "it begins neither with `/` nor with `http://`"),
+            ("health", "it begins neither with `/` nor with `http://`"),
+            ("localhost:80/x", "it begins neither with `/` nor with `http://`"),
             ("https://h/x", "https is not supported, only http"),
             ("ftp://h", "`ftp` is not http"),
             ("http://", "it has no host"),
