@@ -52,7 +52,7 @@ async fn a_mock_in_the_body_that_panics_leaves_nothing() {
         stage(spec(), spec(), async |_, second| {
             std::mem::forget(second);
             let _mock = Mock;
-            pending().await
+            pending::<()>().await;
         }),
     ));
     let panic = test.await.unwrap_err().into_panic();
