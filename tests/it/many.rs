@@ -133,21 +133,25 @@ fn five_hundred_starts_and_stops_leave_no_trace() {
             if index % 2 == 0 { process.kill().unwrap() } else { process.stop().unwrap() }
         };
         (0..WARM_UP).for_each(turn);
-        settled();
+        let idle = settled();
         let (uses, used_kb) = (Uses::now(), memory());
+        drop(idle);
         (0..STARTS).for_each(turn);
-        settled();
+        let idle = settled();
         assert_eq!(Uses::now(), uses);
         let grown = memory().into_iter().zip(used_kb).map(|(now, before)| now.saturating_sub(before));
         let grown: Vec<u64> = grown.collect();
         assert!(grown.iter().all(|kb| *kb <= SLACK_KB), "test and guardian grew by {grown:?} KB");
+        drop(idle);
     });
 }
 
-/// A shim may be made ready for the next start, and that takes a moment.
-fn settled() {
+/// A shim may be made ready for the next start, and that takes a moment. So does the end of one whose process is gone:
+/// what is returned is to be kept while somebody counts.
+fn settled() -> Process {
     let idle = simple("sleep 600").start().unwrap();
     assert!(idle_window(&idle), "the guardian or a shim is never idle");
+    idle
 }
 
 /// How often a process was given a processor and gave it up: not at all while it is idle, however busy the machine is.
