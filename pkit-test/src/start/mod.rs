@@ -197,6 +197,8 @@ impl Process {
                 if self.core.change_life(|life| life.ready_after.replace(after)).is_none() {
                     self.core.record.is_ready();
                     self.core.call_on_start();
+                    // Before whoever waits for it can cause its end: the story is to be told in its order.
+                    self.core.tell_started();
                     self.core.change_life(|life| life.is_started = life.ready_after.is_some());
                 }
                 Ok(())

@@ -116,8 +116,8 @@ impl Supervisor {
         self.began.elapsed()
     }
 
-    /// What has happened before the desk was open nobody has told. First all are there, for who has ended may take others
-    /// along.
+    /// What has happened before the desk was open nobody has told. First all are there, then those are down that stay down,
+    /// for who has crashed may take along whoever is up.
     fn take_over(&mut self) {
         let mut ends = Vec::new();
         for core in &self.cores {
@@ -125,10 +125,11 @@ impl Supervisor {
             let policy = self.policy(core);
             self.machine.join(core.id, &core.place().name, policy);
             self.machine.hear(core.id, News::Started { run, policy }, self.now());
-            let over = current.filter(|current| current.phase().is_over());
-            ends.extend(over.map(|over| (core.id, News::Exited { run, end: over.look(|state| end_of(state)) })));
+            let over = current.filter(|current| current.phase().is_over()).map(|over| over.look(|state| end_of(state)));
+            ends.extend(over.map(|end| (policy.wants_back(end), core.id, News::Exited { run, end })));
         }
-        for (id, news) in ends {
+        ends.sort_by_key(|(wants_back, ..)| *wants_back);
+        for (_, id, news) in ends {
             self.machine.hear(id, news, self.now());
         }
     }
