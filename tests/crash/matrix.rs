@@ -53,8 +53,9 @@ pub(crate) fn show(rows: &[&str], columns: &[Child], outcomes: &[Outcome]) {
             });
         }
     }
-    // Straight to the stream: the table is to be seen also when all is well, and the harness keeps what is printed.
-    let _ = writeln!(std::io::stderr(), "{table}");
+    // Straight to the stream: the table is to be seen also when all is well, and the harness keeps what is printed. What
+    // went wrong as well, for a run of many loops may be broken off before the harness says it.
+    let _ = writeln!(std::io::stderr(), "{table}\n{report}");
     assert!(report.is_empty(), "\n{report}");
 }
 
