@@ -142,6 +142,24 @@ fn what_is_kept_is_shown_as_up() {
 }
 
 #[test]
+fn a_callback_without_end_is_told_of_once() {
+    let victim = victim("settings::has_a_callback_without_end").with("sleeper").env("PKIT_TIMEOUT_SCALE", "0.05");
+    let ended = victim.run();
+    assert_eq!(ended.report().matches("does not come to its end").count(), 1, "{}", ended.report());
+    victim.is_gone(&ended);
+}
+
+#[test]
+fn what_only_a_death_fails_is_kept_as_well() {
+    let victim = victim("settings::loses_one").with("sleeper").with("exits").env("PKIT_KEEP", "failed");
+    let ended = victim.run();
+    assert!(ended.report().contains("--- `stays` stays up\n"), "{}", ended.report());
+    kill(guardian_named_by(&ended), Signal::SIGTERM).unwrap();
+    let _ = wait_gone(victim.binary(), HANG);
+    victim.is_gone(&ended);
+}
+
+#[test]
 fn pkit_keep_says_where_a_place_is_and_who_is_there() {
     let victim = talking("settings::fails_with_a_place").with("daemonizer").env("PKIT_KEEP", "failed");
     let ended = victim.run();

@@ -321,6 +321,7 @@ fn goodbye() {
     let has_failed = HAS_FAILED.load(Ordering::Relaxed);
     if !guardian.is_dead() {
         let is_kept = config().keep.applies(has_failed) && (HAS_KEPT.load(Ordering::Relaxed) || guardian.has_runs());
+        guardian.wake();
         let said = guardian.send(&Order::Goodbye { failed: has_failed }.to_frame(0), None);
         if is_kept {
             return config::say(&report::kept(guardian.pid));
@@ -336,6 +337,15 @@ fn goodbye() {
 }
 
 impl Guardian {
+    /// One that somebody has stopped would not hear the goodbye. Under the lock under which it is reaped: as long as it is
+    /// not, its id means it.
+    fn wake(&self) {
+        let mut process = lock(&self.child);
+        if matches!(process.try_wait(), Ok(None)) {
+            child::wake(self.pid);
+        }
+    }
+
     fn has_runs(&self) -> bool {
         lock(&self.runs).values().filter_map(Weak::upgrade).any(|run| !run.phase().is_over())
     }

@@ -50,6 +50,8 @@ pub(crate) struct Life {
     pub(crate) served: Vec<SocketAddr>,
     /// It is ready, and its callbacks have run.
     pub(crate) is_started: bool,
+    /// A callback did not come to its end when it was waited for.
+    pub(crate) has_late_callback: bool,
     /// How the runs before the current one ended.
     pub(crate) last_exit: Option<Exit>,
     /// What went wrong in runs that are over.
@@ -94,6 +96,7 @@ impl Core {
             ready_after: None,
             served: Vec::new(),
             is_started: false,
+            has_late_callback: false,
             last_exit: None,
             troubles: Vec::new(),
             is_settled: true,

@@ -111,8 +111,12 @@ impl Core {
         })
     }
 
+    /// Waits for its callbacks. One that does not come to its end is waited for once.
     fn callbacks_done(&self) -> Result<()> {
-        let done = self.callbacks.wait_until(deadline_in(scaled(CALLBACK_LIMIT)));
+        let was_late = self.life(|life| life.has_late_callback);
+        let limit = if was_late { Duration::ZERO } else { scaled(CALLBACK_LIMIT) };
+        let done = self.callbacks.wait_until(deadline_in(limit));
+        self.life(|life| life.has_late_callback |= !done);
         let name = &self.place().name;
         let panics = self.callbacks.take_panics().into_iter();
         let shown = self.spec().shown();
@@ -120,7 +124,8 @@ impl Core {
             Error::new(Kind::Callback, format!("a callback of `{name}` panicked: {text}")).fact("spec", &shown)
         });
         let late =
-            (!done).then(|| Error::new(Kind::Callback, format!("a callback of `{name}` does not come to its end")));
+            Error::new(Kind::Callback, format!("a callback of `{name}` does not come to its end")).fact("spec", &shown);
+        let late = (!done).then_some(late);
         Error::all(panicked.chain(late)).map_or(Ok(()), Err)
     }
 
@@ -290,7 +295,11 @@ impl Core {
         self.settle();
         let mut outcome = Outcome { failures: Vec::new(), notes: self.life(|life| std::mem::take(&mut life.notes)) };
         outcome.failures.extend(self.callbacks_done().err());
-        outcome.failures.extend(self.life(|life| std::mem::take(&mut life.troubles)));
+        let troubles = self.life(|life| std::mem::take(&mut life.troubles));
+        // A callback that does not end is met by everybody who stops the process.
+        let is_new = |trouble: &Error| outcome.failures.iter().all(|known| known.to_string() != trouble.to_string());
+        let troubles: Vec<Error> = troubles.into_iter().filter(is_new).collect();
+        outcome.failures.extend(troubles);
         let run = self.run().filter(|run| run.look(|state| state.was_killed && state.is_asked_to_end));
         let plan = self.spec().stop_plan();
         let had_to_kill = run.as_ref().and_then(|run| self.had_to_kill(run, plan));

@@ -53,7 +53,8 @@ impl Process {
 
     fn never_again(&self, why: &str) -> Error {
         let title = format!("`{}` is not started again: {why}", self.name());
-        self.core.with_fate(Error::new(Kind::State, title))
+        let hint = (why == UNSUPERVISED).then_some("`.supervise(Supervision::permanent())` has it started again");
+        self.core.with_fate(Error::new(Kind::State, title)).fact("hint", hint.unwrap_or_default())
     }
 
     fn not_yet_again(&self, beyond: u32, restarts: u32) -> Error {
@@ -62,6 +63,8 @@ impl Process {
         self.core.with_fate(Error::new(Kind::Timeout, title).fact("again", count))
     }
 }
+
+const UNSUPERVISED: &str = "it is not supervised";
 
 /// What somebody who waits for a restart looks at.
 struct Seen {
@@ -121,7 +124,7 @@ impl Seen {
             return None;
         }
         let end = self.run.as_ref().filter(|run| run.phase().is_over()).map(|run| run.look(|state| end_of(state)))?;
-        let why = if self.policy.supervision.is_some() { "it has ended as it may" } else { "it is not supervised" };
+        let why = if self.policy.supervision.is_some() { "it has ended as it may" } else { UNSUPERVISED };
         (!self.policy.wants_back(end)).then_some(Verdict::Never(why))
     }
 }

@@ -76,7 +76,8 @@ impl Stack {
         })
     }
 
-    /// Has all of it down while something is done, and then brings up again what was up; also when that panics.
+    /// Has all of it down while something is done, and then brings up again what was up; also when that panics. It does not
+    /// keep others out: what another thread starts meanwhile, a `stopped` of its own that ends included, is up.
     ///
     /// ```
     /// use pkit_test::{orchestrate, simple};
@@ -191,7 +192,7 @@ impl Member<'_> {
     }
 
     /// Has it and what depends on it down while something is done, and then brings up again what was up; also when
-    /// that panics.
+    /// that panics. It does not keep others out, as [`Stack::stopped`] does not.
     ///
     /// ```
     /// use pkit_test::{orchestrate, simple};

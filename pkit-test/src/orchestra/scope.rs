@@ -75,7 +75,9 @@ pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Optio
     }
     scope.close_desk();
     scope.cores().iter().for_each(|core| core.settle());
-    let is_kept = is_to_be_kept(scope, has_failed);
+    // What died in the test fails it, too, and is known by now.
+    let will_fail = has_failed || scope.cores().iter().any(|core| core.life(|life| !life.troubles.is_empty()));
+    let is_kept = is_to_be_kept(scope, will_fail);
     if !is_kept {
         pardon_all(scope);
         stop_dropped(scope);

@@ -264,7 +264,10 @@ impl Spec {
         let contradiction = match self.expects {
             _ if !self.supervision.is_some() => None,
             Expected::MayExit => Some("may_exit"),
-            Expected::Code(_) if self.supervision.is_permanent() => Some("expect_exit"),
+            Expected::Code(_) if self.supervision.is_permanent() => {
+                let is_step = self.ready.iter().any(|ready| ready.exit_code().is_some());
+                Some(if is_step { "finished" } else { "expect_exit" })
+            }
             Expected::Nothing | Expected::Code(_) => None,
         };
         let contradiction = contradiction.map(|which| {

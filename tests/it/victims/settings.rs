@@ -56,6 +56,23 @@ fn fails_with_a_place(server: Process, other: Process) {
     assert!(!is_chosen() || server.pid() == other.pid(), "what the body says");
 }
 
+#[with_processes(stays = only(|| simple(command("sleeper", ""))), dies = only(|| simple(command("exits", "3"))))]
+#[test]
+fn loses_one(stays: Process, dies: Process) {
+    if is_chosen() {
+        dies.wait().unwrap();
+        assert!(stays.is_alive());
+    }
+}
+
+#[with_processes(sleeper = only(|| simple(command("sleeper", "")).on_exit(|_, _| loop { std::thread::park() })))]
+#[test]
+fn has_a_callback_without_end(sleeper: Process) {
+    if is_chosen() {
+        sleeper.stop().unwrap_err();
+    }
+}
+
 #[with_processes(talker = talker())]
 #[test]
 fn aborts(talker: Process) {
