@@ -295,8 +295,14 @@ fn check_log_base() -> Result<()> {
 fn try_base(base: &Path) -> io::Result<()> {
     std::fs::create_dir_all(base)?;
     let trial = base.join(format!("{}.trial", own_pid()));
-    std::fs::create_dir(&trial)?;
-    std::fs::remove_dir(&trial)
+    // What a process of the same id left that was killed between these two lines is as good as one of our own; and in
+    // another pid namespace there may be one that makes and removes it at this moment.
+    not_if(std::fs::create_dir(&trial), io::ErrorKind::AlreadyExists)?;
+    not_if(std::fs::remove_dir(&trial), io::ErrorKind::NotFound)
+}
+
+fn not_if(result: io::Result<()>, kind: io::ErrorKind) -> io::Result<()> {
+    result.or_else(|error| if error.kind() == kind { Ok(()) } else { Err(error) })
 }
 
 fn not_found(name: &str, spec: &Spec, why: &NotFound) -> Error {
@@ -317,4 +323,21 @@ fn own_argument(wanted: &Wanted, found: &Path) -> Vec<u8> {
         Wanted::Bin(_) => found,
     };
     called.as_os_str().as_bytes().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_process_of_the_same_id_left_when_it_was_killed_is_no_trouble() {
+        let base = std::env::temp_dir().join(format!("pkit-base-{}", own_pid()));
+        let left = base.join(format!("{}.trial", own_pid()));
+        std::fs::create_dir_all(&left).unwrap();
+        let tried = try_base(&base);
+        let is_left = left.exists();
+        std::fs::remove_dir_all(&base).unwrap();
+        tried.unwrap();
+        assert!(!is_left);
+    }
 }
