@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use super::engine::Handles;
-use super::scope::{clear, end, say_error, tell_not_started};
+use super::scope::{Ended, end, say_error, tell_not_started};
 use super::stage::{Panic, Stage, Up, conclude};
 use crate::config::deadline_in;
 use crate::error::{Error, Kind, Result};
@@ -96,17 +96,15 @@ impl Stage {
 
 async fn finish(scope: &Arc<Scope>, up: Up, has_failed: bool) -> Option<Error> {
     let ended = off_thread(scope, abandon_end, move |scope| (has_failed, end(scope, up, has_failed)));
-    let (_, verdict) = ended.await;
-    clear(scope, has_failed || verdict.is_some());
-    verdict
+    let (_, ended) = ended.await;
+    ended.clear(scope, has_failed)
 }
 
 /// Takes everything down for a future that was dropped.
 fn abandon(scope: &Arc<Scope>, handles: impl Sized) {
     // Nobody asks any more whether an exit comes that was expected.
     scope.cancel();
-    let verdict = end(scope, handles, true);
-    abandon_end(scope, (true, verdict));
+    end(scope, handles, true).clear_abandoned(scope, true);
 }
 
 fn abandon_start(scope: &Arc<Scope>, started: Result<Handles>) {
@@ -120,9 +118,8 @@ fn abandon_start(scope: &Arc<Scope>, started: Result<Handles>) {
     }
 }
 
-fn abandon_end(scope: &Arc<Scope>, (has_failed, verdict): (bool, Option<Error>)) {
-    clear(scope, has_failed || verdict.is_some());
-    verdict.iter().for_each(say_error);
+fn abandon_end(scope: &Arc<Scope>, (has_failed, ended): (bool, Ended)) {
+    ended.clear_abandoned(scope, has_failed);
 }
 
 /// A body under way, and what it stands on.

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use super::engine::{pardon_all, stop_all, stop_dropped};
+use super::stage::Panic;
 use super::{Orchestra, Stack};
 use crate::config::{config, say};
 use crate::error::{Error, Result};
@@ -50,8 +51,7 @@ pub fn orchestrated<R>(members: impl Into<Orchestra>, body: impl FnOnce(&Stack) 
     let stack = members.into().start().inspect_err(|_| tell_not_started())?;
     let result = catch_unwind(AssertUnwindSafe(|| body(&stack)));
     let (scope, handles) = stack.take_apart();
-    let verdict = end(&scope, handles, result.is_err());
-    clear(&scope, result.is_err() || verdict.is_some());
+    let verdict = end(&scope, handles, result.is_err()).clear(&scope, result.is_err());
     match (result, verdict) {
         // What the body said is more important than what became of the processes.
         (Err(panic), verdict) => {
@@ -69,7 +69,7 @@ pub(super) fn say_error(error: &Error) {
 }
 
 /// Takes everything down, the handles first and the newest of them first, and says what went wrong.
-pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Option<Error> {
+pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Ended {
     if !has_failed {
         scope.cores().iter().for_each(|core| core.await_expected_exit());
     }
@@ -90,21 +90,49 @@ pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Optio
         stop_all(scope);
     }
     scope.desk.wait_closed();
-    if let Err(panic) = dropped {
-        // A mock of the body, or a handle that is not ours: nothing may be left because of it.
-        client::note_failure();
-        clear(scope, true);
-        resume_unwind(panic);
-    }
     let outcomes: Vec<Outcome> = as_written(scope).iter().map(|core| core.outcome()).collect();
     let (failures, notes): (Vec<_>, Vec<_>) =
         outcomes.into_iter().map(|outcome| (outcome.failures, outcome.notes)).unzip();
     let failure = Error::all(failures.into_iter().flatten());
-    if has_failed || failure.is_some() {
+    if has_failed || failure.is_some() || dropped.is_err() {
         client::note_failure();
         notes.iter().flatten().for_each(|note| say(&format!("--- {note}\n")));
     }
-    failure
+    Ended { verdict: failure, panic: dropped.err() }
+}
+
+/// What came of the end of a scope.
+pub(super) struct Ended {
+    verdict: Option<Error>,
+    /// Of a mock in the body, or of a handle that is not ours.
+    panic: Option<Panic>,
+}
+
+impl Ended {
+    /// Clears up, and says what went wrong. A panic goes on when all is gone, unless the test has failed by itself: then
+    /// that is what it fails with, and the hook has told of the other.
+    pub(super) fn clear(self, scope: &Scope, has_failed: bool) -> Option<Error> {
+        clear(scope, has_failed || self.verdict.is_some() || self.panic.is_some());
+        self.panic.into_iter().for_each(|panic| go_on(panic, has_failed));
+        self.verdict
+    }
+
+    /// The same where nobody awaits the verdict any more.
+    pub(super) fn clear_abandoned(self, scope: &Scope, has_failed: bool) {
+        let is_unwinding = std::thread::panicking();
+        clear(scope, has_failed || self.verdict.is_some() || self.panic.is_some());
+        self.verdict.iter().for_each(say_error);
+        self.panic.into_iter().for_each(|panic| go_on(panic, is_unwinding));
+    }
+}
+
+/// Lets a panic go on, or forgets it: what was thrown may panic again where it is dropped.
+pub(super) fn go_on(panic: Panic, is_forgotten: bool) {
+    if is_forgotten {
+        std::mem::forget(panic);
+    } else {
+        resume_unwind(panic);
+    }
 }
 
 /// Leaves everything up where the settings want that, and says how to reach it.

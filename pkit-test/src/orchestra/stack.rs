@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Index;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::engine::{Handles, newest_first, stop_all};
@@ -161,7 +161,7 @@ impl Drop for Stack {
             true => self.scope.forget_cores(),
             false => scope::clear(&self.scope, has_failed || dropped.is_err()),
         }
-        dropped.unwrap_or_else(|panic| resume_unwind(panic));
+        dropped.unwrap_or_else(|panic| scope::go_on(panic, has_failed));
     }
 }
 

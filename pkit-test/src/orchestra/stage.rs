@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use super::engine::Handles;
-use super::scope::{clear, end, say_error, tell_not_started};
+use super::scope::{end, say_error, tell_not_started};
 use super::{Orchestra, Stack};
 use crate::config::log;
 use crate::error::{Error, Result};
@@ -159,9 +159,7 @@ impl std::fmt::Debug for Up {
 }
 
 fn finish(scope: &Arc<Scope>, up: Up, has_failed: bool) -> Option<Error> {
-    let verdict = end(scope, up, has_failed);
-    clear(scope, has_failed || verdict.is_some());
-    verdict
+    end(scope, up, has_failed).clear(scope, has_failed)
 }
 
 /// What the body said comes before what became of the processes.

@@ -155,6 +155,19 @@ fn a_handle_that_panics_leaves_nothing() {
     assert_eq!(sleeper.count(), 0);
 }
 
+#[test]
+fn a_handle_that_panics_while_the_test_does_ends_nothing_but_the_test() {
+    let sleeper = child("sleeper");
+    let careless = || orchestra().with("careless", Careless(output(sleeper.with(""), "sleeper")));
+    let text = panic_text(|| {
+        let _stack = careless().start();
+        panic!("what the body says")
+    });
+    assert_eq!((text.as_str(), sleeper.count()), ("what the body says", 0));
+    let text = panic_text(|| orchestrated(careless(), |_| panic!("what the body says")));
+    assert_eq!((text.as_str(), sleeper.count()), ("what the body says", 0));
+}
+
 /// Has a thread that starts something when it is told to.
 struct Late(Spec, Receiver<()>, Sender<Result<()>>);
 
