@@ -34,6 +34,27 @@ pub struct Member<'a> {
 }
 
 impl Stack {
+    /// Stops all of it, in reverse order of start. The handles stay: each process can be started again, and all of them
+    /// by [`start`](Stack::start).
+    ///
+    /// ```
+    /// use pkit_test::{orchestrate, simple};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let stack = orchestrate([("one", simple("sleep 60")), ("two", simple("sleep 60"))]).start()?;
+    /// stack.stop()?;
+    /// assert!(!stack["one"].is_alive() && !stack["two"].is_alive());
+    /// stack["two"].start()?;
+    /// assert!(stack["two"].is_alive());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::stop`]; every process is tried, and all that went wrong is said.
+    pub fn stop(&self) -> Result<()> {
+        take_down(&all_of(self.scope()), Restart::Graceful).1
+    }
+
     /// Starts again what is down, in the order of its dependencies, and returns when all of it is ready. What has ended as
     /// it may (a job, [`may_exit`](crate::Spec::may_exit)) is not down, but done.
     ///

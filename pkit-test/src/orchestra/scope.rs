@@ -77,7 +77,7 @@ pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Ended
     scope.cores().iter().for_each(|core| core.settle());
     // What died in the test fails it, too, and is known by now.
     let will_fail = has_failed || scope.cores().iter().any(|core| core.life(|life| !life.troubles.is_empty()));
-    let is_kept = is_to_be_kept(scope, will_fail);
+    let is_kept = keep_where_wanted(scope, will_fail);
     if !is_kept {
         pardon_all(scope);
         stop_dropped(scope);
@@ -136,7 +136,7 @@ pub(super) fn go_on(panic: Panic, is_forgotten: bool) {
 }
 
 /// Leaves everything up where the settings want that, and says how to reach it.
-pub(super) fn is_to_be_kept(scope: &Scope, has_failed: bool) -> bool {
+pub(super) fn keep_where_wanted(scope: &Scope, has_failed: bool) -> bool {
     let is_kept = config().keep.applies(has_failed);
     if is_kept {
         // What its supervisor is about to do it still does, and only then it is known what stays up.

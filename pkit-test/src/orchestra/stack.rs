@@ -5,11 +5,10 @@ use std::ops::Index;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::engine::{Handles, newest_first, stop_all};
+use super::engine::{Handles, stop_all};
 use super::entry::Held;
 use super::scope;
 use crate::config::{Show, config};
-use crate::error::{Error, Result};
 use crate::ground::Scope;
 use crate::handle::Process;
 
@@ -84,28 +83,6 @@ impl Stack {
         self.handles.all.iter().map(|named| named.name.as_str())
     }
 
-    /// Stops all of it, in reverse order of start. The handles stay: each process can be started again, and all of them
-    /// by [`start`](Stack::start).
-    ///
-    /// ```
-    /// use pkit_test::{orchestrate, simple};
-    /// # fn main() -> pkit_test::Result<()> {
-    /// let stack = orchestrate([("one", simple("sleep 60")), ("two", simple("sleep 60"))]).start()?;
-    /// stack.stop()?;
-    /// assert!(!stack["one"].is_alive() && !stack["two"].is_alive());
-    /// stack["two"].start()?;
-    /// assert!(stack["two"].is_alive());
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`Process::stop`]; every process is tried, and all that went wrong is said.
-    pub fn stop(&self) -> Result<()> {
-        let results = newest_first(&self.scope).into_iter().map(|core| core.stop());
-        Error::all(results.filter_map(Result::err)).map_or(Ok(()), Err)
-    }
-
     pub(super) fn nobody(&self, name: &str) -> String {
         let names: Vec<String> = self.names().map(|name| format!("`{name}`")).collect();
         match names.as_slice() {
@@ -145,7 +122,7 @@ impl Drop for Stack {
         // one that the test drops before is stopped.
         let is_kept = match self.is_inner {
             true => self.scope.is_end_near() || config().keep != Show::Never && (has_failed || self.scope.is_done()),
-            false => scope::is_to_be_kept(&self.scope, has_failed),
+            false => scope::keep_where_wanted(&self.scope, has_failed),
         };
         // Nobody asks any more whether an exit comes that was expected.
         self.scope.cancel();

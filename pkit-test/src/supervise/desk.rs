@@ -54,7 +54,11 @@ pub(crate) enum Mail {
 impl Desk {
     pub(crate) fn new(outer: Option<Arc<Desk>>) -> Arc<Desk> {
         let desk = Arc::new(Desk { outer, ..Desk::default() });
-        desk.outer.iter().for_each(|outer| lock(&outer.inner).push(Arc::downgrade(&desk)));
+        if let Some(outer) = &desk.outer {
+            let mut inner = lock(&outer.inner);
+            inner.retain(|known| known.strong_count() > 0);
+            inner.push(Arc::downgrade(&desk));
+        }
         desk
     }
 
