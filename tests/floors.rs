@@ -104,6 +104,25 @@ fn no_file_is_too_long_unfinished_or_silences_lints_for_ever() {
     check(Source::all_below(&root()), unfinished);
 }
 
+/// What takes more shows that the traits are wrong.
+#[test]
+fn an_executor_and_a_probe_of_ones_own_are_short() {
+    let docs = std::fs::read_to_string(root().join("pkit-test/src/lib.rs")).expect("the front door");
+    let section = docs
+        .split("//! # Your own executor and probe\n")
+        .nth(1)
+        .and_then(|rest| rest.split("//! # In the middle of a test").next());
+    let blocks: Vec<usize> =
+        section.expect("the section").split("//! ```").skip(1).step_by(2).map(shown_lines).collect();
+    assert!(blocks.len() == 2 && blocks.iter().all(|lines| (1..40).contains(lines)), "{blocks:?}");
+}
+
+/// The lines of a block that a reader sees and that are not empty.
+fn shown_lines(block: &str) -> usize {
+    let lines = block.lines().filter_map(|line| line.strip_prefix("//! "));
+    lines.filter(|line| !line.trim().is_empty() && !line.starts_with("# ")).count()
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the member lies in the workspace").to_owned()
 }
