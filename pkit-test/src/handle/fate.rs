@@ -45,7 +45,7 @@ impl Process {
                 Some(Verdict::Restarts(restarts)) => return Ok(restarts),
                 Some(Verdict::GivenUp(farewell)) => return Err(self.core.given_up_error(&farewell)),
                 Some(Verdict::Never(why)) => return Err(self.never_again(why)),
-                None if Instant::now() >= deadline => return Err(self.not_yet_again(beyond, now.restarts)),
+                None if Instant::now() >= deadline => return Err(self.not_yet_again(beyond, now.restarts, timeout)),
                 None => self.core.wait_for_change(&now, deadline),
             }
         }
@@ -57,8 +57,8 @@ impl Process {
         self.core.with_fate(Error::new(Kind::State, title)).fact("hint", hint.unwrap_or_default())
     }
 
-    fn not_yet_again(&self, beyond: u32, restarts: u32) -> Error {
-        let title = format!("`{}` was not started again in time", self.name());
+    fn not_yet_again(&self, beyond: u32, restarts: u32, timeout: Duration) -> Error {
+        let title = format!("`{}` was not started again within {timeout:?}", self.name());
         let count = format!("{restarts} so far, more than {beyond} were waited for");
         self.core.with_fate(Error::new(Kind::Timeout, title).fact("again", count))
     }

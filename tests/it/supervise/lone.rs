@@ -179,7 +179,7 @@ fn whoever_waits_too_short_is_told_how_far_it_is() {
     check(
         process.wait_restart(0, MS * 20),
         expect![[r#"
-            `sleeper` was not started again in time
+            `sleeper` was not started again within 20ms
               again:  0 so far, more than 0 were waited for
               spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/supervise/lone.rs
               ran:    CHILDREN/sleeper   pid N, in N ms
