@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::ready::{known_address, url_of};
+
 mod log;
 mod touch;
 mod ending;
@@ -148,18 +150,13 @@ impl Process {
     #[must_use]
     #[track_caller]
     pub fn url(&self, path: &str) -> String {
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        format!("http://{}{slash}{path}", self.address(""))
+        url_of(self.address(""), path)
     }
 
     #[track_caller]
     fn address(&self, port_name: &str) -> SocketAddr {
         let place = self.core.place();
-        match place.address(port_name) {
-            Some(address) => address,
-            None if port_name.is_empty() => panic!("`{}` has no port: nothing in its spec asks for one", place.name),
-            None => panic!("`{}` has no port `{port_name}`: `.port({port_name:?})` declares one", place.name),
-        }
+        known_address(place.address(port_name), &place.name, port_name)
     }
 
     /// Its private directory, the one of `{dir}`, which is gone with the handle. The path is short enough for a unix

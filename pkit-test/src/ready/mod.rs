@@ -187,6 +187,22 @@ impl Site {
     }
 }
 
+/// The address of a port that somebody asks for by name, who is told what declares one where there is none.
+#[track_caller]
+pub(crate) fn known_address(address: Option<SocketAddr>, process: &str, port_name: &str) -> SocketAddr {
+    match address {
+        Some(address) => address,
+        None if port_name.is_empty() => panic!("`{process}` has no port: nothing in its spec asks for one"),
+        None => panic!("`{process}` has no port `{port_name}`: `.port({port_name:?})` declares one"),
+    }
+}
+
+/// The URL of a path, with a slash before it.
+pub(crate) fn url_of(address: SocketAddr, path: &str) -> String {
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    format!("http://{address}{slash}{path}")
+}
+
 /// One question, for one start.
 pub(crate) trait Probe: Send {
     /// Looks once. The reason of a "not yet" is for the error at the deadline.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::Site;
+use super::{Site, known_address, url_of};
 use crate::error::{Error, Kind, Result};
 use crate::guardian::run::Run;
 use crate::output::Stream;
@@ -154,18 +154,12 @@ impl View {
     #[must_use]
     #[track_caller]
     pub fn url(&self, path: &str) -> String {
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        format!("http://{}{slash}{path}", self.address(""))
+        url_of(self.address(""), path)
     }
 
     #[track_caller]
     fn address(&self, port_name: &str) -> SocketAddr {
-        let name = &self.name;
-        match self.site.address(port_name) {
-            Some(address) => address,
-            None if port_name.is_empty() => panic!("`{name}` has no port: nothing in its spec asks for one"),
-            None => panic!("`{name}` has no port `{port_name}`: `.port({port_name:?})` declares one"),
-        }
+        known_address(self.site.address(port_name), &self.name, port_name)
     }
 
     /// Its private directory, the one of `{dir}`.
