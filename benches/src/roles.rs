@@ -11,8 +11,11 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::outcome::Outcome;
+use crate::peers::{Kit, Wrap};
 use crate::simple;
 use crate::stamps::Stamper;
+
+mod grown;
 
 /// The first argument of a child.
 pub(crate) const FLAG: &str = "--role";
@@ -67,6 +70,29 @@ pub(crate) enum Role {
     Daemon {
         stamps: PathBuf,
     },
+    /// A service with so many processes, itself included, all in one session and group.
+    Tree {
+        processes: usize,
+        stamps: PathBuf,
+    },
+    /// Grows to so many megabytes, starts one process after the other in every way there is, and prints what each took.
+    Grown {
+        megabytes: usize,
+        samples: usize,
+    },
+    /// Starts a service that has so many daemons by a peer, and waits for its own end.
+    OwnerByPeer {
+        peer: RustPeer,
+        daemons: usize,
+        stamps: PathBuf,
+    },
+}
+
+/// A crate for the same work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RustPeer {
+    Wrap,
+    Kit,
 }
 
 impl Role {
@@ -84,6 +110,12 @@ impl Role {
             Role::Daemonizer { daemons, stamps } => ("daemonizer", *daemons as u64, stamps),
             Role::Parent { daemons, stamps } => ("parent", *daemons as u64, stamps),
             Role::Daemon { stamps } => ("daemon", 0, stamps),
+            Role::Tree { processes, stamps } => ("tree", *processes as u64, stamps),
+            Role::Grown { megabytes, samples } => {
+                return words(&["grown", &megabytes.to_string(), &samples.to_string()]);
+            }
+            Role::OwnerByPeer { peer: RustPeer::Wrap, daemons, stamps } => ("owner-by-wrap", *daemons as u64, stamps),
+            Role::OwnerByPeer { peer: RustPeer::Kit, daemons, stamps } => ("owner-by-kit", *daemons as u64, stamps),
         };
         words(&[name, &number.to_string(), &path.to_string_lossy()])
     }
@@ -103,6 +135,10 @@ impl Role {
             "daemonizer" => Role::Daemonizer { daemons: count, stamps },
             "parent" => Role::Parent { daemons: count, stamps },
             "daemon" => Role::Daemon { stamps },
+            "tree" => Role::Tree { processes: count, stamps },
+            "grown" => Role::Grown { megabytes: count, samples: stamps.to_str()?.parse().ok()? },
+            "owner-by-wrap" => Role::OwnerByPeer { peer: RustPeer::Wrap, daemons: count, stamps },
+            "owner-by-kit" => Role::OwnerByPeer { peer: RustPeer::Kit, daemons: count, stamps },
             _ => return None,
         })
     }
@@ -139,6 +175,9 @@ fn be(role: Role) -> Outcome<()> {
             nix::unistd::setsid()?;
             say_and_wait(&stamps)?;
         }
+        Role::Tree { processes, stamps } => be_a_tree(processes, &stamps)?,
+        Role::Grown { megabytes, samples } => grown::print_starts(megabytes, samples)?,
+        Role::OwnerByPeer { peer, daemons, stamps } => own_by_peer(peer, daemons, &stamps)?,
     }
     Ok(())
 }
@@ -212,6 +251,30 @@ fn spawn_daemons(daemons: usize, stamps: &Path) -> io::Result<()> {
     (0..daemons).try_for_each(|_| Command::new(&program).args(role.words()).spawn().map(drop))
 }
 
+fn be_a_tree(processes: usize, stamps: &Path) -> io::Result<()> {
+    let role = Role::Idle { stamps: stamps.to_owned() };
+    let program = std::env::current_exe()?;
+    (1..processes).try_for_each(|_| Command::new(&program).args(role.words()).spawn().map(drop))?;
+    // Who cannot start anything without a line of the log gets one.
+    io::stdout().lock().write_all(format!("{BANNER}\n").as_bytes())?;
+    say_and_wait(stamps)
+}
+
+fn own_by_peer(peer: RustPeer, daemons: usize, stamps: &Path) -> Outcome<()> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(Role::Daemonizer { daemons, stamps: stamps.to_owned() }.words());
+    match peer {
+        RustPeer::Wrap => drop_never(Wrap::spawn(command)?),
+        RustPeer::Kit => drop_never(Kit::spawn(Kit::runtime()?, command)?),
+    }
+    Ok(say_and_wait(stamps)?)
+}
+
+/// It is to be killed while it has this, so that no destructor may run before.
+fn drop_never<T>(value: T) {
+    std::mem::forget(value);
+}
+
 fn wait_for_ever() -> io::Result<()> {
     loop {
         nix::unistd::pause();
@@ -235,7 +298,11 @@ mod tests {
             Role::OwnerOfDaemons { daemons: 3, stamps: stamps.clone() },
             Role::Daemonizer { daemons: 3, stamps: stamps.clone() },
             Role::Parent { daemons: 3, stamps: stamps.clone() },
-            Role::Daemon { stamps },
+            Role::Daemon { stamps: stamps.clone() },
+            Role::Tree { processes: 10, stamps: stamps.clone() },
+            Role::Grown { megabytes: 100, samples: 7 },
+            Role::OwnerByPeer { peer: RustPeer::Wrap, daemons: 3, stamps: stamps.clone() },
+            Role::OwnerByPeer { peer: RustPeer::Kit, daemons: 3, stamps },
         ];
         for role in roles {
             assert_eq!(Role::parse(&role.words()[1..]), Some(role));

@@ -12,7 +12,10 @@ mod further;
 mod redis;
 mod memory;
 mod many;
+mod tree;
 mod crash;
+mod spawn;
+mod peers;
 mod idle;
 mod ctor;
 
@@ -24,7 +27,7 @@ pub(crate) struct Row {
 }
 
 /// All of them, in the order of the budgets.
-pub(crate) const ALL: [Row; 11] = [
+pub(crate) const ALL: [Row; 14] = [
     Row { name: "ready", about: "lag and CPU of a start behind the server's listen()", measure: ready::measure },
     Row { name: "output", about: "lag and CPU of a start behind a banner", measure: output::measure },
     Row { name: "stop", about: "a process that dies at once on SIGTERM", measure: stop::measure },
@@ -33,6 +36,9 @@ pub(crate) const ALL: [Row; 11] = [
     Row { name: "redis", about: "redis up to its first PONG, and down", measure: redis::measure },
     Row { name: "memory", about: "memory of guardian and shims", measure: memory::measure },
     Row { name: "many", about: "100 and 1000 processes up and down", measure: many::measure },
+    Row { name: "tree", about: "the kill of 1, 10, 100 and 1000 processes, beside peers", measure: tree::measure },
+    Row { name: "spawn", about: "a start by a process of 10 MB to 1 GB, beside peers", measure: spawn::measure },
+    Row { name: "peers", about: "mirakuru and pytest-xprocess at the same work", measure: peers::measure },
     Row { name: "crash", about: "from the SIGKILL of the owner until all are gone", measure: crash::measure },
     Row { name: "idle", about: "CPU of guardian and shims when nothing happens", measure: idle::measure },
     Row { name: "ctor", about: "the constructor at the start of a program", measure: ctor::measure },
