@@ -19,13 +19,14 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::guardian::run::{Phase, Run};
 use crate::sys::bell::Bell;
+use crate::sys::letterbox::Letterbox;
 use crate::template::{Hole, Template};
 
 mod file;
@@ -308,7 +309,7 @@ pub(crate) trait Probe: Send {
     }
 
     /// What has to stay open beyond the wait, for as long as the run lives.
-    fn rest(self: Box<Self>) -> Option<OwnedFd> {
+    fn rest(self: Box<Self>) -> Option<Letterbox> {
         None
     }
 

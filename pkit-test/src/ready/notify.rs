@@ -3,7 +3,7 @@
 //! The socket is in its private directory: so it can be reached also as another user, and by clients that know no abstract
 //! names. Its messages are an event. Every start has a socket of its own, so that nothing of an earlier run counts.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -190,8 +190,8 @@ impl Probe for Hearing {
         format!("READY=1 at ${VARIABLE}")
     }
 
-    fn rest(mut self: Box<Self>) -> Option<OwnedFd> {
-        self.letterbox.take().and_then(Letterbox::close)
+    fn rest(self: Box<Self>) -> Option<Letterbox> {
+        self.letterbox.and_then(Letterbox::closed)
     }
 }
 

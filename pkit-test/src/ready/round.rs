@@ -1,12 +1,12 @@
 //! The probes of one run: armed before it begins, asked one after the other, and let go as each of them holds.
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use super::{Probe, Unarmed};
 use crate::sys::bell::{Bell, Rope};
+use crate::sys::letterbox::Letterbox;
 
 /// What is still to be asked in one run.
 #[derive(Default)]
@@ -15,7 +15,7 @@ pub(crate) struct Round {
     /// Belongs to the probes: when the last of them that wants it has gone, it is hushed.
     bell: Weak<Bell>,
     /// What outlives its probe.
-    kept: Vec<OwnedFd>,
+    kept: Vec<Letterbox>,
 }
 
 impl Round {

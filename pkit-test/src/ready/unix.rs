@@ -134,6 +134,14 @@ impl Serving {
     }
 
     fn who(&self, tree_root: i32) -> io::Result<Who> {
+        match self.who_now(tree_root)? {
+            // A socket that was closed while we looked for its owner has none either: so look again.
+            Who::Somebody(Holds::Unknown) => self.who_now(tree_root),
+            known => Ok(known),
+        }
+    }
+
+    fn who_now(&self, tree_root: i32) -> io::Result<Who> {
         match Diag::open_unix().and_then(|diag| diag.unix_listeners()) {
             Ok(listeners) => Ok(self.who_of(&listeners, tree_root)),
             Err(_) => who_answers(&self.address, tree_root),

@@ -258,12 +258,7 @@ struct Waited {
 }
 
 /// The tree root, and the phase: all that a wait looks at between two questions.
-fn wait_ready(
-    core: &Arc<Core>,
-    run: &Arc<Run>,
-    round: &mut Round,
-    deadline: Instant,
-) -> Result<(), Trouble> {
+fn wait_ready(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Instant) -> Result<(), Trouble> {
     let expects = core.life(|life| life.spec.expects);
     let mut waited = Waited::default();
     let mut pauses = Pauses::new(core, run, deadline);

@@ -15,15 +15,17 @@ use other as system;
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// What a service writes to.
+/// What a service writes to. With it goes its file.
 #[derive(Debug)]
 pub(crate) struct Letterbox {
     socket: UnixDatagram,
+    path: PathBuf,
+    owner: u32,
 }
 
 /// What was in one message.
@@ -41,10 +43,11 @@ impl Letterbox {
     /// Binds it, for everybody who may enter the directory.
     pub(crate) fn bind(path: &Path) -> io::Result<Letterbox> {
         let socket = UnixDatagram::bind(path)?;
+        let letterbox = Letterbox { socket, path: path.to_owned(), owner: std::process::id() };
         fs::set_permissions(path, Permissions::from_mode(0o777))?;
-        socket.set_nonblocking(true)?;
-        system::ask_for_senders(&socket)?;
-        Ok(Letterbox { socket })
+        letterbox.socket.set_nonblocking(true)?;
+        system::ask_for_senders(&letterbox.socket)?;
+        Ok(letterbox)
     }
 
     /// The next message, if there is one.
@@ -60,18 +63,27 @@ impl Letterbox {
     }
 
     /// Reads nothing any more, and keeps nobody waiting: from now on the kernel throws away what comes, as if it had been
-    /// read. Lasts as long as the descriptor. None where the system cannot do that: then senders are refused.
-    pub(crate) fn close(self) -> Option<OwnedFd> {
+    /// read. None where the system cannot do that: then senders are refused.
+    pub(crate) fn closed(self) -> Option<Letterbox> {
         system::throw_away(&self.socket).ok()?;
         // What had come before that.
         while matches!(self.take(&mut [0]), Ok(Some(_))) {}
-        Some(self.socket.into())
+        Some(self)
     }
 }
 
 impl AsFd for Letterbox {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+impl Drop for Letterbox {
+    fn drop(&mut self) {
+        // A fork of the test has a copy, and the file is not its own. One that is gone already went with its directory.
+        if self.owner == std::process::id() {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

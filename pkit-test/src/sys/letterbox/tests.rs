@@ -13,7 +13,6 @@ fn pair(name: &str) -> (Letterbox, UnixDatagram) {
     let letterbox = Letterbox::bind(&path).unwrap();
     let sender = UnixDatagram::unbound().unwrap();
     sender.connect(&path).unwrap();
-    std::fs::remove_file(&path).unwrap();
     (letterbox, sender)
 }
 
@@ -55,7 +54,7 @@ fn a_descriptor_that_comes_along_is_closed_when_its_message_is_read() {
 fn a_closed_one_lets_everybody_write_and_keeps_nothing() {
     let (letterbox, sender) = pair("closed");
     let mut early = send_with_barrier(&sender);
-    let kept = letterbox.close().unwrap();
+    let kept = letterbox.closed().unwrap();
     assert_eq!(early.read(&mut [0]).unwrap(), 0);
     for _ in 0..5000 {
         sender.send(b"WATCHDOG=1").unwrap();
