@@ -43,7 +43,7 @@ impl<'a> Pauses<'a> {
         let until = self.until(look, phase, probe).min(self.deadline);
         match look {
             Look::More(_) => {}
-            Look::AtEvent(_) => self.wait(phase, probe.and_then(|probe| probe.events()), until, true),
+            Look::AtEvent(_) => self.wait(phase, probe.and_then(Probe::events), until, true),
             _ => self.wait(phase, None, until, false),
         }
     }
@@ -52,7 +52,7 @@ impl<'a> Pauses<'a> {
         let now = Instant::now();
         match look {
             Look::AtEvent(_) if self.bell.is_none() => now + next_pause(self.began.elapsed()),
-            Look::AtEvent(_) if probe.is_some_and(|probe| probe.may_miss_events()) => now + EVENTS_MISSED,
+            Look::AtEvent(_) if probe.is_some_and(Probe::may_miss_events) => now + EVENTS_MISSED,
             Look::AtEvent(_) => self.deadline,
             // Its shim says when the program runs.
             _ if phase == Phase::Starting => self.deadline,

@@ -48,9 +48,10 @@ impl FileId {
     /// That of what a path means. The kernel has another way to write a device than its users.
     pub(crate) fn of(metadata: &std::fs::Metadata) -> FileId {
         use std::os::unix::fs::MetadataExt;
-        let device = metadata.dev() as nix::libc::dev_t;
-        let (major, minor) = (nix::libc::major(device), nix::libc::minor(device));
-        FileId { inode: metadata.ino() as u32, device: (major as u32) << 20 | minor as u32 }
+        let device = metadata.dev();
+        let major = (device >> 8) & 0xfff | (device >> 32) & !0xfff;
+        let minor = device & 0xff | (device >> 12) & 0xf_ff00;
+        FileId { inode: metadata.ino() as u32, device: (major << 20 | minor) as u32 }
     }
 }
 

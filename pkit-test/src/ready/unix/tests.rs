@@ -41,7 +41,7 @@ fn who_listens_is_found_by_connecting_as_well() {
     while who_answers(&address, own_pid()).unwrap() != Who::Nobody {
         std::thread::yield_now();
     }
-    std::fs::remove_file(&path).unwrap();
+    fs::remove_file(&path).unwrap();
 }
 
 #[test]
@@ -56,5 +56,5 @@ fn both_ways_to_ask_agree() {
     while serving.who(own_pid()).unwrap() != Who::Nobody {
         std::thread::yield_now();
     }
-    std::fs::remove_file(&path).unwrap();
+    fs::remove_file(&path).unwrap();
 }

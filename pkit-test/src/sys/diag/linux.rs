@@ -99,7 +99,7 @@ impl Diag {
     /// All listeners of a port, on whatever address. A port of 0 stands for all.
     pub(crate) fn listeners(&self, port: u16) -> io::Result<Vec<Listener>> {
         let any = Id { ip: Ipv4Addr::UNSPECIFIED.into(), port, interface: 0 };
-        let mut found = self.list(|sequence| any.listed(sequence), |message| message.listener())?;
+        let mut found = self.list(|sequence| any.listed(sequence), listener)?;
         found.retain(|listener| port == 0 || listener.addr.port() == port);
         Ok(found)
     }
@@ -296,6 +296,10 @@ impl Message<'_> {
         let (uid, inode) = (u32_at(fixed, ANSWER_BYTES - 8)?, u32_at(fixed, ANSWER_BYTES - 4)?);
         Some(Listener { addr: SocketAddr::new(ip, port), inode: inode.into(), uid, v6_only: is_v6_only(attributes) })
     }
+}
+
+fn listener(message: &Message<'_>) -> Option<Listener> {
+    message.listener()
 }
 
 fn is_v6_only(attributes: &[u8]) -> bool {
