@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -36,6 +37,23 @@ pub(crate) enum Role {
     },
     /// Boots so long, writes a banner, and says when it did.
     Banner {
+        boot_us: u64,
+        stamps: PathBuf,
+    },
+    /// Boots so long, listens on a unix socket, says when, and serves. A text, since the path may have a hole.
+    UnixServer {
+        path: String,
+        boot_us: u64,
+        stamps: PathBuf,
+    },
+    /// Boots so long, makes a file, and says when it did.
+    Maker {
+        path: String,
+        boot_us: u64,
+        stamps: PathBuf,
+    },
+    /// Boots so long, writes that it is ready to the socket that its environment names, and says when it did.
+    Notifier {
         boot_us: u64,
         stamps: PathBuf,
     },
@@ -102,7 +120,14 @@ impl Role {
             Role::Server { port, boot_us, stamps } => {
                 return words(&["server", &boot_us.to_string(), &stamps.to_string_lossy(), port]);
             }
+            Role::UnixServer { path, boot_us, stamps } => {
+                return words(&["unix-server", &boot_us.to_string(), &stamps.to_string_lossy(), path]);
+            }
+            Role::Maker { path, boot_us, stamps } => {
+                return words(&["maker", &boot_us.to_string(), &stamps.to_string_lossy(), path]);
+            }
             Role::Banner { boot_us, stamps } => ("banner", *boot_us, stamps),
+            Role::Notifier { boot_us, stamps } => ("notifier", *boot_us, stamps),
             Role::Idle { stamps } => ("idle", 0, stamps),
             Role::First { ours } => return words(&["first", if *ours { "1" } else { "0" }, "-"]),
             Role::Owner { sleeps, stamps } => ("owner", *sleeps as u64, stamps),
@@ -127,7 +152,10 @@ impl Role {
         let count = usize::try_from(number).ok()?;
         Some(match name.as_str() {
             "server" => Role::Server { port: words.get(3)?.clone(), boot_us: number, stamps },
+            "unix-server" => Role::UnixServer { path: words.get(3)?.clone(), boot_us: number, stamps },
+            "maker" => Role::Maker { path: words.get(3)?.clone(), boot_us: number, stamps },
             "banner" => Role::Banner { boot_us: number, stamps },
+            "notifier" => Role::Notifier { boot_us: number, stamps },
             "idle" => Role::Idle { stamps },
             "first" => Role::First { ours: number == 1 },
             "owner" => Role::Owner { sleeps: count, stamps },
@@ -164,7 +192,10 @@ pub(crate) fn play(words: &[String]) -> ExitCode {
 fn be(role: Role) -> Outcome<()> {
     match role {
         Role::Server { port, boot_us, stamps } => serve(port.parse()?, boot_us, &stamps)?,
+        Role::UnixServer { path, boot_us, stamps } => serve_unix(&path, boot_us, &stamps)?,
+        Role::Maker { path, boot_us, stamps } => make_file(&path, boot_us, &stamps)?,
         Role::Banner { boot_us, stamps } => write_banner(boot_us, &stamps)?,
+        Role::Notifier { boot_us, stamps } => notify(boot_us, &stamps)?,
         Role::Idle { stamps } => say_and_wait(&stamps)?,
         Role::First { ours } => print_first_start(ours)?,
         Role::Owner { sleeps, stamps } => own_sleeps(sleeps, &stamps)?,
@@ -191,6 +222,37 @@ fn serve(port: u16, boot_us: u64, stamps: &Path) -> io::Result<()> {
     loop {
         drop(listener.accept()?);
     }
+}
+
+fn serve_unix(path: &str, boot_us: u64, stamps: &Path) -> io::Result<()> {
+    let mut stamper = Stamper::open(stamps)?;
+    boot(boot_us);
+    let listener = UnixListener::bind(path)?;
+    let listens = clock::now_ns();
+    stamper.say(listens)?;
+    loop {
+        drop(listener.accept()?);
+    }
+}
+
+fn make_file(path: &str, boot_us: u64, stamps: &Path) -> io::Result<()> {
+    let mut stamper = Stamper::open(stamps)?;
+    boot(boot_us);
+    let made = clock::now_ns();
+    std::fs::File::create(path)?;
+    stamper.say(made)?;
+    wait_for_ever()
+}
+
+fn notify(boot_us: u64, stamps: &Path) -> Outcome<()> {
+    let mut stamper = Stamper::open(stamps)?;
+    let manager = std::env::var_os("NOTIFY_SOCKET").ok_or("nobody is to be notified")?;
+    let socket = UnixDatagram::unbound()?;
+    boot(boot_us);
+    let sent = clock::now_ns();
+    socket.send_to(b"READY=1", manager)?;
+    stamper.say(sent)?;
+    Ok(wait_for_ever()?)
 }
 
 fn write_banner(boot_us: u64, stamps: &Path) -> io::Result<()> {
@@ -290,7 +352,10 @@ mod tests {
         let stamps = PathBuf::from("/tmp/stamps");
         let roles = [
             Role::Server { port: "80".to_owned(), boot_us: 5, stamps: stamps.clone() },
+            Role::UnixServer { path: "/s".to_owned(), boot_us: 5, stamps: stamps.clone() },
+            Role::Maker { path: "/f".to_owned(), boot_us: 5, stamps: stamps.clone() },
             Role::Banner { boot_us: 5, stamps: stamps.clone() },
+            Role::Notifier { boot_us: 5, stamps: stamps.clone() },
             Role::Idle { stamps: stamps.clone() },
             Role::First { ours: true },
             Role::First { ours: false },

@@ -478,7 +478,7 @@ pub use record::{ProcessRecord, ProcessState, RunRecord, processes};
 #[cfg(unix)]
 pub use signal::Signal;
 #[cfg(unix)]
-pub use spec::{Spec, finished, http, output, simple, tcp};
+pub use spec::{Spec, file, finished, http, notify, output, simple, tcp, unix};
 #[cfg(unix)]
 pub use start::Restart;
 #[cfg(unix)]

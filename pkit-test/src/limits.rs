@@ -40,6 +40,16 @@ pub(crate) const POLL_MAX: Duration = Duration::from_millis(12);
 /// The pause between two questions is the time waited so far, divided by this.
 pub(crate) const POLL_SHARE: u32 = 18;
 
+/// How long a probe that waits for an event does not look, where the event may fail to come: not every file system tells
+/// of what happens in it.
+pub(crate) const EVENTS_MISSED: Duration = Duration::from_millis(100);
+
+/// How much of a file is looked at for what makes it ready.
+pub(crate) const FILE_BYTES: u64 = 1024 * 1024;
+
+/// How many messages of a process are read at a time that may send more than anybody can read.
+pub(crate) const NOTIFY_MESSAGES: usize = 64;
+
 /// How many starts of one stack are under way at a time.
 pub(crate) const PARALLEL_STARTS: usize = 64;
 

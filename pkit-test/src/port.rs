@@ -27,7 +27,7 @@ use std::time::SystemTime;
 use crate::sys::diag::{Diag, Listener};
 use crate::sys::{procfs, socket};
 pub(crate) use holder::Holder;
-pub(crate) use owner::{Owner, listens_elsewhere, owner};
+pub(crate) use owner::{Holds, Owner, holder as holder_of, listens_elsewhere, owner};
 
 /// Ports below are often somebody's by convention, so they are only chosen where there are no others.
 const PREFERRED_FIRST: u16 = 10_240;

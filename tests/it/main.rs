@@ -10,6 +10,7 @@ mod abandoned;
 mod attribute;
 mod contested;
 mod errors;
+mod events;
 mod finished;
 mod handle;
 mod isolation;

@@ -6,6 +6,7 @@ use crate::table::Table;
 
 mod ready;
 mod output;
+mod events;
 mod stop;
 mod first;
 mod further;
@@ -27,9 +28,14 @@ pub(crate) struct Row {
 }
 
 /// All of them, in the order of the budgets.
-pub(crate) const ALL: [Row; 14] = [
+pub(crate) const ALL: [Row; 15] = [
     Row { name: "ready", about: "lag and CPU of a start behind the server's listen()", measure: ready::measure },
     Row { name: "output", about: "lag and CPU of a start behind a banner", measure: output::measure },
+    Row {
+        name: "events",
+        about: "the same behind a unix socket, a file, and a word of the service",
+        measure: events::measure,
+    },
     Row { name: "stop", about: "a process that dies at once on SIGTERM", measure: stop::measure },
     Row { name: "first", about: "the first start of a process", measure: first::measure },
     Row { name: "further", about: "each further start", measure: further::measure },

@@ -23,6 +23,7 @@ use crate::config::{self, Show, config, deadline_in, scaled};
 use crate::error::{Error, Kind, Result};
 use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, KILL_LIMIT, REPLY_LIMIT};
 use crate::sync::{Monitor, lock};
+use crate::sys::bell::Rope;
 use crate::sys::{child, fd, platform, procfs, takeover};
 
 /// The connection of this process to its guardian.
@@ -118,10 +119,12 @@ impl Guardian {
         })
     }
 
-    /// Orders a service. What becomes of it is heard in the run; `None` where nobody takes orders any more.
+    /// Orders a service. What becomes of it is heard in the run, and of its output also by the bell; `None` where nobody
+    /// takes orders any more.
     pub(crate) fn launch(
         self: &Arc<Guardian>,
         launch: Launch,
+        bell: Option<Rope>,
         on_end: Box<dyn FnOnce(&super::run::State) + Send>,
     ) -> Result<Option<Arc<Run>>> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
@@ -132,7 +135,7 @@ impl Guardian {
         }
         let run = Arc::new(Run::new(id, Arc::clone(self), log, on_end));
         lock(&self.runs).insert(id, Arc::downgrade(&run));
-        if self.is_dead() || self.send(&order, None).is_err() {
+        if self.is_dead() || self.send(&order, bell.map(OwnedFd::from)).is_err() {
             lock(&self.runs).remove(&id);
             return Ok(None);
         }

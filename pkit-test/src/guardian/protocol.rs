@@ -7,7 +7,7 @@
 //!  Signal Pause Resume Stop
 //!  Write Watch Sync (id) ──────►  passes on ──────────────────►  acts
 //!        ◄────────────────────── passes on ◄──────────────────  Started Refused Exited Output
-//!                                                               Answer Stuck Gone
+//!                                                               NoBell Answer Stuck Gone
 //!        ◄────────────────────── Lost: the shim itself died
 //!        ◄────────────────────── Declined: it ends and starts nothing any more
 //!  Goodbye ────────────────────►  stops all, in reverse order, and ends
@@ -50,6 +50,8 @@ pub(crate) struct Launch {
     pub(crate) input: Vec<u8>,
     /// Whether its standard input ends after that.
     pub(crate) input_ends: bool,
+    /// Whether the rope of a bell comes with it, to be pulled when there is more output.
+    pub(crate) has_bell: bool,
 }
 
 /// What the test says of itself, first thing.
@@ -132,6 +134,8 @@ pub(crate) enum Event {
     Output {
         end: u64,
     },
+    /// The rope of the bell was lost on the way: whoever waits for output has to ask for it.
+    NoBell,
     /// To a request: 0 or an error number, and the id of the process that stands for the service now, or 0.
     Answer {
         token: u64,
@@ -217,6 +221,7 @@ impl Event {
             }
             Event::Lost => (8, fields),
             Event::Declined => (9, fields),
+            Event::NoBell => (10, fields),
         };
         Frame { id, kind, payload: fields.done() }
     }
@@ -238,6 +243,7 @@ impl Event {
             },
             8 => Event::Lost,
             9 => Event::Declined,
+            10 => Event::NoBell,
             _ => return None,
         })
     }
@@ -303,7 +309,7 @@ fn write_launch(fields: Writer, launch: &Launch) -> Writer {
     let fields = write_path(fields, &launch.cwd);
     let fields = write_user(fields, launch.user.as_ref());
     let fields = write_path(write_plan(fields, launch.stop), &launch.log).number(launch.log_bytes);
-    fields.text(&launch.input).number(launch.input_ends.into())
+    fields.text(&launch.input).number(launch.input_ends.into()).number(launch.has_bell.into())
 }
 
 fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
@@ -319,6 +325,7 @@ fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
         log_bytes: fields.number()?,
         input: fields.text()?.to_vec(),
         input_ends: fields.number()? != 0,
+        has_bell: fields.number()? != 0,
     })
 }
 
@@ -375,6 +382,7 @@ mod tests {
             log_bytes: 9,
             input: b"in".to_vec(),
             input_ends: true,
+            has_bell: true,
         };
         let hello = Hello { directory: "/d".into(), crash_ms: 1, reports: true, keep: Keep::Failed };
         let orders = [
@@ -412,6 +420,7 @@ mod tests {
             Event::Gone { exit: signal, was_asked: false, killed: true },
             Event::Lost,
             Event::Declined,
+            Event::NoBell,
         ];
         for event in events {
             assert_eq!(Event::from_frame(&event.to_frame(7)), Some(event));

@@ -250,12 +250,9 @@ impl Guardian {
         }
     }
 
-    /// The oldest descriptor belongs to the oldest frame that came with one.
+    /// Where the descriptor was lost on the way, the port is held by nobody; better than to hold another one for it.
     fn hold(&mut self, port: u16) {
-        if !self.inbox.fds.is_empty() {
-            let hold = self.inbox.fds.remove(0);
-            self.ports.insert(port, hold);
-        }
+        self.ports.extend(self.inbox.attached().map(|hold| (port, hold)));
     }
 
     fn pass_on(&mut self, frame: Frame) {
@@ -313,7 +310,7 @@ impl Guardian {
         match joined {
             Ok(Spare { pid, socket }) => {
                 let mut shim = Shim::new(pid, socket, launch);
-                shim.outbox.push(frame);
+                shim.outbox.push_with(frame, self.inbox.attached());
                 self.shims.insert(frame.id, shim);
                 self.unsent.insert(frame.id);
             }

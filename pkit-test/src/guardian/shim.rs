@@ -20,6 +20,7 @@ use super::stopping::Stopping;
 use super::wire::{Got, Inbox, Outbox};
 use crate::exit::Exit;
 use crate::output::record::Recorder;
+use crate::sys::bell::Rope;
 use crate::sys::child::{self, Reaped, Step};
 use crate::sys::wait::{self, For};
 use crate::sys::{fd, platform};
@@ -51,7 +52,11 @@ pub(crate) fn main(birth: Birth) -> ! {
     let mut inbox = Inbox::default();
     if let Some((id, launch)) = first_order(&birth.socket, &mut inbox) {
         match start(&launch, birth.file_limit) {
-            Ok(started) => Shim::new(id, &launch, birth, inbox, started).run(),
+            Ok(started) => {
+                let mut shim = Shim::new(id, &launch, birth, inbox, started);
+                shim.begin(launch.has_bell);
+                shim.run();
+            }
             Err((step, error)) => refuse(id, &birth.socket, step, &error),
         }
     }
@@ -99,6 +104,8 @@ struct Shim {
     recorder: Recorder,
     input: Input,
     watch: Option<u64>,
+    /// Pulled with every output, until nobody listens any more.
+    rope: Option<Rope>,
     /// Which ends somebody has asked for. Only here it is known what came first, the order or the end.
     pardon: Pardon,
     stopping: Stopping,
@@ -107,7 +114,8 @@ struct Shim {
 }
 
 impl Shim {
-    fn new(id: u32, launch: &Launch, birth: Birth, inbox: Inbox, started: Started) -> Shim {
+    fn new(id: u32, launch: &Launch, birth: Birth, mut inbox: Inbox, started: Started) -> Shim {
+        let rope = inbox.attached().map(Rope::from);
         Shim {
             id,
             socket: birth.socket,
@@ -120,6 +128,7 @@ impl Shim {
             recorder: started.recorder,
             input: started.input,
             watch: None,
+            rope,
             pardon: Pardon::None,
             stopping: Stopping::new(),
             is_empty: false,
@@ -127,10 +136,16 @@ impl Shim {
         }
     }
 
-    fn run(&mut self) {
+    fn begin(&mut self, is_to_ring: bool) {
         self.say(&Event::Started { pid: self.leader.unwrap_or(0), shim: child::own_pid() });
+        if is_to_ring && self.rope.is_none() {
+            self.say(&Event::NoBell);
+        }
         self.speak();
         self.recorder.make_files();
+    }
+
+    fn run(&mut self) {
         loop {
             self.reap();
             let now = Instant::now();
@@ -240,6 +255,7 @@ impl Shim {
 
     fn recorder_moves(&mut self) {
         if self.recorder.move_some() {
+            self.ring();
             self.tell_watcher();
         }
     }
@@ -250,7 +266,15 @@ impl Shim {
                 break;
             }
         }
+        self.ring();
         self.tell_watcher();
+    }
+
+    /// Straight to whoever waits for output: by way of the guardian it would take two more processes to wake up.
+    fn ring(&mut self) {
+        if self.rope.as_ref().is_some_and(|rope| !rope.pull()) {
+            self.rope = None;
+        }
     }
 
     fn tell_watcher(&mut self) {

@@ -14,6 +14,7 @@ use crate::ground::Ground;
 use crate::guardian::protocol::StopPlan;
 use crate::guardian::run::{Phase, Run};
 use crate::place::Place;
+use crate::ready::Round;
 use crate::record::Noted;
 use crate::spec::Spec;
 use crate::supervise::Desk;
@@ -46,6 +47,8 @@ pub(crate) struct Life {
     /// The command line of the current run, for people.
     pub(crate) ran: String,
     pub(crate) ready_after: Option<Duration>,
+    /// The probes of the current run.
+    pub(crate) round: Arc<Mutex<Round>>,
     /// Where somebody listened already when the current run was ordered.
     pub(crate) served: Vec<SocketAddr>,
     /// It is ready, and its callbacks have run.
@@ -94,6 +97,7 @@ impl Core {
             starts: 0,
             ran: String::new(),
             ready_after: None,
+            round: Arc::default(),
             served: Vec::new(),
             is_started: false,
             has_late_callback: false,

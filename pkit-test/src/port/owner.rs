@@ -38,6 +38,24 @@ pub(crate) fn owner(diag: &Diag, addr: SocketAddr, tree_root: i32, any_owner: bo
     }
 }
 
+/// Who holds a socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// A process of our tree.
+    Ours,
+    Foreign {
+        pid: i32,
+        command: String,
+    },
+    /// Somebody whose descriptors we may not see.
+    Unknown,
+}
+
+/// Who holds a socket of any kind, by its inode. With a root of 0 it is never us.
+pub(crate) fn holder(inode: u64, tree_root: i32) -> Holds {
+    Tree::holding(tree_root, std::iter::once(inode)).holder_of(inode)
+}
+
 fn answering(diag: &Diag, addr: SocketAddr) -> io::Result<Vec<Listener>> {
     let mut listeners = diag.listeners(addr.port())?;
     listeners.retain(|listener| listener.answers(addr));
@@ -45,7 +63,7 @@ fn answering(diag: &Diag, addr: SocketAddr) -> io::Result<Vec<Listener>> {
 }
 
 fn judge(listeners: &[Listener], tree_root: i32) -> Owner {
-    let tree = Tree::holding(tree_root, listeners);
+    let tree = Tree::holding(tree_root, listeners.iter().map(|listener| listener.inode));
     let owners = listeners.iter().map(|listener| tree.owner_of(listener));
     owners.max_by_key(badness).unwrap_or(Owner::Nobody)
 }
@@ -54,7 +72,7 @@ fn judge(listeners: &[Listener], tree_root: i32) -> Owner {
 pub(crate) fn listens_elsewhere(diag: &Diag, tree_root: i32) -> Vec<SocketAddr> {
     // This is for an error that exists already; it does not get another one.
     let listeners = diag.all_listeners().unwrap_or_default();
-    let tree = Tree::holding(tree_root, &listeners);
+    let tree = Tree::holding(tree_root, listeners.iter().map(|listener| listener.inode));
     let mut ours: Vec<_> = listeners.iter().filter(|listener| tree.holds(listener)).map(|found| found.addr).collect();
     ours.sort_unstable();
     ours.dedup();
@@ -79,8 +97,8 @@ struct Tree {
 
 impl Tree {
     /// Looks no further than until all are found, which mostly is the first service, a child of the root itself.
-    fn holding(root: i32, listeners: &[Listener]) -> Tree {
-        let mut missing: HashSet<_> = listeners.iter().map(|listener| listener.inode).collect();
+    fn holding(root: i32, inodes: impl Iterator<Item = u64>) -> Tree {
+        let mut missing: HashSet<_> = inodes.collect();
         let mut tree = Tree { root, processes: Vec::new(), held: HashSet::new() };
         tree.look_at(procfs::children_of_single(root).unwrap_or_default(), &mut missing);
         if !missing.is_empty() {
@@ -106,14 +124,22 @@ impl Tree {
 
     fn owner_of(&self, listener: &Listener) -> Owner {
         let addr = listener.addr;
-        if self.holds(listener) {
-            return Owner::Ours(addr);
+        match self.holder_of(listener.inode) {
+            Holds::Ours => Owner::Ours(addr),
+            Holds::Foreign { pid, command } => Owner::Foreign { pid, command, addr },
+            Holds::Unknown => Owner::Unknown(addr),
         }
-        match procfs::find_socket_owner(listener.inode, &self.processes) {
+    }
+
+    fn holder_of(&self, inode: u64) -> Holds {
+        if self.held.contains(&inode) {
+            return Holds::Ours;
+        }
+        match procfs::find_socket_owner(inode, &self.processes) {
             // It was born after the tree was read.
-            Some((pid, _)) if procfs::is_below(pid, self.root) => Owner::Ours(addr),
-            Some((pid, command)) => Owner::Foreign { pid, command, addr },
-            None => Owner::Unknown(addr),
+            Some((pid, _)) if procfs::is_below(pid, self.root) => Holds::Ours,
+            Some((pid, command)) => Holds::Foreign { pid, command },
+            None => Holds::Unknown,
         }
     }
 }

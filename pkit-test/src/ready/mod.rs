@@ -17,27 +17,41 @@
 //! A probe of your own is a closure, and [`poll`] makes it one. There is no trait to implement: what a probe has to do
 //! besides looking (to wait no longer than the process lives, to be asked again, to be cloned with its spec) is done for it.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::guardian::run::{Phase, Run};
+use crate::sys::bell::Bell;
+use crate::sys::letterbox::Letterbox;
 use crate::template::{Hole, Template};
 
+mod file;
 mod finished;
 mod http;
 mod http_exchange;
+mod notify;
 mod output;
 mod poll;
+mod round;
 mod tcp;
+mod unix;
 mod view;
 
+pub use file::File;
 pub use finished::Finished;
 pub use http::Http;
+pub use notify::Notify;
+pub(crate) use notify::VARIABLE as NOTIFY_SOCKET;
 pub use output::Output;
 pub(crate) use output::{Found, Search, Seen};
 pub use poll::{Answer, Poll, poll};
+pub(crate) use round::Round;
 pub use tcp::Tcp;
+pub use unix::UnixSocket;
 pub(crate) use view::Around;
 pub use view::View;
 
@@ -64,6 +78,27 @@ enum Kind {
     Output(Output),
     Finished(Finished),
     Poll(Poll),
+    UnixSocket(UnixSocket),
+    File(File),
+    Notify(Notify),
+}
+
+impl From<UnixSocket> for Ready {
+    fn from(probe: UnixSocket) -> Ready {
+        Ready { kind: Kind::UnixSocket(probe) }
+    }
+}
+
+impl From<File> for Ready {
+    fn from(probe: File) -> Ready {
+        Ready { kind: Kind::File(probe) }
+    }
+}
+
+impl From<Notify> for Ready {
+    fn from(probe: Notify) -> Ready {
+        Ready { kind: Kind::Notify(probe) }
+    }
 }
 
 impl From<Tcp> for Ready {
@@ -101,7 +136,9 @@ impl Ready {
     pub(crate) fn holes(&self) -> impl Iterator<Item = &Hole> {
         let templates = match &self.kind {
             Kind::Http(probe) => probe.templates(),
-            Kind::Tcp(_) | Kind::Output(_) | Kind::Finished(_) | Kind::Poll(_) => Vec::new(),
+            Kind::UnixSocket(probe) => probe.templates(),
+            Kind::File(probe) => probe.templates(),
+            _ => Vec::new(),
         };
         templates.into_iter().flat_map(Template::holes)
     }
@@ -110,7 +147,8 @@ impl Ready {
     pub(crate) fn regex_holes(&self) -> Vec<Hole> {
         match &self.kind {
             Kind::Output(probe) => probe.holes(),
-            Kind::Tcp(_) | Kind::Http(_) | Kind::Finished(_) | Kind::Poll(_) => Vec::new(),
+            Kind::File(probe) => probe.regex_holes(),
+            _ => Vec::new(),
         }
     }
 
@@ -119,7 +157,9 @@ impl Ready {
         match &self.kind {
             Kind::Http(probe) => probe.mistake(),
             Kind::Output(probe) => probe.mistake(),
-            Kind::Tcp(_) | Kind::Finished(_) | Kind::Poll(_) => None,
+            Kind::UnixSocket(probe) => probe.mistake(),
+            Kind::File(probe) => probe.mistake(),
+            _ => None,
         }
     }
 
@@ -128,8 +168,13 @@ impl Ready {
         match &self.kind {
             Kind::Tcp(probe) => Some(probe.port_name()),
             Kind::Http(probe) => probe.own_port(),
-            Kind::Output(_) | Kind::Finished(_) | Kind::Poll(_) => None,
+            _ => None,
         }
+    }
+
+    /// The environment variable that tells the process of it, which there can be only once.
+    pub(crate) fn variable(&self) -> Option<&'static str> {
+        matches!(self.kind, Kind::Notify(_)).then_some(notify::VARIABLE)
     }
 
     /// The exit code with which it has to end to be ready.
@@ -148,6 +193,9 @@ impl Ready {
             Kind::Output(probe) => probe.prepare(fill).map(boxed),
             Kind::Finished(probe) => Ok(boxed(*probe)),
             Kind::Poll(probe) => Ok(boxed(probe.prepare(site))),
+            Kind::UnixSocket(probe) => probe.prepare(site, fill).map(boxed),
+            Kind::File(probe) => probe.prepare(fill).map(boxed),
+            Kind::Notify(probe) => probe.prepare(site, fill).map(boxed),
         }
     }
 }
@@ -161,6 +209,18 @@ pub(crate) struct Fill<'a, E> {
     pub(crate) lookup: &'a mut dyn FnMut(&Hole) -> Result<String, E>,
     /// Whether a name means something here, for a regex.
     pub(crate) is_known: &'a dyn Fn(&str) -> bool,
+    /// Where the process runs.
+    pub(crate) cwd: &'a mut dyn FnMut() -> Result<PathBuf, E>,
+}
+
+impl<E> Fill<'_, E> {
+    /// A path as the process means it: one that is relative, from where it runs.
+    fn absolute(&mut self, path: &str) -> Result<PathBuf, Unprepared<E>> {
+        if Path::new(path).is_absolute() {
+            return Ok(path.into());
+        }
+        (self.cwd)().map(|cwd| cwd.join(path)).map_err(Unprepared::Hole)
+    }
 }
 
 /// Why there is no probe.
@@ -203,10 +263,55 @@ pub(crate) fn url_of(address: SocketAddr, path: &str) -> String {
     format!("http://{address}{slash}{path}")
 }
 
+/// Why a start cannot begin: what a probe finds before anything of it runs.
+#[derive(Debug)]
+pub(crate) enum Unarmed {
+    Mistake(String),
+    /// What it is to serve is somebody else's.
+    Taken(String),
+    /// What we were doing, and the error.
+    System(String, io::Error),
+}
+
 /// One question, for one start.
 pub(crate) trait Probe: Send {
+    /// Sees how things are before anything of the run is there, and is ready for all that happens from its first moment on.
+    fn arm(&mut self) -> Result<(), Unarmed> {
+        Ok(())
+    }
+
     /// Looks once. The reason of a "not yet" is for the error at the deadline.
     fn look(&mut self, sight: &Sight<'_>) -> Look;
+
+    /// What has something to read when it is worth while to look again, after a [`Look::AtEvent`].
+    fn events(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// Whether there may be something to see without such an event.
+    fn may_miss_events(&self) -> bool {
+        false
+    }
+
+    /// Where it wants a bell that rings with each output.
+    fn bell(&mut self) -> Option<&mut Option<Arc<Bell>>> {
+        None
+    }
+
+    /// What the process is told of it in its environment.
+    fn variable(&self) -> Option<(&'static str, &Path)> {
+        None
+    }
+
+    /// Where others may be met, for people.
+    fn door(&self) -> &'static str {
+        "port"
+    }
+
+    /// What has to stay open beyond the wait, for as long as the run lives.
+    fn rest(self: Box<Self>) -> Option<Letterbox> {
+        None
+    }
 
     /// The question, for people.
     fn question(&self) -> String;
@@ -226,10 +331,10 @@ pub(crate) enum Look {
     NotYet(String),
     /// Not yet. Look again at once: there is more than was looked at.
     More(String),
-    /// Not yet. Look again when the process has written more than this.
-    AfterOutput(u64, String),
-    /// Not yet, and only its end can change that.
-    AtEnd(String),
+    /// Not yet, but it has begun: the pauses grow from here on anew.
+    Begun(String),
+    /// Not yet. Look again when there is an event of the probe, or one of the run: without the first only the second counts.
+    AtEvent(String),
     /// The port is somebody else's. It may become ours.
     Foreign(String),
     /// The question is still open.

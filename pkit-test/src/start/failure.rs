@@ -42,13 +42,10 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
         }
         Trouble::TooLate(waited) => {
             let timeout = scaled(core.spec().start_timeout);
-            let (kind, title) = if waited.is_foreign {
-                (
-                    Kind::ForeignListener,
-                    format!("`{name}` was not ready after {timeout:?}: its port is somebody else's"),
-                )
-            } else {
-                (Kind::Timeout, format!("`{name}` was not ready after {timeout:?}"))
+            let late = format!("`{name}` was not ready after {timeout:?}");
+            let (kind, title) = match waited.foreign {
+                Some(door) => (Kind::ForeignListener, format!("{late}: its {door} is somebody else's")),
+                None => (Kind::Timeout, late),
             };
             let error = asked(core.about(Error::new(kind, title), Some(run)), waited);
             let error = error.fact("serves", elsewhere(run, waited)).fact("needs", needs(core));

@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Instant;
 
 use super::failure;
@@ -20,10 +20,11 @@ use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process, end_of};
 use crate::limits::OUTPUT_BYTES;
 use crate::program::{NotFound, Wanted};
-use crate::ready::Probe;
+use crate::ready::{NOTIFY_SOCKET, Probe, Round};
 use crate::record::RunEnd;
 use crate::spec::Spec;
 use crate::supervise::News;
+use crate::sync::lock;
 use crate::sys::child::own_pid;
 use crate::sys::diag::Diag;
 use crate::sys::user;
@@ -64,6 +65,7 @@ impl Core {
         // Everything that can be wrong with the probes is said before anything runs.
         let served = served(&self.probes()?);
         self.life(|life| life.served = served);
+        let round = Arc::new(Mutex::new(self.armed()?));
         if !spec.on_start.is_empty() || !spec.on_exit.is_empty() {
             callbacks::prepare().map_err(|error| Error::system("no thread for callbacks was started", error))?;
         }
@@ -71,7 +73,7 @@ impl Core {
         // Once more where the guardian was about to end and nothing was begun: then there is another one.
         for _ in 0..2 {
             let guardian = self.place().guardian()?;
-            match self.order(&spec, &guardian, who)? {
+            match self.order(&spec, &guardian, who, &round)? {
                 Some(run) if !self.is_declined(&run, deadline) => return self.started(&run),
                 _ => guardian.wait_dead(),
             }
@@ -79,9 +81,17 @@ impl Core {
         Err(self.ended_error("start it", Phase::Lost { with_guardian: true }))
     }
 
-    fn order(self: &Arc<Core>, spec: &Spec, guardian: &Arc<Guardian>, who: Who) -> Result<Option<Arc<Run>>> {
+    fn order(
+        self: &Arc<Core>,
+        spec: &Spec,
+        guardian: &Arc<Guardian>,
+        who: Who,
+        round: &Arc<Mutex<Round>>,
+    ) -> Result<Option<Arc<Run>>> {
         let with_spec = |error: Error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error };
-        let launch = self.prepare(spec, guardian).map_err(with_spec)?;
+        let mut launch = self.prepare(spec, guardian, &lock(round)).map_err(with_spec)?;
+        let rope = lock(round).rope();
+        launch.has_bell = rope.is_some();
         if self.life(|life| life.starts > 0) && !spec.any_owner {
             self.place().check_free()?;
         }
@@ -95,10 +105,10 @@ impl Core {
                 return Err(self.left_down_error());
             }
             let logs = launch.log.clone();
-            let Some(run) = guardian.launch(launch, self.on_end(spec, life.starts + 1)).map_err(with_spec)? else {
-                return Ok(None);
-            };
+            let on_end = self.on_end(spec, life.starts + 1);
+            let Some(run) = guardian.launch(launch, rope, on_end).map_err(with_spec)? else { return Ok(None) };
             life.logs.push(logs);
+            life.round = Arc::clone(round);
             life.run = Some(Arc::clone(&run));
             life.starts += 1;
             self.record.ordered();
@@ -147,16 +157,16 @@ impl Core {
         Error::new(Kind::State, format!("`{}` was not started again: the test has stopped it", self.place().name))
     }
 
-    fn prepare(&self, spec: &Spec, guardian: &Guardian) -> Result<Launch> {
+    fn prepare(&self, spec: &Spec, guardian: &Guardian, round: &Round) -> Result<Launch> {
         let name = &self.place().name;
         let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
         let line = spec.command.render(&mut lookup)?;
-        let environment = self.environment(spec)?;
+        let environment = self.environment(spec, round)?;
         let here = std::env::current_dir()
             .map_err(|error| Error::system("the working directory of the test was not found", error))?;
         let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
         let program = line.locate(path, &here).map_err(|why| not_found(name, spec, &why))?;
-        let cwd = self.cwd(spec, &here)?;
+        let cwd = self.cwd(spec)?;
         let ran = line.for_people(&program, &here);
         self.life(|life| life.ran = ran);
         let mut arguments = vec![own_argument(&line.program, &program)];
@@ -179,6 +189,7 @@ impl Core {
             log_bytes: OUTPUT_BYTES,
             input: spec.stdin.clone().unwrap_or_default(),
             input_ends: spec.stdin.is_some(),
+            has_bell: false,
         })
     }
 
@@ -194,11 +205,14 @@ impl Core {
         }
     }
 
-    fn environment(&self, spec: &Spec) -> Result<BTreeMap<OsString, OsString>> {
+    fn environment(&self, spec: &Spec, round: &Round) -> Result<BTreeMap<OsString, OsString>> {
         let mut variables: BTreeMap<OsString, OsString> = BTreeMap::new();
         if !spec.clears_env {
             variables.extend(std::env::vars_os());
+            // Whoever runs the test would take the word of a service for that of the test.
+            variables.remove(OsStr::new(NOTIFY_SOCKET));
         }
+        variables.extend(round.variables().map(|(name, value)| (name.into(), value.into())));
         if let Some(user) = &self.place().user {
             variables.insert("HOME".into(), user.home.clone().into());
             variables.insert("USER".into(), user.name.clone().into());
@@ -211,12 +225,21 @@ impl Core {
         Ok(variables)
     }
 
-    fn cwd(&self, spec: &Spec, here: &Path) -> Result<PathBuf> {
-        let cwd = match &spec.cwd {
-            Some(template) => here.join(template.render(&mut |hole| self.ground.value(hole))?),
-            None if self.place().user.is_some() => self.place().directory()?,
-            None => here.to_owned(),
+    /// Where it is to run, whether or not that is there.
+    pub(super) fn working_directory(&self, spec: &Spec) -> Result<PathBuf> {
+        let here = || {
+            std::env::current_dir()
+                .map_err(|error| Error::system("the working directory of the test was not found", error))
         };
+        match &spec.cwd {
+            Some(template) => Ok(here()?.join(template.render(&mut |hole| self.ground.value(hole))?)),
+            None if self.place().user.is_some() => self.place().directory(),
+            None => here(),
+        }
+    }
+
+    fn cwd(&self, spec: &Spec) -> Result<PathBuf> {
+        let cwd = self.working_directory(spec)?;
         self.refuse_nul("path", &[cwd.as_os_str().as_bytes().to_vec()])?;
         match std::fs::metadata(&cwd) {
             Ok(metadata) if metadata.is_dir() => Ok(cwd),

@@ -26,6 +26,35 @@ pub(crate) struct Listener {
     pub(crate) v6_only: bool,
 }
 
+/// A unix socket that accepts connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnixListener {
+    /// As it was bound: a path as its owner means it, or with a zero byte first the name of an abstract one.
+    pub(crate) name: Vec<u8>,
+    /// What `/proc/PID/fd` calls it: `socket:[inode]`.
+    pub(crate) inode: u64,
+    /// The file that it was bound to.
+    pub(crate) file: Option<FileId>,
+}
+
+/// A file as the kernel knows it: the number of its inode, the lower half of it, and its device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId {
+    pub(crate) inode: u32,
+    pub(crate) device: u32,
+}
+
+impl FileId {
+    /// That of what a path means. The kernel has another way to write a device than its users.
+    pub(crate) fn of(metadata: &std::fs::Metadata) -> FileId {
+        use std::os::unix::fs::MetadataExt;
+        let device = metadata.dev();
+        let major = (device >> 8) & 0xfff | (device >> 32) & !0xfff;
+        let minor = device & 0xff | (device >> 12) & 0xf_ff00;
+        FileId { inode: metadata.ino() as u32, device: (major << 20 | minor) as u32 }
+    }
+}
+
 impl Listener {
     /// Whether a client that connects to `to` may end up at this socket.
     pub(crate) fn answers(&self, to: SocketAddr) -> bool {

@@ -3,9 +3,11 @@
 //! All `unsafe` and all questions about the platform are below this module. What a system other than Linux cannot
 //! do is an `Unsupported` error of the same function in [`platform`], never a missing name.
 
+pub(crate) mod bell;
 pub(crate) mod child;
 pub(crate) mod diag;
 pub(crate) mod fd;
+pub(crate) mod letterbox;
 pub(crate) mod pipe;
 pub(crate) mod platform;
 pub(crate) mod procfs;
@@ -13,3 +15,4 @@ pub(crate) mod socket;
 pub(crate) mod takeover;
 pub(crate) mod user;
 pub(crate) mod wait;
+pub(crate) mod watch;

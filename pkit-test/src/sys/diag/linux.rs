@@ -19,6 +19,8 @@ use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::{Listener, destination};
 
+mod unix;
+
 /// `SOCK_DIAG_BY_FAMILY`, also the type of an answer.
 const BY_FAMILY: u16 = 20;
 /// `TCPDIAG_GETSOCK`, the older question, and the type of its answers. It is the only one that lists IPv4 and IPv6 in one
@@ -57,12 +59,16 @@ impl Diag {
     /// Opens it, and makes sure that it knows about TCP. Where a container or a small kernel has no `tcp_diag`, an exact
     /// question is answered as if nobody listened, which would be believed for ever.
     pub(crate) fn open() -> io::Result<Diag> {
+        let diag = Diag::unchecked()?;
+        diag.check()?;
+        Ok(diag)
+    }
+
+    fn unchecked() -> io::Result<Diag> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let socket = socket(AddressFamily::Netlink, SockType::Datagram, flags, SockProtocol::NetlinkSockDiag)?;
         setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(ANSWER_LIMIT_MS))?;
-        let diag = Diag { socket, sequence: Cell::new(0) };
-        diag.check()?;
-        Ok(diag)
+        Ok(Diag { socket, sequence: Cell::new(0) })
     }
 
     /// Whether the kernel answers such questions at all, which it does not unlearn.
@@ -92,12 +98,10 @@ impl Diag {
 
     /// All listeners of a port, on whatever address. A port of 0 stands for all.
     pub(crate) fn listeners(&self, port: u16) -> io::Result<Vec<Listener>> {
-        for _ in 0..INTERRUPTED_LIMIT {
-            if let Dump::Whole(found) = self.dump_once(port)? {
-                return Ok(found);
-            }
-        }
-        Err(io::Error::new(io::ErrorKind::Interrupted, "the list of sockets changed all the time"))
+        let any = Id { ip: Ipv4Addr::UNSPECIFIED.into(), port, interface: 0 };
+        let mut found = self.list(|sequence| any.listed(sequence), listener)?;
+        found.retain(|listener| port == 0 || listener.addr.port() == port);
+        Ok(found)
     }
 
     /// All listeners.
@@ -105,9 +109,26 @@ impl Diag {
         self.listeners(0)
     }
 
-    fn dump_once(&self, port: u16) -> io::Result<Dump> {
-        let any = Id { ip: Ipv4Addr::UNSPECIFIED.into(), port, interface: 0 };
-        let sequence = self.ask(|sequence| any.listed(sequence))?;
+    /// All that the kernel lists as an answer, each message of it read in one way.
+    fn list<T, const BYTES: usize>(
+        &self,
+        question: impl Fn(u32) -> [u8; BYTES],
+        read: impl Fn(&Message<'_>) -> Option<T>,
+    ) -> io::Result<Vec<T>> {
+        for _ in 0..INTERRUPTED_LIMIT {
+            if let Dump::Whole(found) = self.list_once(&question, &read)? {
+                return Ok(found);
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::Interrupted, "the list of sockets changed all the time"))
+    }
+
+    fn list_once<T, const BYTES: usize>(
+        &self,
+        question: &impl Fn(u32) -> [u8; BYTES],
+        read: &impl Fn(&Message<'_>) -> Option<T>,
+    ) -> io::Result<Dump<T>> {
+        let sequence = self.ask(question)?;
         let mut buffer = vec![0; BUFFER_BYTES];
         let (mut found, mut interrupted) = (Vec::new(), false);
         loop {
@@ -118,8 +139,7 @@ impl Diag {
                 if message.is_done() {
                     return Ok(if interrupted { Dump::Interrupted } else { Dump::Whole(found) });
                 }
-                let listener = message.listener().ok_or_else(malformed)?;
-                found.extend(Some(listener).filter(|listener| port == 0 || listener.addr.port() == port));
+                found.push(read(&message).ok_or_else(malformed)?);
             }
         }
     }
@@ -148,8 +168,8 @@ impl Diag {
     }
 }
 
-enum Dump {
-    Whole(Vec<Listener>),
+enum Dump<T> {
+    Whole(Vec<T>),
     Interrupted,
 }
 
@@ -278,14 +298,23 @@ impl Message<'_> {
     }
 }
 
-fn is_v6_only(mut attributes: &[u8]) -> bool {
+fn listener(message: &Message<'_>) -> Option<Listener> {
+    message.listener()
+}
+
+fn is_v6_only(attributes: &[u8]) -> bool {
+    attribute(attributes, V6_ONLY).is_some_and(|value| value.first().is_some_and(|byte| *byte != 0))
+}
+
+/// The value of an attribute, as far as it is there.
+fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
     while let (Some(length), Some(kind)) = (u16_at(attributes, 0), u16_at(attributes, 2)) {
-        if kind == V6_ONLY {
-            return attributes.get(4).is_some_and(|value| *value != 0);
+        if kind == wanted {
+            return attributes.get(4..usize::from(length).clamp(4, attributes.len()));
         }
         attributes = attributes.get(usize::from(length.max(4)).next_multiple_of(4)..).unwrap_or_default();
     }
-    false
+    None
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

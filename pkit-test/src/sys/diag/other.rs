@@ -3,13 +3,21 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::Listener;
+use super::{Listener, UnixListener};
 
 #[derive(Debug)]
 pub(crate) struct Diag(());
 
 impl Diag {
     pub(crate) fn open() -> io::Result<Diag> {
+        unsupported()
+    }
+
+    pub(crate) fn open_unix() -> io::Result<Diag> {
+        unsupported()
+    }
+
+    pub(crate) fn unix_listeners(&self) -> io::Result<Vec<UnixListener>> {
         unsupported()
     }
 

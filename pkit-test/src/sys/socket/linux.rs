@@ -6,11 +6,21 @@ use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, bind, getsockname, sendmsg, socket,
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, bind, getsockname, getsockopt, sendmsg,
+    socket, sockopt,
 };
 
 pub(super) fn new_socket(family: AddressFamily, kind: SockType) -> io::Result<OwnedFd> {
     Ok(socket(family, kind, SockFlag::SOCK_CLOEXEC, None)?)
+}
+
+pub(super) fn abstract_address(name: &[u8]) -> io::Result<UnixAddr> {
+    Ok(UnixAddr::new_abstract(name)?)
+}
+
+/// Who is at the other end of a unix socket; 0 is somebody who cannot be seen from here.
+pub(super) fn peer(socket: &OwnedFd) -> Option<i32> {
+    getsockopt(socket, sockopt::PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0)
 }
 
 /// Holds a name for as long as the descriptor, or a copy of it in whatever process, is open. The error is `AddrInUse`

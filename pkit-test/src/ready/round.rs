@@ -1,0 +1,71 @@
+//! The probes of one run: armed before it begins, asked one after the other, and let go as each of them holds.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+use super::{Probe, Unarmed};
+use crate::sys::bell::{Bell, Rope};
+use crate::sys::letterbox::Letterbox;
+
+/// What is still to be asked in one run.
+#[derive(Default)]
+pub(crate) struct Round {
+    probes: VecDeque<Box<dyn Probe>>,
+    /// Belongs to the probes: when the last of them that wants it has gone, it is hushed.
+    bell: Weak<Bell>,
+    /// What outlives its probe.
+    kept: Vec<Letterbox>,
+}
+
+impl Round {
+    /// Arms the probes. Nothing of the run is there yet.
+    pub(crate) fn arm(probes: Vec<Box<dyn Probe>>) -> Result<Round, Unarmed> {
+        let mut round = Round::unarmed(probes);
+        round.probes.iter_mut().try_for_each(|probe| probe.arm())?;
+        round.hang_bell();
+        Ok(round)
+    }
+
+    /// For a run that is over: its probes only have to say what they ask.
+    pub(crate) fn unarmed(probes: Vec<Box<dyn Probe>>) -> Round {
+        Round { probes: probes.into(), ..Round::default() }
+    }
+
+    /// One bell for all who want one; where no descriptor is to be had they do without.
+    fn hang_bell(&mut self) {
+        let mut wanted = self.probes.iter_mut().filter_map(|probe| probe.bell()).peekable();
+        if wanted.peek().is_none() {
+            return;
+        }
+        if let Ok(bell) = Bell::new().map(Arc::new) {
+            self.bell = Arc::downgrade(&bell);
+            wanted.for_each(|place| *place = Some(Arc::clone(&bell)));
+        }
+    }
+
+    /// What the shim is to pull when there is more output.
+    pub(crate) fn rope(&mut self) -> Option<Rope> {
+        let rope = self.bell.upgrade()?.rope();
+        if rope.is_err() {
+            // Nobody will ring it.
+            self.probes.iter_mut().filter_map(|probe| probe.bell()).for_each(|place| *place = None);
+        }
+        rope.ok()
+    }
+
+    /// What the process is told in its environment.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        self.probes.iter().filter_map(|probe| probe.variable())
+    }
+
+    /// The probe at hand; none when all have held.
+    pub(crate) fn current(&mut self) -> Option<&mut (dyn Probe + 'static)> {
+        self.probes.front_mut().map(AsMut::as_mut)
+    }
+
+    /// The probe at hand holds. It is let go with all that it waited by.
+    pub(crate) fn passes(&mut self) {
+        self.kept.extend(self.probes.pop_front().and_then(Probe::rest));
+    }
+}
