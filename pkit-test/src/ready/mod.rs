@@ -211,10 +211,16 @@ pub(crate) trait Probe: Send {
     /// The question, for people.
     fn question(&self) -> String;
 
-    /// An address on this machine that it asks and that nobody has reserved: whether somebody is there already is to be
-    /// known before the process is started.
-    fn unreserved(&self) -> Option<SocketAddr> {
-        None
+    /// The addresses on this machine that it asks: whether somebody is there already is to be known before the process
+    /// is started.
+    fn local_addresses(&self) -> Vec<SocketAddr> {
+        Vec::new()
+    }
+
+    /// Looks whether it still holds, now that all the others of the spec do too. A line that was written stays written; a
+    /// listener may be closed while the line is waited for.
+    fn look_again(&mut self, _sight: &Sight<'_>) -> Look {
+        Look::Ready
     }
 }
 

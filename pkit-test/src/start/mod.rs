@@ -5,10 +5,11 @@
 //! Starting     -> Probing      -> refused          -> too late       -> given up   (never asked)
 //! Probing      (was said)      -> ended early (*)  -> too late       -> given up   -> no answer
 //! ```
-//! A probe that holds moves on to the next one; when all have held it is ready. (*) Not for a leader that ends with
+//! A probe that holds moves on to the next one; when all have held, and those before the last one still do, it is ready. (*) Not for a leader that ends with
 //! code 0 while descendants live: those are the process from then on. And not where this exit is expected and the probes
 //! hold: one of them may be about the exit itself.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -269,8 +270,7 @@ fn wait_ready(
     let began = Instant::now();
     let expects = core.life(|life| life.spec.expects);
     let mut waited = Waited::default();
-    let mut probes = probes.iter_mut();
-    let mut probe = probes.next();
+    let mut open: VecDeque<usize> = (0..probes.len()).collect();
     loop {
         // The order matters: 1. the clock, 2. the process, 3. the probe, 4. the deadline. A pause of the scheduler
         // between them costs a late answer, never a wrong one.
@@ -280,11 +280,11 @@ fn wait_ready(
             return Err(Trouble::GivenUp);
         }
         // A probe that can still be answered by what it wrote is asked once more after the end.
-        let look = match (&mut probe, phase) {
+        let look = match (open.front(), phase) {
             (_, Phase::Starting) => Look::NotYet("the program does not run yet".to_owned()),
             (None, Phase::Lost { .. }) => Look::NotYet(String::new()),
             (None, _) => return Ok(()),
-            (Some(probe), _) => ask(core, run, probe.as_mut(), &Bounds { deadline, expects }, &mut waited),
+            (Some(at), _) => ask(core, run, probes[*at].as_mut(), &Bounds { deadline, expects }, &mut waited),
         };
         // One that may end can be done with its work before anybody looked.
         let has_ended = !phase.is_alive();
@@ -300,8 +300,11 @@ fn wait_ready(
             _ => {}
         }
         if look == Look::Ready {
-            probe = probes.next();
+            let held = open.pop_front();
             waited = Waited::default();
+            if open.is_empty() {
+                open = lapsed(core, run, probes, held, deadline);
+            }
             continue;
         }
         if now >= deadline {
@@ -311,23 +314,51 @@ fn wait_ready(
     }
 }
 
-fn ask(core: &Arc<Core>, run: &Arc<Run>, probe: &mut dyn Probe, bounds: &Bounds, waited: &mut Waited) -> Look {
-    let Bounds { deadline, expects } = *bounds;
-    let patience = deadline.saturating_duration_since(Instant::now()).clamp(HTTP_LAST_TRY, HTTP_TRY);
+/// The probes that have held and do not any more, now that the last one does: all must hold at the same time.
+fn lapsed(
+    core: &Arc<Core>,
+    run: &Arc<Run>,
+    probes: &mut [Box<dyn Probe>],
+    last: Option<usize>,
+    deadline: Instant,
+) -> VecDeque<usize> {
     let is_over = || core.is_given_up() || !run.phase().is_alive();
-    let is_moot = |phase: Phase| core.is_given_up() || !phase.is_alive() && !expects.covers(phase.exit());
-    let tree_root = run.look(|state| state.shim).unwrap_or(0);
+    let is_moot = |_: Phase| false;
+    let sight = sight(core, run, deadline, &is_over, &is_moot);
+    // What may end can have done all its work, and holds nothing any more.
+    if !run.phase().is_alive() {
+        return VecDeque::new();
+    }
+    // The last one has just been looked at.
+    let others = probes.iter_mut().enumerate().filter(|(at, _)| Some(*at) != last);
+    others.filter_map(|(at, probe)| (probe.look_again(&sight) != Look::Ready).then_some(at)).collect()
+}
+
+fn sight<'a>(
+    core: &'a Arc<Core>,
+    run: &'a Arc<Run>,
+    deadline: Instant,
+    is_over: &'a dyn Fn() -> bool,
+    is_moot: &'a dyn Fn(Phase) -> bool,
+) -> Sight<'a> {
     let around: Weak<dyn Around> = Arc::downgrade(core) as _;
-    let look = probe.look(&Sight {
+    Sight {
         name: &core.place().name,
         run,
-        tree_root,
-        patience,
+        tree_root: run.look(|state| state.shim).unwrap_or(0),
+        patience: deadline.saturating_duration_since(Instant::now()).clamp(HTTP_LAST_TRY, HTTP_TRY),
         deadline,
-        is_over: &is_over,
-        is_moot: &is_moot,
+        is_over,
+        is_moot,
         around,
-    });
+    }
+}
+
+fn ask(core: &Arc<Core>, run: &Arc<Run>, probe: &mut dyn Probe, bounds: &Bounds, waited: &mut Waited) -> Look {
+    let Bounds { deadline, expects } = *bounds;
+    let is_over = || core.is_given_up() || !run.phase().is_alive();
+    let is_moot = |phase: Phase| core.is_given_up() || !phase.is_alive() && !expects.covers(phase.exit());
+    let look = probe.look(&sight(core, run, deadline, &is_over, &is_moot));
     waited.tries += u64::from(!matches!(look, Look::Unanswered(_)));
     if waited.question.is_empty() {
         waited.question = probe.question();

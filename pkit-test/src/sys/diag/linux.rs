@@ -17,7 +17,7 @@ use nix::sys::socket::{
 };
 use nix::sys::time::{TimeVal, TimeValLike};
 
-use super::{Listener, destination};
+use super::{Listener, Occupant, Usage, destination};
 
 /// `SOCK_DIAG_BY_FAMILY`, also the type of an answer.
 const BY_FAMILY: u16 = 20;
@@ -26,6 +26,12 @@ const BY_FAMILY: u16 = 20;
 const BOTH_FAMILIES: u16 = 18;
 /// `TCP_LISTEN` of `net/tcp_states.h`.
 const LISTEN: u8 = 10;
+/// `TCP_CLOSE`: it is bound, or not even that.
+const CLOSE: u8 = 7;
+/// `TCP_BOUND_INACTIVE`: asks for sockets that are bound and no more; older kernels do not know it and pass it over.
+const BOUND: u8 = 13;
+/// All others.
+const OTHER_STATES: u32 = (1 << (BOUND + 1)) - 2 - (1 << LISTEN);
 /// `INET_DIAG_SKV6ONLY`: an attribute with one byte, which listeners of IPv6 always have.
 const V6_ONLY: u16 = 11;
 
@@ -92,8 +98,20 @@ impl Diag {
 
     /// All listeners of a port, on whatever address. A port of 0 stands for all.
     pub(crate) fn listeners(&self, port: u16) -> io::Result<Vec<Listener>> {
+        let mut found = self.dump(port, 1 << LISTEN, |message| message.listener())?;
+        found.retain(|listener| port == 0 || listener.addr.port() == port);
+        Ok(found)
+    }
+
+    /// All sockets that have a port and do not listen. It takes the kernel a walk through all connections.
+    pub(crate) fn occupants(&self, port: u16) -> io::Result<Vec<Occupant>> {
+        let found = self.dump(port, OTHER_STATES, |message| message.occupant())?;
+        Ok(found.into_iter().filter(|(found, _)| *found == port).map(|(_, occupant)| occupant).collect())
+    }
+
+    fn dump<T>(&self, port: u16, states: u32, read: impl Fn(&Message<'_>) -> Option<T>) -> io::Result<Vec<T>> {
         for _ in 0..INTERRUPTED_LIMIT {
-            if let Dump::Whole(found) = self.dump_once(port)? {
+            if let Dump::Whole(found) = self.dump_once(port, states, &read)? {
                 return Ok(found);
             }
         }
@@ -105,9 +123,9 @@ impl Diag {
         self.listeners(0)
     }
 
-    fn dump_once(&self, port: u16) -> io::Result<Dump> {
+    fn dump_once<T>(&self, port: u16, states: u32, read: impl Fn(&Message<'_>) -> Option<T>) -> io::Result<Dump<T>> {
         let any = Id { ip: Ipv4Addr::UNSPECIFIED.into(), port, interface: 0 };
-        let sequence = self.ask(|sequence| any.listed(sequence))?;
+        let sequence = self.ask(|sequence| any.listed(states, sequence))?;
         let mut buffer = vec![0; BUFFER_BYTES];
         let (mut found, mut interrupted) = (Vec::new(), false);
         loop {
@@ -118,8 +136,7 @@ impl Diag {
                 if message.is_done() {
                     return Ok(if interrupted { Dump::Interrupted } else { Dump::Whole(found) });
                 }
-                let listener = message.listener().ok_or_else(malformed)?;
-                found.extend(Some(listener).filter(|listener| port == 0 || listener.addr.port() == port));
+                found.push(read(&message).ok_or_else(malformed)?);
             }
         }
     }
@@ -148,8 +165,8 @@ impl Diag {
     }
 }
 
-enum Dump {
-    Whole(Vec<Listener>),
+enum Dump<T> {
+    Whole(Vec<T>),
     Interrupted,
 }
 
@@ -175,13 +192,13 @@ impl Id {
         request
     }
 
-    /// Who listens at this port? `struct inet_diag_req`, whose family the kernel ignores: it lists both.
-    fn listed(&self, sequence: u32) -> [u8; LIST_REQUEST_BYTES] {
+    /// Who is at this port, in one of these states? `struct inet_diag_req`, whose family the kernel ignores: it lists both.
+    fn listed(&self, states: u32, sequence: u32) -> [u8; LIST_REQUEST_BYTES] {
         let mut request = header(BOTH_FAMILIES, libc::NLM_F_REQUEST | libc::NLM_F_DUMP, sequence);
         let body = &mut request[HEADER_BYTES..];
         body[0] = self.family();
         self.write(&mut body[4..]);
-        body[4 + ID_BYTES..][..4].copy_from_slice(&(1_u32 << LISTEN).to_ne_bytes());
+        body[4 + ID_BYTES..][..4].copy_from_slice(&states.to_ne_bytes());
         request
     }
 
@@ -267,15 +284,34 @@ impl Message<'_> {
     /// `struct inet_diag_msg`, then attributes.
     fn listener(&self) -> Option<Listener> {
         let (fixed, attributes) = self.body.split_at_checked(ANSWER_BYTES)?;
-        let port = u16::from_be_bytes(fixed[4..6].try_into().ok()?);
-        let ip = match i32::from(fixed[0]) {
-            libc::AF_INET => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(&fixed[8..12]).ok()?)),
-            libc::AF_INET6 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(&fixed[8..24]).ok()?)),
-            _ => return None,
-        };
+        let addr = address(fixed, 4, 8)?;
         let (uid, inode) = (u32_at(fixed, ANSWER_BYTES - 8)?, u32_at(fixed, ANSWER_BYTES - 4)?);
-        Some(Listener { addr: SocketAddr::new(ip, port), inode: inode.into(), uid, v6_only: is_v6_only(attributes) })
+        Some(Listener { addr, inode: inode.into(), uid, v6_only: is_v6_only(attributes) })
     }
+
+    /// The same of one that does not listen, with its port.
+    fn occupant(&self) -> Option<(u16, Occupant)> {
+        let (fixed, _) = self.body.split_at_checked(ANSWER_BYTES)?;
+        let (own, peer) = (address(fixed, 4, 8)?, address(fixed, 6, 24)?);
+        let inode = u64::from(u32_at(fixed, ANSWER_BYTES - 4)?);
+        let usage = match fixed[1] {
+            CLOSE | BOUND => Usage::Bound,
+            _ if inode == 0 => Usage::Ending,
+            _ => Usage::Connected,
+        };
+        Some((own.port(), Occupant { usage, inode, peer }))
+    }
+}
+
+/// An address of `struct inet_diag_msg`, of the family that it has first.
+fn address(fixed: &[u8], port_at: usize, ip_at: usize) -> Option<SocketAddr> {
+    let port = u16::from_be_bytes(fixed.get(port_at..port_at + 2)?.try_into().ok()?);
+    let ip = match i32::from(fixed[0]) {
+        libc::AF_INET => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(fixed.get(ip_at..ip_at + 4)?).ok()?)),
+        libc::AF_INET6 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(fixed.get(ip_at..ip_at + 16)?).ok()?)),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
 }
 
 fn is_v6_only(mut attributes: &[u8]) -> bool {

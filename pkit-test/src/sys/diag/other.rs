@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::Listener;
+use super::{Listener, Occupant};
 
 #[derive(Debug)]
 pub(crate) struct Diag(());
@@ -18,6 +18,10 @@ impl Diag {
     }
 
     pub(crate) fn listeners(&self, _port: u16) -> io::Result<Vec<Listener>> {
+        unsupported()
+    }
+
+    pub(crate) fn occupants(&self, _port: u16) -> io::Result<Vec<Occupant>> {
         unsupported()
     }
 
