@@ -1,0 +1,168 @@
+//! Listens where and when its script says, and writes down what is true: whoever is told that it is ready can be checked.
+//!
+//! `liar FILE STEP…` does the steps in their order, then serves all that it listens on, for ever. `FILE` gets a line for
+//! each change, with the nanoseconds of `CLOCK_MONOTONIC`: one before the system call, after which the change is possible,
+//! and one after it, when it is certain. `wait:US` `listen:ADDR` (once, or it fails) `group:ADDR` (the same with
+//! `SO_REUSEPORT`) `patient:ADDR` (again and again until it works) `serve` (answer from now on) `close` (all) `say:TEXT`
+//! `fork` (the child goes on, the parent waits for it) `daemonize` (a grandchild goes on, the leader exits 0) `exec`
+//! (a new program goes on, without what was listened on) `hide` (nobody may look into it) `exit:CODE`.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::{self, Command};
+use std::sync::Arc;
+use std::thread;
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, Backlog, Shutdown, SockFlag, SockType, SockaddrStorage, bind, getsockname, listen, setsockopt,
+    shutdown, socket, sockopt,
+};
+use nix::sys::wait::waitpid;
+use pkit_test_tests::child::daemon::detached;
+use pkit_test_tests::child::{fail, forked, monotonic_ns, pause, say, serve_one, wait_us};
+
+/// How long a patient one waits before it tries again.
+const RETRY_US: u64 = 500;
+
+/// What listens, and its number in the record.
+struct Open {
+    number: u32,
+    listener: Arc<TcpListener>,
+    is_served: bool,
+}
+
+struct Liar {
+    record: File,
+    path: String,
+    count: u32,
+    open: Vec<Open>,
+}
+
+fn main() {
+    let mut words = std::env::args().skip(1);
+    let path = words.next().unwrap_or_else(|| fail("FILE is missing"));
+    let record = OpenOptions::new().append(true).create(true).open(&path);
+    let record = record.unwrap_or_else(|error| fail(format_args!("{path}: {error}")));
+    let liar = Liar { record, path, count: 0, open: Vec::new() };
+    liar.act(words.collect());
+}
+
+impl Liar {
+    fn act(mut self, steps: Vec<String>) -> ! {
+        let mut steps = steps.into_iter();
+        while let Some(step) = steps.next() {
+            let (verb, text) = step.split_once(':').unwrap_or((&step, ""));
+            match verb {
+                "wait" => wait_us(text.parse().expect("microseconds")),
+                "listen" | "group" => self.listen(text, verb == "group").unwrap_or_else(|error| fail(error)),
+                "patient" => self.listen_in_the_end(text),
+                "serve" => self.serve(),
+                "close" => self.close(),
+                "say" => self.say(text),
+                "fork" => go_on_in_a_child(),
+                "daemonize" => self.daemonize(steps.collect()),
+                "exec" => self.replace(steps.collect()),
+                "hide" => nix::sys::prctl::set_dumpable(false).expect("it can be forbidden"),
+                "exit" => process::exit(text.parse().expect("a code")),
+                _ => fail(format_args!("{step} is no step")),
+            }
+        }
+        self.serve();
+        pause()
+    }
+
+    /// One line is one write, so that lines of several processes are not mixed up.
+    fn note(&mut self, text: &str) {
+        let line = format!("{} {text} {}\n", process::id(), monotonic_ns());
+        self.record.write_all(line.as_bytes()).expect("the record can be written");
+    }
+
+    fn listen(&mut self, addr: &str, in_group: bool) -> Result<(), Errno> {
+        let addr: SocketAddr = addr.parse().expect("an address");
+        let socket = bound(addr, in_group)?;
+        let number = self.count;
+        self.count += 1;
+        let port = getsockname::<SockaddrStorage>(socket.as_raw_fd())?;
+        let port = port.as_sockaddr_in().map_or(addr.port(), |known| known.port());
+        self.note(&format!("listen {number} {}", SocketAddr::new(addr.ip(), port)));
+        if let Err(error) = listen(&socket, Backlog::MAXCONN) {
+            self.note(&format!("closed {number}"));
+            return Err(error);
+        }
+        self.note(&format!("listening {number}"));
+        self.open.push(Open { number, listener: Arc::new(socket.into()), is_served: false });
+        Ok(())
+    }
+
+    fn listen_in_the_end(&mut self, addr: &str) {
+        while let Err(error) = self.listen(addr, false) {
+            if error != Errno::EADDRINUSE {
+                fail(error);
+            }
+            wait_us(RETRY_US);
+        }
+    }
+
+    fn serve(&mut self) {
+        for open in self.open.iter_mut().filter(|open| !open.is_served) {
+            open.is_served = true;
+            let listener = Arc::clone(&open.listener);
+            thread::spawn(move || {
+                while let Ok((stream, _)) = listener.accept() {
+                    let _ = serve_one(&stream, &|_| (200, "ok\n".into())); // A client that went away is no news.
+                }
+            });
+        }
+    }
+
+    fn close(&mut self) {
+        for open in std::mem::take(&mut self.open) {
+            self.note(&format!("closing {}", open.number));
+            // A copy that waits for a client does not keep the port.
+            let _ = shutdown(open.listener.as_raw_fd(), Shutdown::Both);
+            drop(open.listener);
+            self.note(&format!("closed {}", open.number));
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.note("say");
+        say(text);
+    }
+
+    fn daemonize(self, steps: Vec<String>) -> ! {
+        detached(move |unsettled| {
+            drop(unsettled);
+            self.act(steps)
+        });
+        process::exit(0)
+    }
+
+    fn replace(mut self, steps: Vec<String>) -> ! {
+        self.close();
+        let error = Command::new("/proc/self/exe").arg(&self.path).args(steps).exec();
+        fail(error)
+    }
+}
+
+fn bound(addr: SocketAddr, in_group: bool) -> Result<OwnedFd, Errno> {
+    let family = if addr.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    if in_group {
+        setsockopt(&socket, sockopt::ReusePort, &true)?;
+    }
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(addr))?;
+    Ok(socket)
+}
+
+fn go_on_in_a_child() {
+    if let Some(child) = forked() {
+        let _ = waitpid(child, None);
+        process::exit(0)
+    }
+}
