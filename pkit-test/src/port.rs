@@ -14,6 +14,7 @@
 //! could not bind it for a minute. A fixed port is taken with it, since only the server can know whether it matters.
 
 mod bind;
+mod circle;
 mod holder;
 mod owner;
 mod pool;
@@ -32,6 +33,7 @@ use pool::{Pool, System};
 
 use crate::sys::diag::{Diag, Listener};
 use crate::sys::{procfs, socket, user};
+pub(crate) use circle::{Note, circle};
 pub(crate) use holder::Holder;
 pub(crate) use owner::{Owner, listens_elsewhere, owner};
 pub(crate) use remains::{is_obstructed, remains};

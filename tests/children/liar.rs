@@ -3,7 +3,7 @@
 //! `liar FILE STEP…` does the steps in their order, then serves all that it listens on, for ever. `FILE` gets a line for
 //! each change, with the nanoseconds of `CLOCK_MONOTONIC`: one before the system call, after which the change is possible,
 //! and one after it, when it is certain. `wait:US` `listen:ADDR` (once, or it fails) `group:ADDR` (the same with
-//! `SO_REUSEPORT`) `patient:ADDR` (again and again until it works) `serve` (answer from now on) `close` (all) `say:TEXT`
+//! `SO_REUSEPORT`) `rude:ADDR` (the same without `SO_REUSEADDR`) `bind:ADDR` (and never listen) `patient:ADDR` (again and again until it works) `serve` (answer from now on) `close` (all) `say:TEXT`
 //! `fork` (the child goes on, the parent waits for it) `daemonize` (a grandchild goes on, the leader exits 0) `exec`
 //! (a new program goes on, without what was listened on) `hide` (nobody may look into it) `exit:CODE`.
 
@@ -40,6 +40,7 @@ struct Liar {
     path: String,
     count: u32,
     open: Vec<Open>,
+    bound: Vec<OwnedFd>,
 }
 
 fn main() {
@@ -47,7 +48,7 @@ fn main() {
     let path = words.next().unwrap_or_else(|| fail("FILE is missing"));
     let record = OpenOptions::new().append(true).create(true).open(&path);
     let record = record.unwrap_or_else(|error| fail(format_args!("{path}: {error}")));
-    let liar = Liar { record, path, count: 0, open: Vec::new() };
+    let liar = Liar { record, path, count: 0, open: Vec::new(), bound: Vec::new() };
     liar.act(words.collect());
 }
 
@@ -58,7 +59,8 @@ impl Liar {
             let (verb, text) = step.split_once(':').unwrap_or((&step, ""));
             match verb {
                 "wait" => wait_us(text.parse().expect("microseconds")),
-                "listen" | "group" => self.listen(text, verb == "group").unwrap_or_else(|error| fail(error)),
+                "listen" | "group" | "rude" => self.listen(verb, text).unwrap_or_else(|error| fail(error)),
+                "bind" => self.bound.push(bound("listen", parsed(text)).unwrap_or_else(|error| fail(error))),
                 "patient" => self.listen_in_the_end(text),
                 "serve" => self.serve(),
                 "close" => self.close(),
@@ -81,9 +83,9 @@ impl Liar {
         self.record.write_all(line.as_bytes()).expect("the record can be written");
     }
 
-    fn listen(&mut self, addr: &str, in_group: bool) -> Result<(), Errno> {
-        let addr: SocketAddr = addr.parse().expect("an address");
-        let socket = bound(addr, in_group)?;
+    fn listen(&mut self, how: &str, addr: &str) -> Result<(), Errno> {
+        let addr = parsed(addr);
+        let socket = bound(how, addr)?;
         let number = self.count;
         self.count += 1;
         let port = getsockname::<SockaddrStorage>(socket.as_raw_fd())?;
@@ -99,7 +101,7 @@ impl Liar {
     }
 
     fn listen_in_the_end(&mut self, addr: &str) {
-        while let Err(error) = self.listen(addr, false) {
+        while let Err(error) = self.listen("listen", addr) {
             if error != Errno::EADDRINUSE {
                 fail(error);
             }
@@ -149,13 +151,15 @@ impl Liar {
     }
 }
 
-fn bound(addr: SocketAddr, in_group: bool) -> Result<OwnedFd, Errno> {
+fn parsed(addr: &str) -> SocketAddr {
+    addr.parse().unwrap_or_else(|error| fail(format_args!("{addr}: {error}")))
+}
+
+fn bound(how: &str, addr: SocketAddr) -> Result<OwnedFd, Errno> {
     let family = if addr.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
-    setsockopt(&socket, sockopt::ReuseAddr, &true)?;
-    if in_group {
-        setsockopt(&socket, sockopt::ReusePort, &true)?;
-    }
+    setsockopt(&socket, sockopt::ReuseAddr, &(how != "rude"))?;
+    setsockopt(&socket, sockopt::ReusePort, &(how == "group"))?;
     bind(socket.as_raw_fd(), &SockaddrStorage::from(addr))?;
     Ok(socket)
 }

@@ -19,24 +19,25 @@ pub(crate) fn is_obstructed(number: u16) -> bool {
 /// What is at a port besides listeners, in words.
 pub(crate) fn remains(diag: &Diag, number: u16) -> Vec<String> {
     let occupants = diag.occupants(number).unwrap_or_default();
-    let told: BTreeSet<String> = occupants.iter().filter_map(|occupant| told(occupant, number)).collect();
-    told.into_iter().collect()
+    let named: BTreeSet<String> = occupants.iter().filter_map(|occupant| named(occupant, number)).collect();
+    // Most servers do not mind those, and then it is somebody who can be named.
+    let has_ending = occupants.iter().any(|occupant| occupant.usage == Usage::Ending);
+    let ending = (named.is_empty() && has_ending).then(|| {
+        format!(
+            "{number} has connections in TIME_WAIT: a server without SO_REUSEADDR cannot bind it, for up to a minute"
+        )
+    });
+    named.into_iter().chain(ending).collect()
 }
 
-fn told(occupant: &Occupant, number: u16) -> Option<String> {
-    let owner = || procfs::find_socket_owner(occupant.inode, &[]);
+/// Those whom somebody has. Ours are bound to keep the number, and are in nobody's hands.
+fn named(occupant: &Occupant, number: u16) -> Option<String> {
+    let (pid, command) = procfs::find_socket_owner(occupant.inode, &[])?;
     match occupant.usage {
-        Usage::Ending => Some(format!(
-            "{number} has connections in TIME_WAIT: a server without SO_REUSEADDR cannot bind it, for up to a minute"
-        )),
+        Usage::Ending => None,
         Usage::Connected => {
-            let (pid, command) = owner()?;
             Some(format!("{number} is the near end of a connection to {} of `{command}` (pid {pid})", occupant.peer))
         }
-        // Ours are bound to keep the number, and held by nobody's descriptor.
-        Usage::Bound => {
-            let (pid, command) = owner()?;
-            Some(format!("{number} is bound by `{command}` (pid {pid}), which does not listen"))
-        }
+        Usage::Bound => Some(format!("{number} is bound by `{command}` (pid {pid}), which does not listen")),
     }
 }
