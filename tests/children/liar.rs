@@ -3,7 +3,8 @@
 //! `liar FILE STEP…` does the steps in their order, then serves all that it listens on, for ever. `FILE` gets a line for
 //! each change, with the nanoseconds of `CLOCK_MONOTONIC`: one before the system call, after which the change is possible,
 //! and one after it, when it is certain. `wait:US` `listen:ADDR` (once, or it fails) `group:ADDR` (the same with
-//! `SO_REUSEPORT`) `rude:ADDR` (the same without `SO_REUSEADDR`) `bind:ADDR` (and never listen) `patient:ADDR` (again and again until it works) `serve` (answer from now on) `close` (all) `say:TEXT`
+//! `SO_REUSEPORT`) `rude:ADDR` (the same without `SO_REUSEADDR`) `bind:ADDR` (and never listen)
+//! `apart:ADDR` (in a thread that has descriptors of its own, unrecorded) `patient:ADDR` (again and again until it works) `serve` (answer from now on) `close` (all) `say:TEXT`
 //! `fork` (the child goes on, the parent waits for it) `daemonize` (a grandchild goes on, the leader exits 0) `exec`
 //! (a new program goes on, without what was listened on) `hide` (nobody may look into it) `exit:CODE`.
 
@@ -17,9 +18,10 @@ use std::sync::Arc;
 use std::thread;
 
 use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{
-    AddressFamily, Backlog, Shutdown, SockFlag, SockType, SockaddrStorage, bind, getsockname, listen, setsockopt,
-    shutdown, socket, sockopt,
+    AddressFamily, Backlog, Shutdown, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, shutdown, socket,
+    sockopt,
 };
 use nix::sys::wait::waitpid;
 use pkit_test_tests::child::daemon::detached;
@@ -62,6 +64,7 @@ impl Liar {
                 "listen" | "group" | "rude" => self.listen(verb, text).unwrap_or_else(|error| fail(error)),
                 "bind" => self.bound.push(bound("listen", parsed(text)).unwrap_or_else(|error| fail(error))),
                 "patient" => self.listen_in_the_end(text),
+                "apart" => listen_apart(parsed(text)),
                 "serve" => self.serve(),
                 "close" => self.close(),
                 "say" => self.say(text),
@@ -85,18 +88,17 @@ impl Liar {
 
     fn listen(&mut self, how: &str, addr: &str) -> Result<(), Errno> {
         let addr = parsed(addr);
-        let socket = bound(how, addr)?;
+        let listener = TcpListener::from(bound(how, addr)?);
+        let addr = listener.local_addr().expect("it is bound");
         let number = self.count;
         self.count += 1;
-        let port = getsockname::<SockaddrStorage>(socket.as_raw_fd())?;
-        let port = port.as_sockaddr_in().map_or(addr.port(), |known| known.port());
-        self.note(&format!("listen {number} {}", SocketAddr::new(addr.ip(), port)));
-        if let Err(error) = listen(&socket, Backlog::MAXCONN) {
+        self.note(&format!("listen {number} {addr}"));
+        if let Err(error) = listen(&listener, Backlog::MAXCONN) {
             self.note(&format!("closed {number}"));
             return Err(error);
         }
         self.note(&format!("listening {number}"));
-        self.open.push(Open { number, listener: Arc::new(socket.into()), is_served: false });
+        self.open.push(Open { number, listener: Arc::new(listener), is_served: false });
         Ok(())
     }
 
@@ -162,6 +164,14 @@ fn bound(how: &str, addr: SocketAddr) -> Result<OwnedFd, Errno> {
     setsockopt(&socket, sockopt::ReusePort, &(how == "group"))?;
     bind(socket.as_raw_fd(), &SockaddrStorage::from(addr))?;
     Ok(socket)
+}
+
+fn listen_apart(addr: SocketAddr) {
+    thread::spawn(move || {
+        unshare(CloneFlags::CLONE_FILES).unwrap_or_else(|error| fail(error));
+        let _listener = TcpListener::bind(addr).unwrap_or_else(|error| fail(error));
+        pause()
+    });
 }
 
 fn go_on_in_a_child() {

@@ -100,7 +100,6 @@ impl Tree {
         if !missing.is_empty() {
             tree.processes.clear();
             tree.look_at(std::iter::once(root).chain(procfs::descendants(root)), &mut missing);
-            tree.look_at_threads(&mut missing);
         }
         tree
     }
@@ -114,25 +113,20 @@ impl Tree {
             match procfs::socket_inodes(pid) {
                 Ok(sockets) => self.held.extend(sockets.into_iter().filter(|inode| missing.remove(inode))),
                 Err(error) => {
-                    self.is_opaque |= error.kind() == io::ErrorKind::PermissionDenied && !procfs::is_dead(pid)
+                    self.is_opaque |= error.kind() == io::ErrorKind::PermissionDenied && !procfs::is_dead(pid);
                 }
             }
         }
     }
 
-    /// A thread may have descriptors of its own, which its process does not list.
-    fn look_at_threads(&mut self, missing: &mut HashSet<u64>) {
-        for pid in &self.processes {
-            if missing.is_empty() {
-                return;
-            }
-            let sockets = procfs::socket_inodes_of_threads(*pid);
-            self.held.extend(sockets.into_iter().filter(|inode| missing.remove(inode)));
-        }
-    }
-
     fn holds(&self, listener: &Listener) -> bool {
         self.held.contains(&listener.inode)
+    }
+
+    /// A thread may have descriptors of its own, which its process does not list. Nobody looks there first: it is rare, and
+    /// takes a look at every thread.
+    fn has_in_a_thread(&self, listener: &Listener) -> bool {
+        self.processes.iter().any(|pid| procfs::socket_inodes_of_threads(*pid).contains(&listener.inode))
     }
 
     fn owner_of(&self, listener: &Listener) -> Owner {
@@ -144,6 +138,7 @@ impl Tree {
             // It was born after the tree was read.
             Some((pid, _)) if procfs::is_below(pid, self.root) => Owner::Ours(addr),
             Some((pid, command)) => Owner::Foreign { pid, command, addr },
+            None if self.has_in_a_thread(listener) => Owner::Ours(addr),
             None if self.is_opaque => Owner::Unknown(addr),
             None => Owner::Hidden { uid: listener.uid, addr },
         }

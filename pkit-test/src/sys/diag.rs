@@ -38,6 +38,7 @@ pub(crate) struct Occupant {
 
 /// What a port is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nobody can be asked there"))]
 pub(crate) enum Usage {
     /// It was bound, and nothing followed. Kernels before 6.8 do not tell.
     Bound,

@@ -146,6 +146,13 @@ fn several_sockets_of_ours_are_ours() {
 }
 
 #[test]
+fn a_thread_of_ours_that_keeps_its_descriptors_to_itself_is_ours() {
+    let liar = child("liar");
+    let server = liar_at(&liar, "apart:{addr}").start().unwrap();
+    assert!(TcpStream::connect(server.addr()).is_ok());
+}
+
+#[test]
 fn a_stranger_among_them_is_named() {
     let (liar, stranger) = (child("liar"), child("liar"));
     let port = free_port(&liar);
