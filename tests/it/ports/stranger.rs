@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
@@ -10,7 +10,7 @@ use pkit_test::ready::Output;
 use pkit_test::{Process, Spec, simple, tcp};
 use pkit_test_tests::left_out;
 
-use crate::child::{Child, child};
+use crate::child::{Child, child, wait_until};
 use crate::text::normalised;
 
 pub(super) const SOON: Duration = Duration::from_millis(300);
@@ -136,6 +136,32 @@ fn one_that_connects_from_there_is_named() {
               stderr: EADDRINUSE: Address already in use"#]],
     );
     drop(client);
+}
+
+#[test]
+fn one_that_nobody_can_see_is_said_to_be_so() {
+    let (liar, stranger) = (child("liar"), child("liar"));
+    // As a socket of the kernel it is in the list of no process.
+    let port = free_port(&liar);
+    let hidden = guest(&stranger, "apart:{addr} wait:1000", SocketAddr::from(([127, 0, 0, 1], port)));
+    wait_until(|| TcpStream::connect(("127.0.0.1", port)).is_ok());
+    fails(
+        fixed(&liar, "listen:{addr}", port),
+        port,
+        expect![[r#"
+        `liar` was not started: port PORT is taken by a process of `USER` that we may not look at, or the kernel
+          spec:   tcp("'CHILDREN/liar' /dev/null listen:{addr}", PORT)   tests/it/ports/stranger.rs"#]],
+    );
+    drop(hidden);
+}
+
+#[test]
+fn other_protocols_have_ports_of_their_own() {
+    let liar = child("liar");
+    let port = free_port(&liar);
+    let udp = UdpSocket::bind(("127.0.0.1", port)).unwrap();
+    assert!(fixed(&liar, "rude:{addr} serve", port).start().is_ok());
+    drop(udp);
 }
 
 #[test]
