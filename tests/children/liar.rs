@@ -72,7 +72,7 @@ impl Liar {
                 "daemonize" => self.daemonize(steps.collect()),
                 "exec" => self.replace(steps.collect()),
                 "hide" => nix::sys::prctl::set_dumpable(false).expect("it can be forbidden"),
-                "exit" => process::exit(text.parse().expect("a code")),
+                "exit" => self.exit(text.parse().expect("a code")),
                 _ => fail(format_args!("{step} is no step")),
             }
         }
@@ -131,6 +131,13 @@ impl Liar {
             drop(open.listener);
             self.note(&format!("closed {}", open.number));
         }
+    }
+
+    /// What it listens on is closed by its end, a moment after it is not certain any more.
+    fn exit(&mut self, code: i32) -> ! {
+        let open: Vec<u32> = self.open.iter().map(|open| open.number).collect();
+        open.into_iter().for_each(|number| self.note(&format!("closing {number}")));
+        process::exit(code)
     }
 
     fn say(&mut self, text: &str) {

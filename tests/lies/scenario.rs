@@ -119,14 +119,21 @@ fn steps(seed: &mut Seed, text: &str) -> Vec<String> {
     words.map(|word| if word == "~" { format!("wait:{}", seed.moment_us()) } else { word.to_owned() }).collect()
 }
 
+/// Steps of one whom only root may look into, sometimes.
+fn hidden(seed: &mut Seed, text: &str) -> Vec<String> {
+    let hide = (seed.below(4) == 0).then(|| "hide".to_owned());
+    hide.into_iter().chain(steps(seed, text)).collect()
+}
+
 fn alone(kind: &'static str, seed: &mut Seed, text: &str) -> Scenario {
-    let steps = steps(seed, text);
+    let steps = hidden(seed, text);
     scenario(kind, seed, steps)
 }
 
 fn beset(kind: &'static str, seed: &mut Seed, text: &str, comes: Comes, theirs: &str) -> Scenario {
-    let theirs = steps(seed, theirs);
-    Scenario { stranger: Some(Stranger { comes, steps: theirs }), ..alone(kind, seed, text) }
+    // Where neither can be looked into nobody can tell one from the other: so ours can.
+    let (ours, theirs) = (steps(seed, text), hidden(seed, theirs));
+    Scenario { stranger: Some(Stranger { comes, steps: theirs }), ..scenario(kind, seed, ours) }
 }
 
 /// Where ours listens so that its own address answers.
