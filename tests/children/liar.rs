@@ -6,13 +6,15 @@
 //! `SO_REUSEPORT`) `rude:ADDR` (the same without `SO_REUSEADDR`) `bind:ADDR` (and never listen)
 //! `apart:ADDR` (in a thread that has descriptors of its own, unrecorded) `patient:ADDR` (again and again until it works) `serve` (answer from now on) `close` (all) `say:TEXT`
 //! `fork` (the child goes on, the parent waits for it) `daemonize` (a grandchild goes on, the leader exits 0) `exec`
-//! (a new program goes on, without what was listened on) `hide` (nobody may look into it) `exit:CODE`.
+//! (a new program goes on, without what was listened on) `hide` (nobody may look into it) `exit:CODE`
+//! `once:FILE` (one client gets its answer when nobody listens any more and `FILE` is there).
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{self, Command};
 use std::sync::Arc;
 use std::thread;
@@ -67,6 +69,7 @@ impl Liar {
                 "apart" => listen_apart(parsed(text)),
                 "serve" => self.serve(),
                 "close" => self.close(),
+                "once" => self.serve_once(text),
                 "say" => self.say(text),
                 "fork" => go_on_in_a_child(),
                 "daemonize" => self.daemonize(steps.collect()),
@@ -131,6 +134,17 @@ impl Liar {
             drop(open.listener);
             self.note(&format!("closed {}", open.number));
         }
+    }
+
+    fn serve_once(&mut self, file: &str) {
+        let listener = Arc::clone(&self.open.first().unwrap_or_else(|| fail("it does not listen")).listener);
+        let (client, _) = listener.accept().unwrap_or_else(|error| fail(error));
+        drop(listener);
+        self.close();
+        while !Path::new(file).exists() {
+            wait_us(RETRY_US);
+        }
+        let _ = serve_one(&client, &|_| (200, "ok\n".into())); // A client that went away is no news.
     }
 
     /// What it listens on is closed by its end, a moment after it is not certain any more.

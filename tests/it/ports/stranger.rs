@@ -3,14 +3,15 @@
 use std::fs;
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::thread;
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use pkit_test::ready::Output;
-use pkit_test::{Process, Spec, simple, tcp};
+use pkit_test::{Process, Spec, http, simple, tcp};
 use pkit_test_tests::left_out;
 
-use crate::child::{Child, child, wait_until};
+use crate::child::{Child, HANG, child, wait_until};
 use crate::text::normalised;
 
 pub(super) const SOON: Duration = Duration::from_millis(300);
@@ -192,6 +193,37 @@ fn a_stranger_among_them_is_named() {
     drop((guest, process));
     // When it has gone there is nothing to complain of.
     assert!(fixed(&liar, "group:{addr} serve", port).start().is_ok());
+}
+
+#[test]
+fn one_that_comes_while_an_answer_is_waited_for_is_named() {
+    let liar = child("liar");
+    let go = liar.file("go");
+    let command = liar.with(&format!("/dev/null listen:{{addr}} say:up once:{}", go.display()));
+    let server = http(command, "/").start_timeout(Duration::from_secs(2)).spawn().unwrap();
+    let error = thread::scope(|threads| {
+        let ready = threads.spawn(|| server.wait_ready());
+        server.wait_for_output("^up$", HANG).unwrap();
+        // It has one client, which is the probe, and then listens no more.
+        let mut stranger = None;
+        wait_until(|| {
+            stranger = TcpListener::bind(server.addr()).ok();
+            stranger.is_some()
+        });
+        fs::write(&go, "").unwrap();
+        let error = ready.join().unwrap().unwrap_err();
+        drop(stranger);
+        error
+    });
+    assert!(error.to_string().contains("its port is somebody else's"), "{error}");
+}
+
+#[test]
+fn what_was_closed_while_a_line_was_waited_for_is_not_ready() {
+    let liar = child("liar");
+    let steps = "listen:{addr} serve wait:30000 close say:up wait:60000 listen:{addr} serve";
+    let server = liar_at(&liar, steps).ready(Output::any("^up$")).start().unwrap();
+    assert!(TcpStream::connect(server.addr()).is_ok());
 }
 
 #[test]
