@@ -15,7 +15,7 @@ use crate::config::deadline_in;
 use crate::error::{Error, Kind, Result};
 use crate::guardian::client::{self, Guardian};
 use crate::limits::MOVE_LIMIT;
-use crate::port::{Port, PortTrouble};
+use crate::port::{Note, Port, PortTrouble};
 use crate::ready::Site;
 use crate::sync::lock;
 use crate::sys::user::{self, User};
@@ -48,6 +48,8 @@ pub(crate) struct Place {
     pub(crate) ports: Vec<(String, u16)>,
     /// Those of them that the guardian holds for it. Another place may have the rest for now.
     held: Mutex<Vec<u16>>,
+    /// What others can read of those that are fixed.
+    notes: Mutex<Vec<Note>>,
     pub(crate) user: Option<User>,
     /// What was reserved under the same name before: its ports and its directory are those of this place.
     base: Option<Arc<Place>>,
@@ -70,6 +72,7 @@ impl Place {
             host,
             ports: Vec::new(),
             held: Mutex::default(),
+            notes: Mutex::default(),
             user,
             base: wish.base.clone(),
             guardian: Mutex::new(guardian),

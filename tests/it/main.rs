@@ -21,6 +21,7 @@ mod orchestra;
 mod output;
 mod peers;
 mod poll;
+mod ports;
 mod race;
 mod ready;
 mod record;

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 
@@ -23,6 +25,9 @@ pub(crate) const CHOSEN: &str = "PKIT_TEST_VICTIM";
 
 /// Before the name of a child in capitals: where the copy of it is that belongs to this run.
 pub(crate) const CHILD: &str = "PKIT_TEST_CHILD_";
+
+/// A user and a group without rights.
+pub(crate) const NOBODY: u32 = 65_534;
 
 /// A victim, and how it is run.
 #[derive(Debug)]
@@ -140,6 +145,14 @@ impl Victim {
     /// The binary, in an environment that has nothing of ours but what was asked for.
     pub(crate) fn command(&self) -> Command {
         self.clean(self.binary.path())
+    }
+
+    /// Runs it as a user without rights.
+    pub(crate) fn run_as_nobody(&self) -> Ended {
+        let directory = self.directory();
+        fs::create_dir_all(&directory).expect("it can be made");
+        chown(&directory, Some(NOBODY), Some(NOBODY)).expect("we are root");
+        self.ended(self.command().uid(NOBODY).gid(NOBODY).args(["--exact", &self.path(), "--nocapture"]))
     }
 
     /// A program in such an environment.

@@ -16,6 +16,7 @@ const DIFFERS: &[(&str, &str)] = &[
     (r"[-\w./]+/pkit-\d+-[0-9a-f]{6}/", "DIRS/"),
     (r"[-\w./]+/deps/it-[0-9a-f]+[^`\n]*", "THIS TEST"),
     (r"[-\w./]+/debug/", "TARGET/"),
+    (r"(a process of) `[^`]+`", "$1 `USER`"),
     // Free ports have five digits, and nothing else in our texts has.
     (r"\b\d{5}\b", "PORT"),
     (r"PATH:( +)/\S+", "PATH:${1}…"),

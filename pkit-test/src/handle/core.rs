@@ -51,6 +51,8 @@ pub(crate) struct Life {
     pub(crate) round: Arc<Mutex<Round>>,
     /// Where somebody listened already when the current run was ordered.
     pub(crate) served: Vec<SocketAddr>,
+    /// Its ports that not every server could bind then, although nobody listened.
+    pub(crate) obstructed: Vec<u16>,
     /// It is ready, and its callbacks have run.
     pub(crate) is_started: bool,
     /// A callback did not come to its end when it was waited for.
@@ -99,6 +101,7 @@ impl Core {
             ready_after: None,
             round: Arc::default(),
             served: Vec::new(),
+            obstructed: Vec::new(),
             is_started: false,
             has_late_callback: false,
             last_exit: None,

@@ -7,6 +7,9 @@ use std::net::SocketAddr;
 use crate::sys::diag::{Diag, Listener};
 use crate::sys::procfs;
 
+/// How often is looked again where a socket was closed while its owner was looked for.
+const LOOKS: u32 = 3;
+
 /// Whose listener answers at a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Owner {
@@ -16,7 +19,11 @@ pub(crate) enum Owner {
     Ours(SocketAddr),
     /// Somebody else, alone or beside us.
     Foreign { pid: i32, command: String, addr: SocketAddr },
-    /// Somebody whose descriptors we may not see: another user, a process that is not dumpable, the kernel.
+    /// Somebody else of whom the user is all that we may know: all descriptors of our tree are known, and it is none of
+    /// them.
+    Hidden { uid: u32, addr: SocketAddr },
+    /// Perhaps us: there is a process in our tree whose descriptors we may not see. It has become another user, or is not
+    /// dumpable.
     Unknown(SocketAddr),
 }
 
@@ -24,18 +31,22 @@ pub(crate) enum Owner {
 /// with a root of 0 none are.
 ///
 /// There may be several: other addresses that cover this one, and groups with `SO_REUSEPORT`, where the kernel picks
-/// one at each connection. The worst of them counts: a foreign one, then an unknown one.
+/// one at each connection. The worst of them counts: a foreign one, then a hidden one, then an unknown one.
 pub(crate) fn owner(diag: &Diag, addr: SocketAddr, tree_root: i32, any_owner: bool) -> io::Result<Owner> {
-    let listeners = answering(diag, addr)?;
-    match listeners.first() {
-        None => Ok(Owner::Nobody),
-        Some(first) if any_owner => Ok(Owner::Ours(first.addr)),
-        Some(_) => match judge(&listeners, tree_root) {
-            // A socket that was closed while we looked for its owner has none either: so look again.
-            Owner::Unknown(_) => Ok(judge(&answering(diag, addr)?, tree_root)),
-            known => Ok(known),
-        },
+    for _ in 0..LOOKS {
+        let listeners = answering(diag, addr)?;
+        let verdict = match listeners.first() {
+            None => return Ok(Owner::Nobody),
+            Some(first) if any_owner => return Ok(Owner::Ours(first.addr)),
+            Some(_) => judge(&listeners, tree_root),
+        };
+        // A socket that was closed while we looked for its owner has none either, and whoever has it now is another.
+        let is_seen = !matches!(verdict, Owner::Hidden { .. } | Owner::Unknown(_));
+        if is_seen || answering(diag, addr)? == listeners {
+            return Ok(verdict);
+        }
     }
+    Ok(Owner::Nobody)
 }
 
 /// Who holds a socket.
@@ -47,7 +58,9 @@ pub(crate) enum Holds {
         pid: i32,
         command: String,
     },
-    /// Somebody whose descriptors we may not see.
+    /// Nobody of our tree, all of whose descriptors can be seen, and nobody else who can be seen.
+    Hidden,
+    /// Somebody whose descriptors we may not see, perhaps of our tree.
     Unknown,
 }
 
@@ -84,7 +97,8 @@ fn badness(owner: &Owner) -> u8 {
         Owner::Nobody => 0,
         Owner::Ours(_) => 1,
         Owner::Unknown(_) => 2,
-        Owner::Foreign { .. } => 3,
+        Owner::Hidden { .. } => 3,
+        Owner::Foreign { .. } => 4,
     }
 }
 
@@ -93,13 +107,15 @@ struct Tree {
     root: i32,
     processes: Vec<i32>,
     held: HashSet<u64>,
+    /// Whether it has a process that may hold what we cannot see.
+    is_opaque: bool,
 }
 
 impl Tree {
     /// Looks no further than until all are found, which mostly is the first service, a child of the root itself.
     fn holding(root: i32, inodes: impl Iterator<Item = u64>) -> Tree {
         let mut missing: HashSet<_> = inodes.collect();
-        let mut tree = Tree { root, processes: Vec::new(), held: HashSet::new() };
+        let mut tree = Tree { root, processes: Vec::new(), held: HashSet::new(), is_opaque: false };
         tree.look_at(procfs::children_of_single(root).unwrap_or_default(), &mut missing);
         if !missing.is_empty() {
             tree.processes.clear();
@@ -111,9 +127,14 @@ impl Tree {
     fn look_at(&mut self, processes: impl IntoIterator<Item = i32>, missing: &mut HashSet<u64>) {
         for pid in processes {
             self.processes.push(pid);
-            if !missing.is_empty() {
-                let sockets = procfs::socket_inodes(pid).unwrap_or_default();
-                self.held.extend(sockets.into_iter().filter(|inode| missing.remove(inode)));
+            if missing.is_empty() {
+                continue;
+            }
+            match procfs::socket_inodes(pid) {
+                Ok(sockets) => self.held.extend(sockets.into_iter().filter(|inode| missing.remove(inode))),
+                Err(error) => {
+                    self.is_opaque |= error.kind() == io::ErrorKind::PermissionDenied && !procfs::is_dead(pid);
+                }
             }
         }
     }
@@ -122,11 +143,18 @@ impl Tree {
         self.held.contains(&listener.inode)
     }
 
+    /// A thread may have descriptors of its own, which its process does not list. Nobody looks there first: it is rare, and
+    /// takes a look at every thread.
+    fn has_in_a_thread(&self, inode: u64) -> bool {
+        self.processes.iter().any(|pid| procfs::socket_inodes_of_threads(*pid).contains(&inode))
+    }
+
     fn owner_of(&self, listener: &Listener) -> Owner {
         let addr = listener.addr;
         match self.holder_of(listener.inode) {
             Holds::Ours => Owner::Ours(addr),
             Holds::Foreign { pid, command } => Owner::Foreign { pid, command, addr },
+            Holds::Hidden => Owner::Hidden { uid: listener.uid, addr },
             Holds::Unknown => Owner::Unknown(addr),
         }
     }
@@ -139,7 +167,9 @@ impl Tree {
             // It was born after the tree was read.
             Some((pid, _)) if procfs::is_below(pid, self.root) => Holds::Ours,
             Some((pid, command)) => Holds::Foreign { pid, command },
-            None => Holds::Unknown,
+            None if self.has_in_a_thread(inode) => Holds::Ours,
+            None if self.is_opaque => Holds::Unknown,
+            None => Holds::Hidden,
         }
     }
 }

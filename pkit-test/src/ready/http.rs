@@ -8,8 +8,6 @@ use std::time::Instant;
 use super::http_exchange::{Request, Trouble, Url, exchange};
 use super::tcp::Listening;
 use super::{Fill, Look, Probe, Sight, Site, Unprepared};
-use crate::port::{self, Owner};
-use crate::sys::diag::Diag;
 use crate::template::Template;
 
 /// Ready when a request is answered with a status of 200 to 299, or one that was asked for.
@@ -121,9 +119,7 @@ impl Http {
             return Err(Unprepared::Mistake(format!("the probe cannot be sent: {fault}")));
         }
         Ok(Answers {
-            listening: is_local.then(|| Listening::new(address, site.any_owner)),
-            is_unreserved: is_local && !site.any_owner && !target.starts_with('/'),
-            was_served: site.served.contains(&address),
+            listening: is_local.then(|| Listening::new(address, site)),
             address,
             shown: format!("{} http://{}{}", self.method, request.host, request.path),
             request,
@@ -158,9 +154,6 @@ fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
 #[derive(Debug)]
 pub(super) struct Answers {
     listening: Option<Listening>,
-    is_unreserved: bool,
-    /// Somebody listened there before the start.
-    was_served: bool,
     address: SocketAddr,
     request: Request,
     shown: String,
@@ -172,29 +165,21 @@ impl Answers {
         if self.statuses.is_empty() { (200..300).contains(&status) } else { self.statuses.contains(&status) }
     }
 
-    /// A listener that may be anybody's is believed only where nobody was before the start.
-    fn stranger(&self, sight: &Sight<'_>) -> Option<Look> {
-        if !self.was_served || !self.is_unreserved {
-            return None;
-        }
-        let owner = Diag::open().and_then(|diag| port::owner(&diag, self.address, sight.tree_root, false));
-        let why = "was served before the start, by a process that we may not look at";
-        matches!(owner, Ok(Owner::Unknown(_))).then(|| Look::Foreign(format!("{} {why}", self.address)))
+    /// Who is there: of an address elsewhere nothing can be known.
+    fn who_listens(&mut self, sight: &Sight<'_>) -> Look {
+        self.listening.as_mut().map_or(Look::Ready, |listening| listening.look(sight))
     }
 }
 
 impl Probe for Answers {
     fn look(&mut self, sight: &Sight<'_>) -> Look {
-        if let Some(look) =
-            self.listening.as_mut().map(|listening| listening.look(sight)).filter(|look| *look != Look::Ready)
-        {
-            return look;
-        }
-        if let Some(stranger) = self.stranger(sight) {
-            return stranger;
+        let before = self.who_listens(sight);
+        if before != Look::Ready {
+            return before;
         }
         match exchange(self.address, &self.request, Instant::now() + sight.patience, sight.is_over) {
-            Ok(status) if self.accepts(status) => Look::Ready,
+            // Whoever has begun to listen since then may have given the answer.
+            Ok(status) if self.accepts(status) => self.who_listens(sight),
             Ok(status) => Look::NotYet(format!("status {status}")),
             Err(trouble) => Look::NotYet(said(&trouble)),
         }
@@ -204,8 +189,16 @@ impl Probe for Answers {
         self.shown.clone()
     }
 
-    fn unreserved(&self) -> Option<SocketAddr> {
-        self.is_unreserved.then_some(self.address)
+    fn local_addresses(&self) -> Vec<SocketAddr> {
+        self.listening.iter().flat_map(Listening::local_addresses).collect()
+    }
+
+    fn can_lapse(&self) -> bool {
+        true
+    }
+
+    fn look_again(&mut self, sight: &Sight<'_>) -> Look {
+        self.who_listens(sight)
     }
 }
 

@@ -316,10 +316,20 @@ pub(crate) trait Probe: Send {
     /// The question, for people.
     fn question(&self) -> String;
 
-    /// An address on this machine that it asks and that nobody has reserved: whether somebody is there already is to be
-    /// known before the process is started.
-    fn unreserved(&self) -> Option<SocketAddr> {
-        None
+    /// The addresses on this machine that it asks: whether somebody is there already is to be known before the process
+    /// is started.
+    fn local_addresses(&self) -> Vec<SocketAddr> {
+        Vec::new()
+    }
+
+    /// Whether what it has found may be undone: a line that was written stays written, a listener may be closed.
+    fn can_lapse(&self) -> bool {
+        false
+    }
+
+    /// Looks whether it still holds, now that all the others of the spec do too.
+    fn look_again(&mut self, _sight: &Sight<'_>) -> Look {
+        Look::Ready
     }
 }
 

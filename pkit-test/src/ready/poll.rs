@@ -13,6 +13,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -106,7 +107,7 @@ impl Poll {
         Asking {
             question: self.question(),
             ask: Arc::clone(&self.ask),
-            doors: ports.map(|address| Listening::new(address, site.any_owner)).collect(),
+            doors: ports.map(|address| Listening::new(address, site)).collect(),
             site: Arc::new(site.clone()),
             asker: None,
             asked: None,
@@ -281,6 +282,10 @@ impl Probe for Asking {
 
     fn question(&self) -> String {
         self.question.clone()
+    }
+
+    fn local_addresses(&self) -> Vec<SocketAddr> {
+        self.doors.iter().flat_map(Listening::local_addresses).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
-use super::{Probe, Unarmed};
+use super::{Look, Probe, Sight, Unarmed};
 use crate::sys::bell::{Bell, Rope};
 use crate::sys::letterbox::Letterbox;
 
@@ -12,6 +12,10 @@ use crate::sys::letterbox::Letterbox;
 #[derive(Default)]
 pub(crate) struct Round {
     probes: VecDeque<Box<dyn Probe>>,
+    /// How many there were.
+    asked: usize,
+    /// Those that have held and may do so no more, in order.
+    held: Vec<Box<dyn Probe>>,
     /// Belongs to the probes: when the last of them that wants it has gone, it is hushed.
     bell: Weak<Bell>,
     /// What outlives its probe.
@@ -29,7 +33,7 @@ impl Round {
 
     /// For a run that is over: its probes only have to say what they ask.
     pub(crate) fn unarmed(probes: Vec<Box<dyn Probe>>) -> Round {
-        Round { probes: probes.into(), ..Round::default() }
+        Round { asked: probes.len(), probes: probes.into(), ..Round::default() }
     }
 
     /// One bell for all who want one; where no descriptor is to be had they do without.
@@ -64,8 +68,24 @@ impl Round {
         self.probes.front_mut().map(AsMut::as_mut)
     }
 
-    /// The probe at hand holds. It is let go with all that it waited by.
+    /// The probe at hand holds. It is let go with all that it waited by, unless it is to be asked again.
     pub(crate) fn passes(&mut self) {
-        self.kept.extend(self.probes.pop_front().and_then(Probe::rest));
+        match self.probes.pop_front() {
+            Some(probe) if probe.can_lapse() => self.held.push(probe),
+            Some(probe) => self.kept.extend(probe.rest()),
+            None => {}
+        }
+    }
+
+    /// Looks at all that have held once more; those that do not any more are to be waited for again. One that is the only
+    /// one was looked at a moment ago.
+    pub(crate) fn ask_again(&mut self, sight: &Sight<'_>) {
+        let is_alone = self.held.len() == 1 && self.asked == 1;
+        for mut probe in std::mem::take(&mut self.held) {
+            match is_alone || probe.look_again(sight) == Look::Ready {
+                true => self.held.push(probe),
+                false => self.probes.push_back(probe),
+            }
+        }
     }
 }

@@ -136,7 +136,7 @@ impl Serving {
     fn who(&self, tree_root: i32) -> io::Result<Who> {
         match self.who_now(tree_root)? {
             // A socket that was closed while we looked for its owner has none either: so look again.
-            Who::Somebody(Holds::Unknown) => self.who_now(tree_root),
+            Who::Somebody(Holds::Hidden | Holds::Unknown) => self.who_now(tree_root),
             known => Ok(known),
         }
     }
@@ -172,7 +172,8 @@ fn badness(holds: &Holds) -> u8 {
     match holds {
         Holds::Ours => 0,
         Holds::Unknown => 1,
-        Holds::Foreign { .. } => 2,
+        Holds::Hidden => 2,
+        Holds::Foreign { .. } => 3,
     }
 }
 
@@ -243,6 +244,9 @@ impl Probe for Serving {
             Ok(Who::Nobody) => Look::NotYet("nobody listens at it".to_owned()),
             Ok(Who::Somebody(Holds::Foreign { pid, command })) if !self.any_owner => {
                 Look::Foreign(format!("it belongs to somebody else: `{command}` (pid {pid})"))
+            }
+            Ok(Who::Somebody(Holds::Hidden)) => {
+                Look::Foreign("it belongs to somebody else, a process that we may not look at".to_owned())
             }
             Ok(Who::Somebody(_)) => Look::Ready,
             Err(error) => Look::NotYet(format!("nobody could be asked: {error}")),

@@ -196,6 +196,9 @@ impl Spec {
 
     /// Believes a listener whoever owns it: for proxies and for `docker run -p`, which never own theirs.
     ///
+    /// Not needed for a server that runs as another user, or whose descriptors cannot be seen: that is believed where nobody
+    /// listened before it was started.
+    ///
     /// ```
     /// use std::net::TcpListener;
     /// # fn main() -> pkit_test::Result<()> {

@@ -17,6 +17,7 @@ use crate::ready::Ready;
 use crate::spec::Spec;
 use crate::sys::child::Step;
 use crate::sys::diag::Diag;
+use crate::sys::user;
 
 pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Error {
     let name = &core.place().name;
@@ -129,16 +130,26 @@ fn needs(core: &Core) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
-/// Whoever listens on its port now that it has ended.
+/// What may have kept it from its ports: whoever listens there now that it has ended, and what was there before it began.
 fn strangers(core: &Core) -> String {
     let Ok(diag) = Diag::open() else { return String::new() };
-    let owners = core.place().ports.iter().filter_map(|(_, number)| {
-        match port::owner(&diag, SocketAddr::new(core.place().host, *number), 0, false) {
-            Ok(Owner::Foreign { pid, command, addr }) => Some(format!("{addr} is taken by `{command}` (pid {pid})")),
-            _ => None,
+    let mut told: Vec<String> =
+        core.place().ports.iter().filter_map(|(_, number)| stranger(&diag, core, *number)).collect();
+    if told.is_empty() {
+        let obstructed = core.life(|life| life.obstructed.clone());
+        told = obstructed.into_iter().flat_map(|number| port::remains(&diag, number)).collect();
+    }
+    told.join("\n")
+}
+
+fn stranger(diag: &Diag, core: &Core, number: u16) -> Option<String> {
+    match port::owner(diag, SocketAddr::new(core.place().host, number), 0, false) {
+        Ok(Owner::Foreign { pid, command, addr }) => Some(format!("{addr} is taken by `{command}` (pid {pid})")),
+        Ok(Owner::Hidden { uid, addr }) => {
+            Some(format!("{addr} is taken by a process of `{}` that we may not look at", user::name_of(uid)))
         }
-    });
-    owners.collect::<Vec<_>>().join("\n")
+        _ => None,
+    }
 }
 
 /// Where it listens instead of where it was asked.

@@ -19,6 +19,7 @@ use crate::guardian::protocol::Launch;
 use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process, end_of};
 use crate::limits::OUTPUT_BYTES;
+use crate::port;
 use crate::program::{NotFound, Wanted};
 use crate::ready::{NOTIFY_SOCKET, Probe, Round};
 use crate::record::RunEnd;
@@ -64,7 +65,8 @@ impl Core {
         self.record.begins(spec.shown());
         // Everything that can be wrong with the probes is said before anything runs.
         let served = served(&self.probes()?);
-        self.life(|life| life.served = served);
+        let obstructed = self.obstructed(&spec);
+        self.life(|life| (life.served, life.obstructed) = (served, obstructed));
         let round = Arc::new(Mutex::new(self.armed()?));
         if !spec.on_start.is_empty() || !spec.on_exit.is_empty() {
             callbacks::prepare().map_err(|error| Error::system("no thread for callbacks was started", error))?;
@@ -117,6 +119,14 @@ impl Core {
             (life.is_left_down, life.is_halted, life.is_taken_down) = (false, false, false);
             Ok(Some(run))
         })
+    }
+
+    /// Which of its ports have remains on them. One that was chosen has none at first.
+    fn obstructed(&self, spec: &Spec) -> Vec<u16> {
+        let is_first = self.life(|life| life.starts == 0);
+        let is_chosen = |name: &str| !spec.ports.iter().any(|(known, number)| known == name && *number != 0);
+        let ports = self.place().ports.iter().filter(|(name, _)| !(is_first && is_chosen(name)));
+        ports.map(|(_, number)| *number).filter(|number| port::is_obstructed(*number)).collect()
     }
 
     /// Waits until it is known whether it runs. One that nobody has begun was no run.
@@ -285,7 +295,7 @@ impl Core {
 
 /// Which of the addresses that are asked have a listener before anything of ours runs.
 fn served(probes: &[Box<dyn Probe>]) -> Vec<SocketAddr> {
-    let asked: Vec<SocketAddr> = probes.iter().filter_map(|probe| probe.unreserved()).collect();
+    let asked: Vec<SocketAddr> = probes.iter().flat_map(|probe| probe.local_addresses()).collect();
     if asked.is_empty() {
         return asked;
     }

@@ -5,7 +5,7 @@
 //! Starting     -> Probing      -> refused          -> too late       -> given up   (never asked)
 //! Probing      (was said)      -> ended early (*)  -> too late       -> given up   -> no answer
 //! ```
-//! A probe that holds moves on to the next one; when all have held it is ready. (*) Not for a leader that ends with
+//! A probe that holds moves on to the next one; when all have held, and those before the last one still do, it is ready. (*) Not for a leader that ends with
 //! code 0 while descendants live: those are the process from then on. And not where this exit is expected and the probes
 //! hold: one of them may be about the exit itself.
 
@@ -293,6 +293,9 @@ fn wait_ready(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Ins
         if look == Look::Ready {
             round.passes();
             waited = Waited::default();
+            if round.current().is_none() {
+                ask_again(core, run, round, deadline);
+            }
             continue;
         }
         if now >= deadline {
@@ -302,23 +305,41 @@ fn wait_ready(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Ins
     }
 }
 
-fn ask(core: &Arc<Core>, run: &Arc<Run>, probe: &mut dyn Probe, bounds: &Bounds, waited: &mut Waited) -> Look {
-    let Bounds { deadline, expects } = *bounds;
-    let patience = deadline.saturating_duration_since(Instant::now()).clamp(HTTP_LAST_TRY, HTTP_TRY);
+/// All must hold at the same time: what has held is asked again now that the last one does.
+fn ask_again(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Instant) {
     let is_over = || core.is_given_up() || !run.phase().is_alive();
-    let is_moot = |phase: Phase| core.is_given_up() || !phase.is_alive() && !expects.covers(phase.exit());
-    let tree_root = run.look(|state| state.shim).unwrap_or(0);
+    let is_moot = |_: Phase| false;
+    // What may end can have done all its work, and holds nothing any more.
+    if run.phase().is_alive() {
+        round.ask_again(&sight(core, run, deadline, &is_over, &is_moot));
+    }
+}
+
+fn sight<'a>(
+    core: &'a Arc<Core>,
+    run: &'a Arc<Run>,
+    deadline: Instant,
+    is_over: &'a dyn Fn() -> bool,
+    is_moot: &'a dyn Fn(Phase) -> bool,
+) -> Sight<'a> {
     let around: Weak<dyn Around> = Arc::downgrade(core) as _;
-    let look = probe.look(&Sight {
+    Sight {
         name: &core.place().name,
         run,
-        tree_root,
-        patience,
+        tree_root: run.look(|state| state.shim).unwrap_or(0),
+        patience: deadline.saturating_duration_since(Instant::now()).clamp(HTTP_LAST_TRY, HTTP_TRY),
         deadline,
-        is_over: &is_over,
-        is_moot: &is_moot,
+        is_over,
+        is_moot,
         around,
-    });
+    }
+}
+
+fn ask(core: &Arc<Core>, run: &Arc<Run>, probe: &mut dyn Probe, bounds: &Bounds, waited: &mut Waited) -> Look {
+    let Bounds { deadline, expects } = *bounds;
+    let is_over = || core.is_given_up() || !run.phase().is_alive();
+    let is_moot = |phase: Phase| core.is_given_up() || !phase.is_alive() && !expects.covers(phase.exit());
+    let look = probe.look(&sight(core, run, deadline, &is_over, &is_moot));
     waited.tries += u64::from(!matches!(look, Look::Unanswered(_)));
     if waited.question.is_empty() {
         waited.question = probe.question();

@@ -55,6 +55,27 @@ impl FileId {
     }
 }
 
+/// A socket that has a port without listening on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Occupant {
+    pub(crate) usage: Usage,
+    /// 0 where no process has it any more.
+    pub(crate) inode: u64,
+    /// Nothing of it means anything unless it is connected.
+    pub(crate) peer: SocketAddr,
+}
+
+/// What a port is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nobody can be asked there"))]
+pub(crate) enum Usage {
+    /// It was bound, and nothing followed. Kernels before 6.8 do not tell.
+    Bound,
+    Connected,
+    /// What is left of a connection that no process has any more: `TIME_WAIT` and what comes before it.
+    Ending,
+}
+
 impl Listener {
     /// Whether a client that connects to `to` may end up at this socket.
     pub(crate) fn answers(&self, to: SocketAddr) -> bool {

@@ -7,14 +7,14 @@ mod linux;
 #[cfg(target_os = "linux")]
 use linux::{abstract_address, new_socket, peer};
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{ephemeral_ports, hold_along, hold_name};
+pub(crate) use linux::{ephemeral_ports, first_unprivileged_port, hold_along, hold_name, reserved_ports};
 
 #[cfg(not(target_os = "linux"))]
 mod other;
 #[cfg(not(target_os = "linux"))]
 use other::{abstract_address, new_socket, peer};
 #[cfg(not(target_os = "linux"))]
-pub(crate) use other::{ephemeral_ports, hold_along, hold_name};
+pub(crate) use other::{ephemeral_ports, first_unprivileged_port, hold_along, hold_name, reserved_ports};
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};

@@ -168,7 +168,7 @@ fn a_listener_that_was_there_before_is_believed_only_where_anybody_may_be() {
         `sleeper` was not ready after 500ms: its port is somebody else's
           spec:   http("'CHILDREN/sleeper'", "http://127.0.0.1:PORT/")   tests/it/errors/port.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
-          probe:  GET http://127.0.0.1:PORT/: 127.0.0.1:PORT was served before the start, by a process that we may not look at, N tries
+          probe:  GET http://127.0.0.1:PORT/: 127.0.0.1:PORT belongs to somebody else: a process of `USER` that we may not look at, N tries
           stdout: sleeper"#]],
     );
     assert!(spec.any_owner().start().unwrap().is_alive());

@@ -6,6 +6,7 @@ mod inherits;
 mod abandoned;
 mod contested;
 mod lost;
+mod ports;
 mod settings;
 mod record;
 mod supervised;

@@ -17,7 +17,7 @@ use nix::sys::socket::{
 };
 use nix::sys::time::{TimeVal, TimeValLike};
 
-use super::{Listener, destination};
+use super::{Listener, Occupant, Usage, destination};
 
 mod unix;
 
@@ -28,6 +28,12 @@ const BY_FAMILY: u16 = 20;
 const BOTH_FAMILIES: u16 = 18;
 /// `TCP_LISTEN` of `net/tcp_states.h`.
 const LISTEN: u8 = 10;
+/// `TCP_CLOSE`: it is bound, or not even that.
+const CLOSE: u8 = 7;
+/// `TCP_BOUND_INACTIVE`: asks for sockets that are bound and no more; older kernels do not know it and pass it over.
+const BOUND: u8 = 13;
+/// All others.
+const OTHER_STATES: u32 = (1 << (BOUND + 1)) - 2 - (1 << LISTEN);
 /// `INET_DIAG_SKV6ONLY`: an attribute with one byte, which listeners of IPv6 always have.
 const V6_ONLY: u16 = 11;
 
@@ -98,10 +104,16 @@ impl Diag {
 
     /// All listeners of a port, on whatever address. A port of 0 stands for all.
     pub(crate) fn listeners(&self, port: u16) -> io::Result<Vec<Listener>> {
-        let any = Id { ip: Ipv4Addr::UNSPECIFIED.into(), port, interface: 0 };
-        let mut found = self.list(|sequence| any.listed(sequence), listener)?;
+        let mut found =
+            self.list(|sequence| any(port).listed(1 << LISTEN, sequence), |message| listener(message.body))?;
         found.retain(|listener| port == 0 || listener.addr.port() == port);
         Ok(found)
+    }
+
+    /// All sockets that have a port and do not listen. It takes the kernel a walk through all connections.
+    pub(crate) fn occupants(&self, port: u16) -> io::Result<Vec<Occupant>> {
+        let found = self.list(|sequence| any(port).listed(OTHER_STATES, sequence), |message| occupant(message.body))?;
+        Ok(found.into_iter().filter(|(found, _)| *found == port).map(|(_, occupant)| occupant).collect())
     }
 
     /// All listeners.
@@ -195,13 +207,13 @@ impl Id {
         request
     }
 
-    /// Who listens at this port? `struct inet_diag_req`, whose family the kernel ignores: it lists both.
-    fn listed(&self, sequence: u32) -> [u8; LIST_REQUEST_BYTES] {
+    /// Who is at this port, in one of these states? `struct inet_diag_req`, whose family the kernel ignores: it lists both.
+    fn listed(&self, states: u32, sequence: u32) -> [u8; LIST_REQUEST_BYTES] {
         let mut request = header(BOTH_FAMILIES, libc::NLM_F_REQUEST | libc::NLM_F_DUMP, sequence);
         let body = &mut request[HEADER_BYTES..];
         body[0] = self.family();
         self.write(&mut body[4..]);
-        body[4 + ID_BYTES..][..4].copy_from_slice(&(1_u32 << LISTEN).to_ne_bytes());
+        body[4 + ID_BYTES..][..4].copy_from_slice(&states.to_ne_bytes());
         request
     }
 
@@ -283,23 +295,43 @@ impl Message<'_> {
             Err(error) => Err(error),
         }
     }
-
-    /// `struct inet_diag_msg`, then attributes.
-    fn listener(&self) -> Option<Listener> {
-        let (fixed, attributes) = self.body.split_at_checked(ANSWER_BYTES)?;
-        let port = u16::from_be_bytes(fixed[4..6].try_into().ok()?);
-        let ip = match i32::from(fixed[0]) {
-            libc::AF_INET => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(&fixed[8..12]).ok()?)),
-            libc::AF_INET6 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(&fixed[8..24]).ok()?)),
-            _ => return None,
-        };
-        let (uid, inode) = (u32_at(fixed, ANSWER_BYTES - 8)?, u32_at(fixed, ANSWER_BYTES - 4)?);
-        Some(Listener { addr: SocketAddr::new(ip, port), inode: inode.into(), uid, v6_only: is_v6_only(attributes) })
-    }
 }
 
-fn listener(message: &Message<'_>) -> Option<Listener> {
-    message.listener()
+/// A port on whatever address.
+fn any(port: u16) -> Id {
+    Id { ip: Ipv4Addr::UNSPECIFIED.into(), port, interface: 0 }
+}
+
+/// `struct inet_diag_msg`, then attributes.
+fn listener(body: &[u8]) -> Option<Listener> {
+    let (fixed, attributes) = body.split_at_checked(ANSWER_BYTES)?;
+    let (uid, inode) = (u32_at(fixed, ANSWER_BYTES - 8)?, u32_at(fixed, ANSWER_BYTES - 4)?);
+    let addr = address(fixed, 4, 8)?;
+    Some(Listener { addr, inode: inode.into(), uid, v6_only: is_v6_only(attributes) })
+}
+
+/// The same of one that does not listen, with its port.
+fn occupant(body: &[u8]) -> Option<(u16, Occupant)> {
+    let fixed = body.get(..ANSWER_BYTES)?;
+    let (own, peer) = (address(fixed, 4, 8)?, address(fixed, 6, 24)?);
+    let inode = u64::from(u32_at(fixed, ANSWER_BYTES - 4)?);
+    let usage = match fixed[1] {
+        CLOSE | BOUND => Usage::Bound,
+        _ if inode == 0 => Usage::Ending,
+        _ => Usage::Connected,
+    };
+    Some((own.port(), Occupant { usage, inode, peer }))
+}
+
+/// An address of `struct inet_diag_msg`, of the family that it has first.
+fn address(fixed: &[u8], port_at: usize, ip_at: usize) -> Option<SocketAddr> {
+    let port = u16::from_be_bytes(fixed.get(port_at..port_at + 2)?.try_into().ok()?);
+    let ip = match i32::from(fixed[0]) {
+        libc::AF_INET => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(fixed.get(ip_at..ip_at + 4)?).ok()?)),
+        libc::AF_INET6 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(fixed.get(ip_at..ip_at + 16)?).ok()?)),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
 }
 
 fn is_v6_only(attributes: &[u8]) -> bool {
@@ -399,7 +431,8 @@ mod tests {
     fn a_short_answer_is_no_listener() {
         for length in 0..ANSWER_BYTES {
             let body = vec![2; length];
-            assert_eq!(Message { kind: BY_FAMILY, flags: 0, sequence: 1, body: &body }.listener(), None);
+            assert_eq!(listener(&body), None);
+            assert_eq!(occupant(&body), None);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::{Listener, UnixListener};
+use super::{Listener, Occupant, UnixListener};
 
 #[derive(Debug)]
 pub(crate) struct Diag(());
@@ -26,6 +26,10 @@ impl Diag {
     }
 
     pub(crate) fn listeners(&self, _port: u16) -> io::Result<Vec<Listener>> {
+        unsupported()
+    }
+
+    pub(crate) fn occupants(&self, _port: u16) -> io::Result<Vec<Occupant>> {
         unsupported()
     }
 

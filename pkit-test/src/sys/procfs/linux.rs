@@ -41,8 +41,23 @@ pub(crate) fn is_below(pid: i32, root: i32) -> bool {
 
 /// The sockets that a process holds, by the inode that `sock_diag` knows them by. An error if we may not know.
 pub(crate) fn socket_inodes(pid: i32) -> io::Result<Vec<u64>> {
+    sockets_in(&format!("/proc/{pid}/fd"))
+}
+
+/// Those that its threads hold, which need not be those of the process.
+pub(crate) fn socket_inodes_of_threads(pid: i32) -> Vec<u64> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.flat_map(|thread| sockets_in(&thread.path().join("fd").to_string_lossy()).unwrap_or_default()).collect()
+}
+
+/// Whether it is gone, or has ended and waits for its parent: then it holds nothing.
+pub(crate) fn is_dead(pid: i32) -> bool {
+    Stat::read(pid).is_none_or(|stat| matches!(stat.field(3), Some("Z" | "X")))
+}
+
+fn sockets_in(directory: &str) -> io::Result<Vec<u64>> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let mut fds = Dir::open(format!("/proc/{pid}/fd").as_str(), flags, Mode::empty())?;
+    let mut fds = Dir::open(directory, flags, Mode::empty())?;
     let names: Vec<CString> = fds.iter().flatten().map(|fd| fd.file_name().to_owned()).collect();
     // From the directory on, which spares finding the process again for each. One that was closed meanwhile is not held.
     Ok(names.iter().filter_map(|name| socket_inode(&readlinkat(&fds, name.as_c_str()).ok()?)).collect())
@@ -57,11 +72,18 @@ pub(crate) fn find_socket_owner(inode: u64, skip: &[i32]) -> Option<(i32, String
 
 /// The unix socket that is bound to a name of the abstract namespace, by its inode.
 pub(crate) fn abstract_socket(name: &str) -> Option<u64> {
-    let listed = fs::read("/proc/net/unix").ok()?;
+    abstract_sockets(name).into_iter().find_map(|(found, inode)| (found == name).then_some(inode))
+}
+
+/// The unix sockets that are bound to names of the abstract namespace that begin like this, with their inodes.
+///
+/// They are those of the thread's own network namespace: `/proc/net` would be that of the first thread.
+pub(crate) fn abstract_sockets(beginning: &str) -> Vec<(String, u64)> {
+    let listed = fs::read("/proc/thread-self/net/unix").unwrap_or_default();
     let listed = String::from_utf8_lossy(&listed);
     let rows = listed.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
-    rows.filter(|row| row.get(7).and_then(|path| path.strip_prefix('@')) == Some(name))
-        .find_map(|row| row[6].parse().ok())
+    let named = rows.filter_map(|row| Some((row.get(7)?.strip_prefix('@')?.to_owned(), row[6].parse().ok()?)));
+    named.filter(|(name, _)| name.starts_with(beginning)).collect()
 }
 
 /// The command line for people: one line, not too long. A process without one has its name in brackets.

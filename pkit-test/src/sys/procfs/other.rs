@@ -22,12 +22,24 @@ pub(crate) fn socket_inodes(_pid: i32) -> io::Result<Vec<u64>> {
     Err(unsupported())
 }
 
+pub(crate) fn socket_inodes_of_threads(_pid: i32) -> Vec<u64> {
+    Vec::new()
+}
+
+pub(crate) fn is_dead(_pid: i32) -> bool {
+    false
+}
+
 pub(crate) fn find_socket_owner(_inode: u64, _skip: &[i32]) -> Option<(i32, String)> {
     None
 }
 
 pub(crate) fn abstract_socket(_name: &str) -> Option<u64> {
     None
+}
+
+pub(crate) fn abstract_sockets(_beginning: &str) -> Vec<(String, u64)> {
+    Vec::new()
 }
 
 pub(crate) fn command_line(_pid: i32) -> Option<String> {

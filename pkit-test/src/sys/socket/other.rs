@@ -33,6 +33,14 @@ pub(crate) fn ephemeral_ports() -> io::Result<RangeInclusive<u16>> {
     unsupported()
 }
 
+pub(crate) fn first_unprivileged_port() -> u16 {
+    1024
+}
+
+pub(crate) fn reserved_ports() -> Vec<RangeInclusive<u16>> {
+    Vec::new()
+}
+
 fn unsupported<T>() -> io::Result<T> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "ports can only be held on Linux"))
 }
