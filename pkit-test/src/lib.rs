@@ -478,7 +478,7 @@ pub use record::{ProcessRecord, ProcessState, RunRecord, processes};
 #[cfg(unix)]
 pub use signal::Signal;
 #[cfg(unix)]
-pub use spec::{Spec, finished, http, output, simple, tcp};
+pub use spec::{Isolation, Spec, finished, http, output, simple, tcp};
 #[cfg(unix)]
 pub use start::Restart;
 #[cfg(unix)]

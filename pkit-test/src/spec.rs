@@ -17,6 +17,10 @@ use crate::template::{Hole, Template, is_name};
 
 mod surroundings;
 mod life;
+mod isolation;
+
+pub use isolation::Isolation;
+pub(crate) use isolation::Isolations;
 
 /// What to run and when it is ready.
 ///
@@ -54,6 +58,7 @@ pub struct Spec {
     pub(crate) expects: Expected,
     pub(crate) must_stop_gracefully: bool,
     pub(crate) any_owner: bool,
+    pub(crate) isolations: Isolations,
     pub(crate) supervision: Supervision,
     pub(crate) on_start: Vec<OnStart>,
     pub(crate) on_exit: Vec<OnExit>,
@@ -246,6 +251,7 @@ impl Spec {
             expects: Expected::Nothing,
             must_stop_gracefully: false,
             any_owner: false,
+            isolations: Isolations::default(),
             supervision: Supervision::temporary(),
             on_start: Vec::new(),
             on_exit: Vec::new(),
@@ -310,6 +316,9 @@ impl Spec {
             if let Some(ready) = other {
                 return refused(format!("it would be ready at exit code {ready}, and exit code {code} is expected"));
             }
+        }
+        if self.isolations != Isolations::default() {
+            return Err(Error::new(Kind::Unsupported, format!("`{name}` was not started: it cannot be isolated yet")));
         }
         self.ready.iter().find_map(Ready::mistake).map_or(Ok(()), refused)
     }
