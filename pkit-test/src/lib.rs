@@ -445,11 +445,15 @@ mod quote;
 #[cfg(unix)]
 mod port;
 #[cfg(unix)]
+mod network;
+#[cfg(unix)]
 mod config;
 #[cfg(unix)]
 mod error;
 #[cfg(unix)]
 mod exit;
+#[cfg(unix)]
+mod isolation;
 #[cfg(unix)]
 mod limits;
 #[cfg(unix)]
@@ -470,6 +474,8 @@ pub use ground::{Executor, Ground, Need};
 #[cfg(unix)]
 pub use handle::{Mark, Process};
 #[cfg(unix)]
+pub use isolation::Isolation;
+#[cfg(unix)]
 pub use orchestra::{Member, Orchestra, Stack, orchestra, orchestrate, orchestrated};
 #[cfg(unix)]
 pub use pkit_test_macros::with_processes;
@@ -478,7 +484,7 @@ pub use record::{ProcessRecord, ProcessState, RunRecord, processes};
 #[cfg(unix)]
 pub use signal::Signal;
 #[cfg(unix)]
-pub use spec::{Isolation, Spec, finished, http, output, simple, tcp};
+pub use spec::{Spec, finished, http, output, simple, tcp};
 #[cfg(unix)]
 pub use start::Restart;
 #[cfg(unix)]

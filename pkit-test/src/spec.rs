@@ -9,6 +9,7 @@ use crate::command::Command;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use crate::handle::Process;
+use crate::isolation::Isolations;
 use crate::limits::{START_TIMEOUT, STOP_TIMEOUT};
 use crate::ready::{Finished, Http, Output, Ready, Tcp};
 use crate::signal::Signal;
@@ -17,10 +18,6 @@ use crate::template::{Hole, Template, is_name};
 
 mod surroundings;
 mod life;
-mod isolation;
-
-pub use isolation::Isolation;
-pub(crate) use isolation::Isolations;
 
 /// What to run and when it is ready.
 ///
@@ -316,9 +313,6 @@ impl Spec {
             if let Some(ready) = other {
                 return refused(format!("it would be ready at exit code {ready}, and exit code {code} is expected"));
             }
-        }
-        if self.isolations != Isolations::default() {
-            return Err(Error::new(Kind::Unsupported, format!("`{name}` was not started: it cannot be isolated yet")));
         }
         self.ready.iter().find_map(Ready::mistake).map_or(Ok(()), refused)
     }

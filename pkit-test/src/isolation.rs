@@ -1,8 +1,6 @@
 //! What a process can have of its own besides its ports and its directory: process ids, a network.
 
-use super::Spec;
-
-/// What a process has of its own, by a namespace of the kernel. For [`Spec::isolate`].
+/// What a process has of its own, by a namespace of the kernel. For [`Spec::isolate`](crate::Spec::isolate).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Isolation {
@@ -19,13 +17,18 @@ pub(crate) struct Isolations {
     pub(crate) net: bool,
 }
 
-impl Spec {
-    /// Gives it something of its own, by a namespace of the kernel. May be said once for each.
-    pub fn isolate(mut self, isolation: Isolation) -> Spec {
+impl Isolations {
+    pub(crate) fn with(self, isolation: Isolation) -> Isolations {
         match isolation {
-            Isolation::Pid => self.isolations.pid = true,
-            Isolation::Net => self.isolations.net = true,
+            Isolation::Pid => Isolations { pid: true, ..self },
+            Isolation::Net => Isolations { net: true, ..self },
         }
-        self
+    }
+
+    pub(crate) fn has(self, isolation: Isolation) -> bool {
+        match isolation {
+            Isolation::Pid => self.pid,
+            Isolation::Net => self.net,
+        }
     }
 }
