@@ -47,20 +47,29 @@ pub(crate) struct Birth {
     pub(crate) crash_ms: u64,
     /// It has process ids of its own.
     pub(crate) apart: Option<Apart>,
+    /// Why it is not in the network in which it is to be.
+    pub(crate) not_there: Option<io::Error>,
 }
 
 /// The child's side of the guardian's fork. Never returns into the guardian's code.
 pub(crate) fn main(birth: Birth) -> ! {
+    let mut birth = birth;
     let mut inbox = Inbox::default();
     if let Some((id, launch)) = first_order(&birth.socket, &mut inbox) {
-        let settled = birth.apart.as_ref().map(Apart::settle).transpose();
-        let started = settled.and_then(|outside| Ok((start(&launch, birth.file_limit)?, outside)));
-        match started {
+        match settle(&mut birth).and_then(|outside| Ok((start(&launch, birth.file_limit)?, outside))) {
             Ok((started, outside)) => Shim::new(id, &launch, birth, inbox, started, outside).run(),
             Err((step, error)) => refuse(id, &birth.socket, step, &error),
         }
     }
     child::exit_now(0)
+}
+
+/// Makes sure that it is where its service is to be.
+fn settle(birth: &mut Birth) -> Result<Option<Outside>, (Step, io::Error)> {
+    if let Some(error) = birth.not_there.take() {
+        return Err((Step::Network, error));
+    }
+    birth.apart.as_ref().map(Apart::settle).transpose()
 }
 
 /// Waits for something to run; `None` when the guardian goes before there is.

@@ -113,19 +113,16 @@ fn not_isolated(core: &Core, step: Step, error: &io::Error) -> Error {
     };
     let title = format!("`{}` was not started: it cannot have {what}", core.place().name);
     let error = Error::new(Kind::Unsupported, title)
-        .fact("refused", format!("{call}: {error}"))
+        .fact("denied", format!("{call}: {error}"))
         .fact("hint", isolation_hint(error));
     core.about(error, None)
 }
 
 fn isolation_hint(error: &io::Error) -> &'static str {
     const RIGHTS: &str = "it takes root (CAP_SYS_ADMIN), or a system that gives everybody user namespaces";
-    match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ENOSPC | Errno::EUSERS) => "a limit is reached: user.max_pid_namespaces, user.max_user_namespaces",
-        Some(Errno::EPERM | Errno::EACCES) => namespace::obstacle().unwrap_or(RIGHTS),
-        Some(Errno::EINVAL | Errno::ENOSYS) => "this kernel was built without namespaces",
-        _ => "",
-    }
+    let is_right = error.kind() == io::ErrorKind::PermissionDenied;
+    let of_right = || is_right.then(|| namespace::obstacle().unwrap_or(RIGHTS));
+    namespace::limit_reached(error).or_else(of_right).unwrap_or_default()
 }
 
 pub(super) fn no_cwd(core: &Core, spec: &Spec, cwd: &Path, why: &str) -> Error {

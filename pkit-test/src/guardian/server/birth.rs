@@ -38,36 +38,44 @@ impl Guardian {
 
     /// The shim for an order: the one that waits for one, if it is as good as any other.
     pub(super) fn shim_for(&mut self, launch: &Launch) -> Result<Spare, (Step, io::Error)> {
-        let _elsewhere = self.network_of(launch).map_err(|error| (Step::Network, error))?;
-        match (launch.has_own_pids, launch.has_network) {
-            (true, _) => self.fork_shim_apart(launch).map_err(|error| (Step::OwnPids, error)),
-            (false, true) => self.fork_shim().map_err(|error| (Step::Fork, error)),
-            (false, false) => {
+        let network = self.network_of(launch).map_err(|error| (Step::Network, error))?;
+        match (launch.has_own_pids, network) {
+            (true, network) => self.fork_shim_apart(launch, network).map_err(|error| (Step::OwnPids, error)),
+            (false, Some(network)) => self.fork_shim_in(network).map_err(|error| (Step::Fork, error)),
+            (false, None) => {
                 let spare = self.spare.take();
                 spare.map_or_else(|| self.fork_shim(), Ok).map_err(|error| (Step::Fork, error))
             }
         }
     }
 
-    /// Goes where the shim is to be: a fork is where its parent is.
-    fn network_of(&mut self, launch: &Launch) -> io::Result<Option<Elsewhere>> {
+    fn network_of(&mut self, launch: &Launch) -> io::Result<Option<OwnedFd>> {
         if !launch.has_network {
             return Ok(None);
         }
-        let network = self.take_descriptor().ok_or(Errno::EBADF)?;
-        Elsewhere::enter(&network).map(Some)
+        Ok(Some(self.take_descriptor().ok_or(Errno::EBADF)?))
     }
 
     fn fork_shim(&self) -> io::Result<Spare> {
-        self.fork_by(|| Ok((child::fork()?, None)))
+        self.fork_by(None, || Ok((child::fork()?, None)))
+    }
+
+    fn fork_shim_in(&self, network: OwnedFd) -> io::Result<Spare> {
+        self.fork_by(Some(network), || Ok((child::fork()?, None)))
     }
 
     /// Whoever is to become another user must not be in a user namespace, in which there is no other one.
-    fn fork_shim_apart(&self, launch: &Launch) -> io::Result<Spare> {
-        self.fork_by(|| namespace::fork_apart(launch.user.is_none()).map(|(side, apart)| (side, Some(apart))))
+    fn fork_shim_apart(&self, launch: &Launch, network: Option<OwnedFd>) -> io::Result<Spare> {
+        let fork = || namespace::fork_apart(launch.user.is_none()).map(|(side, apart)| (side, Some(apart)));
+        self.fork_by(network, fork)
     }
 
-    fn fork_by(&self, fork: impl FnOnce() -> io::Result<(Side, Option<Apart>)>) -> io::Result<Spare> {
+    /// It is the shim that goes into a network: we might not be able to come back.
+    fn fork_by(
+        &self,
+        network: Option<OwnedFd>,
+        fork: impl FnOnce() -> io::Result<(Side, Option<Apart>)>,
+    ) -> io::Result<Spare> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         theirs.set_nonblocking(true)?;
@@ -78,29 +86,8 @@ impl Guardian {
                 file_limit: self.file_limit,
                 crash_ms: self.hello.as_ref().map_or(0, |hello| hello.crash_ms),
                 apart,
+                not_there: network.and_then(|network| namespace::enter_network(network).err()),
             }),
-        }
-    }
-}
-
-/// Our only thread in another network, until this is dropped.
-struct Elsewhere {
-    home: OwnedFd,
-}
-
-impl Elsewhere {
-    fn enter(network: &OwnedFd) -> io::Result<Elsewhere> {
-        let home = namespace::network_of_thread()?;
-        namespace::enter_network(network)?;
-        Ok(Elsewhere { home })
-    }
-}
-
-impl Drop for Elsewhere {
-    fn drop(&mut self) {
-        if namespace::enter_network(&self.home).is_err() {
-            // The shims of other tests would be born in a network that is not theirs. Without us theirs stop.
-            child::exit_now(1);
         }
     }
 }

@@ -64,6 +64,14 @@ pub(crate) fn obstacle() -> Option<&'static str> {
     None
 }
 
+pub(crate) fn obstacle_of_all() -> Option<&'static str> {
+    None
+}
+
+pub(crate) fn limit_reached(_error: &io::Error) -> Option<&'static str> {
+    None
+}
+
 fn unsupported() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, "only Linux has namespaces")
 }
