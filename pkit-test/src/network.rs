@@ -232,7 +232,7 @@ fn make_for(name: &str) -> Result<Network> {
         // It may have been made by halves.
         go_back(home.as_fd());
         begin_anew(&refusal);
-        refused(name, &refusal)
+        refused(name, &refusal, namespace::user_namespace())
     })?;
     let _ = VISIT.try_with(|visit| {
         // Where there was no way back it is that of the first one.
@@ -257,17 +257,22 @@ fn lacks_right(refusal: &Refusal) -> bool {
     refusal.error.kind() == io::ErrorKind::PermissionDenied
 }
 
-fn refused(name: &str, refusal: &Refusal) -> Error {
+fn refused(name: &str, refusal: &Refusal, user_namespace: UserNamespace) -> Error {
     let title = format!("`{name}` was not started: the test cannot have a network of its own");
     let error = Error::new(Kind::Unsupported, title).fact("denied", format!("{}: {}", refusal.call, refusal.error));
     if !lacks_right(refusal) {
         return error.fact("hint", namespace::limit_reached(&refusal.error).unwrap_or_default());
     }
-    match namespace::user_namespace() {
+    match user_namespace {
         UserNamespace::Refused { call, errno } => {
             let why = format!("{call}: {}", io::Error::from_raw_os_error(errno));
             let error = error.fact("why", format!("it takes root or a user namespace, and that was refused: {why}"));
-            error.fact("hint", namespace::obstacle().unwrap_or_default())
+            error.fact(
+                "hint",
+                namespace::limit_reached(&io::Error::from_raw_os_error(errno))
+                    .or_else(namespace::obstacle)
+                    .unwrap_or_default(),
+            )
         }
         UserNamespace::Entered => error.fact("why", "it was refused in a user namespace of its own, too"),
         UserNamespace::None => {
@@ -278,3 +283,6 @@ fn refused(name: &str, refusal: &Refusal) -> Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

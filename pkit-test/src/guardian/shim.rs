@@ -56,8 +56,8 @@ pub(crate) fn main(birth: Birth) -> ! {
     let mut birth = birth;
     let mut inbox = Inbox::default();
     if let Some((id, launch)) = first_order(&birth.socket, &mut inbox) {
-        match settle(&mut birth).and_then(|outside| Ok((start(&launch, birth.file_limit)?, outside))) {
-            Ok((started, outside)) => Shim::new(id, &launch, birth, inbox, started, outside).run(),
+        match settle(&mut birth).and_then(|outside| start(&launch, birth.file_limit, outside)) {
+            Ok(started) => Shim::new(id, &launch, birth, inbox, started).run(),
             Err((step, error)) => refuse(id, &birth.socket, step, &error),
         }
     }
@@ -123,7 +123,7 @@ struct Shim {
 }
 
 impl Shim {
-    fn new(id: u32, launch: &Launch, birth: Birth, inbox: Inbox, started: Started, outside: Option<Outside>) -> Shim {
+    fn new(id: u32, launch: &Launch, birth: Birth, inbox: Inbox, started: Started) -> Shim {
         Shim {
             id,
             socket: birth.socket,
@@ -140,7 +140,7 @@ impl Shim {
             stopping: Stopping::new(),
             is_empty: false,
             is_alone: false,
-            outside,
+            outside: started.outside,
         }
     }
 
@@ -380,12 +380,17 @@ struct Started {
     pid: i32,
     recorder: Recorder,
     input: Input,
+    outside: Option<Outside>,
 }
 
-fn start(launch: &Launch, file_limit: Option<child::FileLimit>) -> Result<Started, (Step, io::Error)> {
+fn start(
+    launch: &Launch,
+    file_limit: Option<child::FileLimit>,
+    outside: Option<Outside>,
+) -> Result<Started, (Step, io::Error)> {
     let (image, stdio, recorder, input) = prepare(launch, file_limit).map_err(|error| (Step::Prepare, error))?;
     let pid = child::spawn(&image, &stdio)?;
-    Ok(Started { pid, recorder, input })
+    Ok(Started { pid, recorder, input, outside })
 }
 
 type Prepared = (child::Image, child::Stdio, Recorder, Input);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal as Sig, kill};
 use nix::unistd::Pid;
 use pkit_test::{Isolation, Restart, Signal, Spec, http, output, sh, simple, tcp};
+use pkit_test_tests::left_out;
 use pkit_test_tests::private::{survivors, wait_gone};
 use pkit_test_tests::process::{children, parent, stat};
 
@@ -155,6 +156,19 @@ fn when_its_shim_is_killed_the_kernel_leaves_nothing() {
         assert!(process.wait().unwrap_err().is_guardian_lost());
         assert_eq!(child.count(), 0, "{name}");
     }
+}
+
+#[test]
+fn it_may_be_another_user() {
+    if !may(Isolation::Pid) || !nix::unistd::geteuid().is_root() {
+        return left_out::because("only root can");
+    }
+    let spec = alone(simple("sh -c 'id -un; cut -d\" \" -f1 /proc/self/stat; touch {dir}/mine'").user("nobody"));
+    let process = spec.may_exit().start().unwrap();
+    assert!(process.wait().unwrap().success(), "{}", process.output());
+    let text = process.stdout();
+    let (name, id) = text.trim_end().split_once('\n').unwrap();
+    assert!(name == "nobody" && id.parse::<u32>().unwrap() < 10, "{text}");
 }
 
 /// What a guardian and its shims cannot promise: that one of them is left. `PKIT_CRASH_LOOPS` is how often.

@@ -49,19 +49,21 @@ fn has_a_network_of_its_own() {
     let (begin, begun) = channel::<()>();
     let home = place_of_thread();
     let beside = thread::spawn(move || {
-        begun.recv().unwrap();
+        // Nobody says so where the others did not start.
+        begun.recv().ok()?;
         let plain = tcp(command("slow", "0 {port}"), 0).start().unwrap();
         assert!(TcpStream::connect(plain.addr()).is_ok() && is_in(&plain, &place_of_thread()));
-        place_of_thread()
+        Some(place_of_thread())
     });
     let places = [has_a_stack(), has_a_stack()];
     assert!(places[0] != places[1] && !places.contains(&home), "{places:?}");
     begin.send(()).unwrap();
-    assert_eq!(beside.join().unwrap(), home);
+    assert_eq!(beside.join().unwrap().as_ref(), Some(&home));
     // Without root there is no way back: what is started here then is in the last network.
     let plain = tcp(command("slow", "0 {port}"), 0).start().unwrap();
     assert!(TcpStream::connect(plain.addr()).is_ok() && is_in(&plain, &place_of_thread()));
-    assert_eq!(place_of_thread(), if nix::unistd::geteuid().is_root() { home } else { places[1].clone() });
+    let has_way_back = nix::unistd::geteuid().is_root() && std::env::var_os("NO_WAY_BACK").is_none();
+    assert_eq!(place_of_thread(), if has_way_back { home } else { places[1].clone() });
 }
 
 /// The same ports each time. Returns where that was.

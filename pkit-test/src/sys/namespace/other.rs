@@ -28,8 +28,8 @@ impl Outside {
     }
 }
 
-pub(crate) fn fork_apart(_may_change_users: bool) -> io::Result<(Side, Apart)> {
-    Err(unsupported())
+pub(crate) fn fork_apart(_may_change_users: bool) -> Result<(Side, Apart), (Step, io::Error)> {
+    Err((Step::OwnPids, unsupported()))
 }
 
 pub(crate) fn network_of_thread() -> io::Result<OwnedFd> {

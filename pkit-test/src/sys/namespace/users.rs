@@ -68,7 +68,8 @@ fn enter() -> Result<(), (usize, io::Error)> {
     let itself = Itself::now();
     unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| (0, errno.into()))?;
     itself.map().map_err(|error| (1, error))?;
-    capability::keep_ours().map_err(|error| (2, error))
+    // Root is root there, too, and so are the programs that it executes: it has to have what they have to look at them.
+    if geteuid().is_root() { Ok(()) } else { capability::keep_ours().map_err(|error| (2, error)) }
 }
 
 /// What became of the setting.
@@ -85,7 +86,7 @@ pub(crate) fn user_namespace() -> UserNamespace {
 
 /// Does something in which a program is executed that is to have the rights of our user namespace: the guardian.
 pub(crate) fn sharing_rights<R>(execute: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-    if user_namespace() != UserNamespace::Entered {
+    if user_namespace() != UserNamespace::Entered || geteuid().is_root() {
         return execute();
     }
     capability::pass_on(true)?;
