@@ -15,6 +15,7 @@ use pkit_test_tests::left_out::server;
 
 use super::{may, place_of_thread};
 use crate::child::{Child, HANG, child};
+use crate::nested::victim;
 use crate::text::normalised;
 
 /// A web server at a port, in a network of its own.
@@ -325,6 +326,35 @@ fn an_executor_says_that_it_starts_one() {
           spec:   simple("sleep 60")   tests/it/isolate/net.rs"#]]
     .assert_eq(&normalised(&error.to_string()));
     assert!(error.is_spec());
+}
+
+#[test]
+fn it_outlives_a_guardian() {
+    if may(Isolation::Net) {
+        victim("isolate::loses_its_guardian").with("slow").passes();
+    }
+}
+
+#[test]
+fn what_is_kept_says_how_to_get_there() {
+    if !may(Isolation::Net) {
+        return;
+    }
+    let victim = victim("isolate::is_kept").with("slow").env("PKIT_KEEP", "always");
+    let ended = victim.run_uncaptured();
+    let pid = ended.stderr.split("`nsenter --net --target ").nth(1).and_then(|rest| rest.split('`').next()).unwrap();
+    let mut there = std::process::Command::new("nsenter");
+    there.args(["--net", "--target", pid]).args([
+        "python3",
+        "-c",
+        "import socket; socket.create_connection(('127.0.0.1', 80))",
+    ]);
+    let is_reached = there.status().unwrap().success();
+    let (_, rest) = ended.stderr.split_once("`kill ").unwrap();
+    let guardian = rest.split_once('`').unwrap().0.parse().unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(guardian), nix::sys::signal::Signal::SIGTERM).unwrap();
+    victim.will_be_gone(&ended);
+    assert!(is_reached, "{}", ended.text());
 }
 
 #[test]

@@ -140,24 +140,34 @@ fn without_user_namespaces_a_network_of_its_own_is_refused() {
           denied: unshare(CLONE_NEWNET): Operation not permitted (os error 1)
           why:    it takes root or a user namespace, and that was refused: unshare(CLONE_NEWUSER): Operation not permitted (os error 1)"#]],
     );
-    is_refused(&in_another_root(&victim), &victim, &[("NEXTEST_EXECUTION_MODE", "process-per-test")], expect![[r#"
+    is_refused(
+        &in_another_root(&victim),
+        &victim,
+        &[("NEXTEST_EXECUTION_MODE", "process-per-test")],
+        expect![[r#"
         victims::isolate::has_a_network_of_its_own panicked at tests/it/victims/isolate.rs:
         called `Result::unwrap()` on an `Err` value: `server` was not started: the test cannot have a network of its own
           denied: unshare(CLONE_NEWNET): Operation not permitted (os error 1)
-          why:    it takes root or a user namespace, and that was refused: unshare(CLONE_NEWUSER): Operation not permitted (os error 1)"#]]);
+          why:    it takes root or a user namespace, and that was refused: unshare(CLONE_NEWUSER): Operation not permitted (os error 1)"#]],
+    );
 }
 
 #[test]
 fn where_parts_of_proc_are_covered_ids_of_its_own_are_refused() {
     let victim = victim("isolate::has_ids_of_its_own").with("env_dump").with("daemon");
     let script = format!("mount --bind /dev/null /proc/cpuinfo; {BECOME_NOBODY}");
-    is_refused(&script, &victim, &[], expect![[r#"
+    is_refused(
+        &script,
+        &victim,
+        &[],
+        expect![[r#"
         victims::isolate::has_ids_of_its_own panicked at tests/it/victims/isolate.rs:
         called `Result::unwrap()` on an `Err` value: `env_dump` was not started: it cannot have process ids of its own
           denied: mount(/proc): Operation not permitted (os error 1)
           hint:   parts of /proc are covered, as in a container, and only root may mount a whole one then
           spec:   output("'CHILDREN/env_dump' --stay", "^end:")   tests/it/victims/isolate.rs
-          ran:    CHILDREN/env_dump --stay"#]]);
+          ran:    CHILDREN/env_dump --stay"#]],
+    );
 }
 
 #[test]

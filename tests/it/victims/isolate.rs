@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::thread;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use pkit_test::{Isolation, Process, Restart, orchestrated, output, tcp};
+
+use pkit_test_tests::process::children;
 
 use super::chosen::{command, is_chosen};
 use crate::isolate::place_of_thread;
@@ -64,6 +68,33 @@ fn has_a_network_of_its_own() {
     assert!(TcpStream::connect(plain.addr()).is_ok() && is_in(&plain, &place_of_thread()));
     let has_way_back = nix::unistd::geteuid().is_root() && std::env::var_os("NO_WAY_BACK").is_none();
     assert_eq!(place_of_thread(), if has_way_back { home } else { places[1].clone() });
+}
+
+#[test]
+fn is_kept() {
+    if !is_chosen() {
+        return;
+    }
+    orchestrated([("server", tcp(command("slow", "0 {port}"), 80).isolate(Isolation::Net))], |_| ()).unwrap();
+}
+
+#[test]
+fn loses_its_guardian() {
+    if !is_chosen() {
+        return;
+    }
+    let server = tcp(command("slow", "0 {port}"), 80).port("admin").isolate(Isolation::Net).isolate(Isolation::Pid);
+    orchestrated([("server", server.may_exit())], |stack| {
+        let (server, place) = (&stack["server"], place_of_thread());
+        for _ in 0..3 {
+            let [guardian] = children(std::process::id())[..] else { panic!("one child") };
+            kill(Pid::from_raw(guardian.try_into().unwrap()), Signal::SIGKILL).unwrap();
+            assert!(server.wait().unwrap_err().is_guardian_lost());
+            server.start().unwrap();
+            assert!(is_in(server, &place) && TcpStream::connect("127.0.0.1:80").is_ok());
+        }
+    })
+    .unwrap();
 }
 
 /// The same ports each time. Returns where that was.
