@@ -117,7 +117,7 @@ fn no_signal_of_its_own_ends_its_shim() {
     sh.write_stdin("now\n").unwrap();
     // The second one killed all of it but the shim, and the shell by which it was sent is spared by `kill(2)`.
     sh.wait_for_output("^still here$", HANG).unwrap();
-    assert_eq!(child.count(), 0);
+    wait_until(|| child.count() == 0);
     assert!(sh.is_alive());
     sh.stop().unwrap();
 }
