@@ -13,6 +13,7 @@ mod errors;
 mod events;
 mod finished;
 mod handle;
+mod isolate;
 mod isolation;
 mod lost;
 mod many;

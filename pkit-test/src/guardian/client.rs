@@ -22,6 +22,7 @@ use super::wire::{self, Frame, Got, Inbox};
 use crate::config::{self, Show, config, deadline_in, scaled};
 use crate::error::{Error, Kind, Result};
 use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, KILL_LIMIT, REPLY_LIMIT};
+use crate::network;
 use crate::sync::{Monitor, lock};
 use crate::sys::bell::Rope;
 use crate::sys::{child, fd, platform, procfs, takeover};
@@ -87,7 +88,9 @@ impl Guardian {
         ours.set_write_timeout(Some(REPLY_LIMIT)).map_err(trouble)?;
         let owner = platform::pidfd_of_self().map_err(trouble)?;
         let stderr = io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);
-        let child = takeover::spawn_guardian(theirs.into(), owner, stderr).map_err(trouble)?;
+        // It is for all tests of this process, and so is its thread here.
+        let spawn = move || takeover::spawn_guardian(theirs.into(), owner, stderr);
+        let child = network::at_home(spawn).map_err(trouble)?;
         let guardian = Arc::new(Guardian {
             pid: child.id() as i32,
             child: Mutex::new(child),
@@ -125,6 +128,7 @@ impl Guardian {
         self: &Arc<Guardian>,
         launch: Launch,
         bell: Option<Rope>,
+        network: Option<OwnedFd>,
         on_end: Box<dyn FnOnce(&super::run::State) + Send>,
     ) -> Result<Option<Arc<Run>>> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
@@ -135,21 +139,29 @@ impl Guardian {
         }
         let run = Arc::new(Run::new(id, Arc::clone(self), log, on_end));
         lock(&self.runs).insert(id, Arc::downgrade(&run));
-        if self.is_dead() || self.send(&order, bell.map(OwnedFd::from)).is_err() {
+        if self.is_dead() || self.order(&order, bell, network).is_err() {
             lock(&self.runs).remove(&id);
             return Ok(None);
         }
         Ok(Some(run))
     }
 
+    /// The network goes ahead: a frame has room for one descriptor.
+    fn order(&self, spawn: &Frame, bell: Option<Rope>, network: Option<OwnedFd>) -> io::Result<()> {
+        if network.is_some() {
+            self.send(&Order::Network.to_frame(spawn.id), network)?;
+        }
+        self.send(spawn, bell.map(OwnedFd::from))
+    }
+
     /// Gives the guardian a descriptor that holds a port, to outlive this process if need be.
-    pub(crate) fn hold(&self, port: u16, hold: OwnedFd) -> Result<()> {
+    pub(crate) fn hold(&self, port: u64, hold: OwnedFd) -> Result<()> {
         let sent = self.send(&Order::Hold(port).to_frame(0), Some(hold));
         sent.map_err(|_| Error::new(Kind::GuardianLost, "the guardian was killed while a port was reserved"))
     }
 
     /// Lets a port go.
-    pub(crate) fn release(&self, port: u16) {
+    pub(crate) fn release(&self, port: u64) {
         // Without the guardian nothing is held.
         let _ = self.send(&Order::Release(port).to_frame(0), None);
     }
@@ -261,10 +273,12 @@ fn check_system() -> Result<()> {
 fn listen(guardian: &Arc<Guardian>) -> io::Result<()> {
     let socket = guardian.socket.try_clone()?;
     let guardian = Arc::downgrade(guardian);
-    let before = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK)?;
-    let spawned = thread::Builder::new().name("pkit-events".to_owned()).spawn(move || read_all(&socket, &guardian));
-    before.thread_set_mask()?;
-    spawned.map(drop)
+    network::at_home(move || {
+        let before = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK)?;
+        let spawned = thread::Builder::new().name("pkit-events".to_owned()).spawn(move || read_all(&socket, &guardian));
+        before.thread_set_mask()?;
+        spawned.map(drop)
+    })
 }
 
 fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>) {

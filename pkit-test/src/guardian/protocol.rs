@@ -52,6 +52,10 @@ pub(crate) struct Launch {
     pub(crate) input_ends: bool,
     /// Whether the rope of a bell comes with it, to be pulled when there is more output.
     pub(crate) has_bell: bool,
+    /// Whether it has process ids of its own.
+    pub(crate) has_own_pids: bool,
+    /// Whether the network that it is to be in came ahead.
+    pub(crate) has_network: bool,
 }
 
 /// What the test says of itself, first thing.
@@ -77,14 +81,16 @@ pub(crate) enum Keep {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Order {
     Hello(Hello),
-    /// A descriptor comes with it that holds this port.
-    Hold(u16),
-    Release(u16),
+    /// A descriptor comes with it that holds this port, or what it is the number of: there may be several networks.
+    Hold(u64),
+    Release(u64),
     /// The test ends; `failed` where it knows that something went wrong.
     Goodbye {
         failed: bool,
     },
     Spawn(Box<Launch>),
+    /// A descriptor comes with it of the network in which the service of this id is to be.
+    Network,
     /// From now on an end is no surprise: those around it are being stopped.
     Pardon,
     Signal {
@@ -156,16 +162,17 @@ pub(crate) enum Event {
     Declined,
 }
 
-/// The one order about a shim that is for the guardian: it makes the shim.
+/// The two orders about a shim that are for the guardian: they make the shim.
 pub(crate) const SPAWN: u8 = 5;
+pub(crate) const NETWORK: u8 = 15;
 
 impl Order {
     pub(crate) fn to_frame(&self, id: u32) -> Frame {
         let fields = Writer::default();
         let (kind, fields) = match self {
             Order::Hello(hello) => (1, write_hello(fields, hello)),
-            Order::Hold(port) => (2, fields.number((*port).into())),
-            Order::Release(port) => (3, fields.number((*port).into())),
+            Order::Hold(port) => (2, fields.number(*port)),
+            Order::Release(port) => (3, fields.number(*port)),
             Order::Goodbye { failed } => (4, fields.number((*failed).into())),
             Order::Spawn(launch) => (SPAWN, write_launch(fields, launch)),
             Order::Signal { token, number } => (6, fields.number(*token).number(signed(*number))),
@@ -177,6 +184,7 @@ impl Order {
             Order::Watch { seen } => (12, fields.number(*seen)),
             Order::Sync { token } => (13, fields.number(*token)),
             Order::Pardon => (14, fields),
+            Order::Network => (NETWORK, fields),
         };
         Frame { id, kind, payload: fields.done() }
     }
@@ -186,8 +194,8 @@ impl Order {
         let fields = &mut fields;
         Some(match frame.kind {
             1 => Order::Hello(read_hello(fields)?),
-            2 => Order::Hold(u16::try_from(fields.number()?).ok()?),
-            3 => Order::Release(u16::try_from(fields.number()?).ok()?),
+            2 => Order::Hold(fields.number()?),
+            3 => Order::Release(fields.number()?),
             4 => Order::Goodbye { failed: fields.number()? != 0 },
             SPAWN => Order::Spawn(Box::new(read_launch(fields)?)),
             6 => Order::Signal { token: fields.number()?, number: read_signed(fields)? },
@@ -199,6 +207,7 @@ impl Order {
             12 => Order::Watch { seen: fields.number()? },
             13 => Order::Sync { token: fields.number()? },
             14 => Order::Pardon,
+            NETWORK => Order::Network,
             _ => return None,
         })
     }
@@ -309,7 +318,8 @@ fn write_launch(fields: Writer, launch: &Launch) -> Writer {
     let fields = write_path(fields, &launch.cwd);
     let fields = write_user(fields, launch.user.as_ref());
     let fields = write_path(write_plan(fields, launch.stop), &launch.log).number(launch.log_bytes);
-    fields.text(&launch.input).number(launch.input_ends.into()).number(launch.has_bell.into())
+    let fields = fields.text(&launch.input).number(launch.input_ends.into()).number(launch.has_bell.into());
+    fields.number(launch.has_own_pids.into()).number(launch.has_network.into())
 }
 
 fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
@@ -326,6 +336,8 @@ fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
         input: fields.text()?.to_vec(),
         input_ends: fields.number()? != 0,
         has_bell: fields.number()? != 0,
+        has_own_pids: fields.number()? != 0,
+        has_network: fields.number()? != 0,
     })
 }
 
@@ -383,6 +395,8 @@ mod tests {
             input: b"in".to_vec(),
             input_ends: true,
             has_bell: true,
+            has_own_pids: true,
+            has_network: false,
         };
         let hello = Hello { directory: "/d".into(), crash_ms: 1, reports: true, keep: Keep::Failed };
         let orders = [
@@ -400,6 +414,7 @@ mod tests {
             Order::Watch { seen: 1 },
             Order::Sync { token: 1 },
             Order::Pardon,
+            Order::Network,
         ];
         for order in orders {
             assert_eq!(Order::from_frame(&order.to_frame(7)), Some(order));

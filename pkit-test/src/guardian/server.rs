@@ -18,14 +18,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::protocol::{Event, Hello, Keep, Launch, Order, SPAWN};
+use super::protocol::{Event, Hello, Keep, NETWORK, Order, SPAWN};
 use super::report::report;
 use super::wire::{Frame, Got, Inbox, Outbox};
 use crate::limits::FRAME_BYTES;
 use crate::sys::child::{self, FileLimit, Reaped};
 use crate::sys::platform::Crowd;
 use crate::sys::wait::{self, For};
-use crate::sys::{fd, platform, procfs};
+use crate::sys::{fd, namespace, platform, procfs};
 
 mod birth;
 mod decline;
@@ -66,7 +66,9 @@ struct Guardian {
     crowd: Crowd,
     /// Those that something is to be sent to, or that wait for our end of the socket to be closed.
     unsent: BTreeSet<u32>,
-    ports: HashMap<u16, OwnedFd>,
+    ports: HashMap<u64, OwnedFd>,
+    /// Those that services that are about to be started are to be in.
+    networks: HashMap<u32, OwnedFd>,
     file_limit: Option<FileLimit>,
     phase: Phase,
     /// A shim that has nothing to run yet, and when there is to be one.
@@ -99,6 +101,7 @@ impl Guardian {
         wait::prepare_signals()?;
         platform::set_process_name(c"pkit-guardian");
         platform::become_subreaper()?;
+        namespace::share_rights_no_further();
         let file_limit = child::raise_file_limit();
         // Asked once here, and known in every shim.
         procfs::knows_children();
@@ -115,6 +118,7 @@ impl Guardian {
             crowd: Crowd::new()?,
             unsent: BTreeSet::new(),
             ports: HashMap::new(),
+            networks: HashMap::new(),
             file_limit,
             phase: Phase::Serving,
             spare: None,
@@ -237,13 +241,14 @@ impl Guardian {
     }
 
     fn obey(&mut self, frame: Frame) {
-        if frame.id != 0 && frame.kind != SPAWN {
+        if frame.id != 0 && !matches!(frame.kind, SPAWN | NETWORK) {
             return self.pass_on(frame);
         }
         match Order::from_frame(&frame) {
             Some(Order::Hello(hello)) => self.hello = Some(hello),
             Some(Order::Hold(port)) => self.hold(port),
             Some(Order::Release(port)) => drop(self.ports.remove(&port)),
+            Some(Order::Network) => self.networks.extend(self.inbox.attached().map(|network| (frame.id, network))),
             Some(Order::Spawn(launch)) => self.spawn(&frame, &launch),
             Some(Order::Goodbye { failed }) => self.goodbye(failed),
             _ => {}
@@ -251,7 +256,7 @@ impl Guardian {
     }
 
     /// Where the descriptor was lost on the way, the port is held by nobody; better than to hold another one for it.
-    fn hold(&mut self, port: u16) {
+    fn hold(&mut self, port: u64) {
         self.ports.extend(self.inbox.attached().map(|hold| (port, hold)));
     }
 
@@ -303,23 +308,6 @@ impl Guardian {
     }
 
     // Shims.
-
-    fn spawn(&mut self, frame: &Frame, launch: &Launch) {
-        let born = self.spare.take().map_or_else(|| self.fork_shim(), Ok);
-        let joined = born.and_then(|spare| self.crowd.add(&spare.socket, frame.id).map(|()| spare));
-        match joined {
-            Ok(Spare { pid, socket }) => {
-                let mut shim = Shim::new(pid, socket, launch);
-                shim.outbox.push_with(frame, self.inbox.attached());
-                self.shims.insert(frame.id, shim);
-                self.unsent.insert(frame.id);
-            }
-            Err(error) => {
-                let errno = error.raw_os_error().unwrap_or(0);
-                self.outbox.push(&Event::Refused { step: child::Step::Fork, errno }.to_frame(frame.id));
-            }
-        }
-    }
 
     fn read_shim(&mut self, id: u32) {
         let Some(shim) = self.shims.get_mut(&id) else { return };

@@ -22,6 +22,7 @@ use crate::exit::Exit;
 use crate::output::record::Recorder;
 use crate::sys::bell::Rope;
 use crate::sys::child::{self, Reaped, Step};
+use crate::sys::namespace::{Apart, Outside};
 use crate::sys::wait::{self, For};
 use crate::sys::{fd, platform};
 
@@ -45,13 +46,18 @@ pub(crate) struct Birth {
     pub(crate) socket: UnixStream,
     pub(crate) file_limit: Option<child::FileLimit>,
     pub(crate) crash_ms: u64,
+    /// It has process ids of its own.
+    pub(crate) apart: Option<Apart>,
+    /// Why it is not in the network in which it is to be.
+    pub(crate) not_there: Option<io::Error>,
 }
 
 /// The child's side of the guardian's fork. Never returns into the guardian's code.
 pub(crate) fn main(birth: Birth) -> ! {
+    let mut birth = birth;
     let mut inbox = Inbox::default();
     if let Some((id, launch)) = first_order(&birth.socket, &mut inbox) {
-        match start(&launch, birth.file_limit) {
+        match settle(&mut birth).and_then(|outside| start(&launch, birth.file_limit, outside)) {
             Ok(started) => {
                 let mut shim = Shim::new(id, &launch, birth, inbox, started);
                 shim.begin(launch.has_bell);
@@ -61,6 +67,14 @@ pub(crate) fn main(birth: Birth) -> ! {
         }
     }
     child::exit_now(0)
+}
+
+/// Makes sure that it is where its service is to be.
+fn settle(birth: &mut Birth) -> Result<Option<Outside>, (Step, io::Error)> {
+    if let Some(error) = birth.not_there.take() {
+        return Err((Step::Network, error));
+    }
+    birth.apart.as_ref().map(Apart::settle).transpose()
 }
 
 /// Waits for something to run; `None` when the guardian goes before there is.
@@ -111,6 +125,8 @@ struct Shim {
     stopping: Stopping,
     is_empty: bool,
     is_alone: bool,
+    /// Those whom it tells know its children by other ids.
+    outside: Option<Outside>,
 }
 
 impl Shim {
@@ -133,11 +149,13 @@ impl Shim {
             stopping: Stopping::new(),
             is_empty: false,
             is_alone: false,
+            outside: started.outside,
         }
     }
 
     fn begin(&mut self, is_to_ring: bool) {
-        self.say(&Event::Started { pid: self.leader.unwrap_or(0), shim: child::own_pid() });
+        let shim = self.outside.as_ref().map_or_else(child::own_pid, Outside::own);
+        self.say(&Event::Started { pid: self.leader.map_or(0, |leader| self.told(leader)), shim });
         if is_to_ring && self.rope.is_none() {
             self.say(&Event::NoBell);
         }
@@ -210,6 +228,7 @@ impl Shim {
             }
         }
         if let (Some(pids), false) = (stuck, self.is_empty) {
+            let pids = pids.into_iter().map(|pid| self.told(pid)).collect();
             self.say(&Event::Stuck(pids));
         }
     }
@@ -357,7 +376,12 @@ impl Shim {
                 self.answer(token, Ok(()));
             }
             // For the guardian; a shim never sees them.
-            Order::Hello(_) | Order::Hold(_) | Order::Release(_) | Order::Goodbye { .. } | Order::Spawn(_) => {}
+            Order::Hello(_)
+            | Order::Network
+            | Order::Hold(_)
+            | Order::Release(_)
+            | Order::Goodbye { .. }
+            | Order::Spawn(_) => {}
         }
     }
 
@@ -367,8 +391,13 @@ impl Shim {
 
     fn answer(&mut self, token: u64, result: io::Result<()>) {
         let errno = result.err().map_or(0, |error| error.raw_os_error().unwrap_or(libc_eio()));
-        let pid = self.leader.or_else(|| child::own_children().first().copied()).unwrap_or(0);
-        self.say(&Event::Answer { token, errno, pid });
+        let pid = self.leader.or_else(|| child::own_children().first().copied());
+        self.say(&Event::Answer { token, errno, pid: pid.map_or(0, |pid| self.told(pid)) });
+    }
+
+    /// The id by which others know a child that was not reaped; 0 if it cannot be found out.
+    fn told(&self, child: i32) -> i32 {
+        self.outside.as_ref().map_or(child, |outside| outside.id_of(child).unwrap_or(0))
     }
 }
 
@@ -380,12 +409,17 @@ struct Started {
     pid: i32,
     recorder: Recorder,
     input: Input,
+    outside: Option<Outside>,
 }
 
-fn start(launch: &Launch, file_limit: Option<child::FileLimit>) -> Result<Started, (Step, io::Error)> {
+fn start(
+    launch: &Launch,
+    file_limit: Option<child::FileLimit>,
+    outside: Option<Outside>,
+) -> Result<Started, (Step, io::Error)> {
     let (image, stdio, recorder, input) = prepare(launch, file_limit).map_err(|error| (Step::Prepare, error))?;
     let pid = child::spawn(&image, &stdio)?;
-    Ok(Started { pid, recorder, input })
+    Ok(Started { pid, recorder, input, outside })
 }
 
 type Prepared = (child::Image, child::Stdio, Recorder, Input);

@@ -17,7 +17,7 @@ use crate::ready::Ready;
 use crate::spec::Spec;
 use crate::sys::child::Step;
 use crate::sys::diag::Diag;
-use crate::sys::user;
+use crate::sys::{namespace, user};
 
 pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Error {
     let name = &core.place().name;
@@ -95,8 +95,36 @@ pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
             (Kind::System, "no more open files are allowed".to_owned())
         }
         (Step::Fork | Step::Prepare, _) => (Kind::System, format!("it could not be prepared: {error}")),
+        (Step::OwnPids | Step::OwnUsers | Step::UserMap | Step::OwnProc | Step::Network, _) => {
+            return not_isolated(core, step, error);
+        }
     };
     core.about(Error::new(kind, format!("`{name}` was not started: {why}")), None)
+}
+
+/// The system refused a namespace, or a part of one.
+fn not_isolated(core: &Core, step: Step, error: &io::Error) -> Error {
+    let (what, call) = match step {
+        Step::OwnUsers => ("process ids of its own", "clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS)"),
+        Step::UserMap => ("process ids of its own", "the map of users"),
+        Step::OwnProc => ("process ids of its own", "mount(/proc)"),
+        Step::Network => ("the network of the test", "setns(CLONE_NEWNET)"),
+        _ => ("process ids of its own", "clone(CLONE_NEWPID | CLONE_NEWNS)"),
+    };
+    let title = format!("`{}` was not started: it cannot have {what}", core.place().name);
+    let error = Error::new(Kind::Unsupported, title)
+        .fact("denied", format!("{call}: {error}"))
+        .fact("hint", isolation_hint(step, error));
+    core.about(error, None)
+}
+
+fn isolation_hint(step: Step, error: &io::Error) -> &'static str {
+    const RIGHTS: &str = "it takes root (CAP_SYS_ADMIN), or a system that gives everybody user namespaces";
+    const COVERED: &str = "parts of /proc are covered, as in a container, and only root may mount a whole one then";
+    let is_right = error.kind() == io::ErrorKind::PermissionDenied;
+    let other = if step == Step::OwnProc { COVERED } else { RIGHTS };
+    let of_right = || is_right.then(|| namespace::obstacle().unwrap_or(other));
+    namespace::limit_reached(error).or_else(of_right).unwrap_or_default()
 }
 
 pub(super) fn no_cwd(core: &Core, spec: &Spec, cwd: &Path, why: &str) -> Error {

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Instant;
 
 use super::failure;
-use crate::callbacks;
 use crate::config::{config, log};
 use crate::error::{Error, Kind, Result};
 use crate::ground::Executor;
@@ -19,6 +18,7 @@ use crate::guardian::protocol::Launch;
 use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process, end_of};
 use crate::limits::OUTPUT_BYTES;
+use crate::network::Network;
 use crate::port;
 use crate::program::{NotFound, Wanted};
 use crate::ready::{NOTIFY_SOCKET, Probe, Round};
@@ -57,7 +57,7 @@ pub(super) enum Who {
 impl Core {
     /// Orders a run and waits until its program runs.
     pub(super) fn launch(self: &Arc<Core>, deadline: Instant, who: Who) -> Result<()> {
-        self.try_launch(deadline, who).inspect_err(|_| self.record.was_not_run())
+        self.in_network(|| self.try_launch(deadline, who))?.inspect_err(|_| self.record.was_not_run())
     }
 
     fn try_launch(self: &Arc<Core>, deadline: Instant, who: Who) -> Result<()> {
@@ -69,7 +69,7 @@ impl Core {
         self.life(|life| (life.served, life.obstructed) = (served, obstructed));
         let round = Arc::new(Mutex::new(self.armed()?));
         if !spec.on_start.is_empty() || !spec.on_exit.is_empty() {
-            callbacks::prepare().map_err(|error| Error::system("no thread for callbacks was started", error))?;
+            self.callbacks.prepare().map_err(|error| Error::system("no thread for callbacks was started", error))?;
         }
         check_log_base()?;
         // Once more where the guardian was about to end and nothing was begun: then there is another one.
@@ -94,6 +94,8 @@ impl Core {
         let mut launch = self.prepare(spec, guardian, &lock(round)).map_err(with_spec)?;
         let rope = lock(round).rope();
         launch.has_bell = rope.is_some();
+        let network = self.ground.scope().network().map(Network::descriptor).transpose();
+        let network = network.map_err(|error| Error::system("the network of the test was not passed on", error))?;
         if self.life(|life| life.starts > 0) && !spec.any_owner {
             self.place().check_free()?;
         }
@@ -108,7 +110,8 @@ impl Core {
             }
             let logs = launch.log.clone();
             let on_end = self.on_end(spec, life.starts + 1);
-            let Some(run) = guardian.launch(launch, rope, on_end).map_err(with_spec)? else { return Ok(None) };
+            let run = guardian.launch(launch, rope, network, on_end).map_err(with_spec)?;
+            let Some(run) = run else { return Ok(None) };
             life.logs.push(logs);
             life.round = Arc::clone(round);
             life.run = Some(Arc::clone(&run));
@@ -200,6 +203,8 @@ impl Core {
             input: spec.stdin.clone().unwrap_or_default(),
             input_ends: spec.stdin.is_some(),
             has_bell: false,
+            has_own_pids: spec.isolations.pid,
+            has_network: self.ground.scope().network().is_some(),
         })
     }
 

@@ -18,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ground::{Executor, Ground, Need};
 use crate::guardian::run::{Phase, Run};
 use crate::handle::{Core, Process};
+use crate::isolation::Isolation;
 use crate::limits::{CALLBACK_LIMIT, HTTP_LAST_TRY, HTTP_TRY};
 use crate::place::{Claim, Place, Wish};
 use crate::ready::{Around, Fill, Look, Probe, Round, Sight, Site, Unarmed, Unprepared};
@@ -50,7 +51,7 @@ impl Spec {
     /// When the spec is wrong, the program cannot be run, a port is taken, it ended before it was ready, or was not
     /// ready in time. Nothing of it is left then.
     pub fn start(self) -> Result<Process> {
-        let ground = Ground::alone(self.own_name());
+        let ground = Ground::alone(self.own_name(), &self)?;
         self.start_on(&ground)
     }
 
@@ -68,12 +69,13 @@ impl Spec {
     ///
     /// As [`start`](Spec::start), but for what happens after the program began to run.
     pub fn spawn(self) -> Result<Process> {
-        let ground = Ground::alone(self.own_name());
+        let ground = Ground::alone(self.own_name(), &self)?;
         self.spawn_on(&ground)
     }
 
     fn spawn_on(mut self, ground: &Ground) -> Result<Process> {
-        let is_fit = |place: &Arc<Place>| again::misfit(place, &self).is_none();
+        ground.refuse_late_network(&self).map_err(|error| error.fact("spec", self.shown()))?;
+        let is_fit = |place: &Arc<Place>| again::misfit(place, &self, ground.scope().network().is_some()).is_none();
         let place = match ground.place().filter(is_fit) {
             Some(place) => place,
             None => {
@@ -105,6 +107,10 @@ impl Spec {
 
 impl Executor for Spec {
     type Handle = Process;
+
+    fn isolates(&self, isolation: Isolation) -> bool {
+        self.isolations.has(isolation)
+    }
 
     fn needs(&self) -> Vec<Need> {
         let of_regex = self.regex_holes();
@@ -189,6 +195,10 @@ impl Process {
 
     /// The wait itself. What does not become ready is stopped.
     fn become_ready(&self, run: &Arc<Run>) -> Result<()> {
+        self.core.in_network(|| self.become_ready_here(run))?
+    }
+
+    fn become_ready_here(&self, run: &Arc<Run>) -> Result<()> {
         let began = Instant::now();
         let round = self.core.round_of(run)?;
         let deadline = deadline_of(&self.core) - run.age().min(scaled(self.core.spec().start_timeout));
@@ -413,6 +423,14 @@ impl Core {
                 Error::new(Kind::Spec, format!("`{}` was not started: {why}", self.place().name))
                     .fact("spec", self.spec().shown())
             }
+        }
+    }
+
+    /// Does something where its processes are, whoever starts it again.
+    fn in_network<R: Send>(&self, work: impl FnOnce() -> R + Send) -> Result<R> {
+        match self.ground.scope().network() {
+            Some(network) => network.run(work),
+            None => Ok(work()),
         }
     }
 

@@ -10,3 +10,4 @@ mod ports;
 mod settings;
 mod record;
 mod supervised;
+mod isolate;

@@ -1,13 +1,20 @@
 //! From a fork of the guardian to a shim.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+
+use super::member::Shim;
 use super::{Guardian, Phase};
 use crate::guardian::SHIM_NAME;
+use crate::guardian::protocol::{Event, Launch};
 use crate::guardian::shim::{self, Birth};
-use crate::sys::child::{self, Side};
+use crate::guardian::wire::Frame;
+use crate::sys::child::{self, Side, Step};
+use crate::sys::namespace::{self, Apart};
 use crate::sys::{fd, platform, wait};
 
 /// How long after a start the next shim is forked: first the test is told, and gets the processor.
@@ -31,19 +38,86 @@ impl Guardian {
         }
     }
 
-    pub(super) fn fork_shim(&self) -> io::Result<Spare> {
-        let (ours, theirs) = UnixStream::pair()?;
-        ours.set_nonblocking(true)?;
-        theirs.set_nonblocking(true)?;
-        match child::fork()? {
-            Side::Parent { child: pid } => Ok(Spare { pid, socket: ours }),
-            Side::Child => become_shim(Birth {
+    pub(super) fn spawn(&mut self, frame: &Frame, launch: &Launch) {
+        let bell = self.inbox.attached();
+        let joined = self.shim_for(frame.id, launch).and_then(|spare| {
+            let added = self.crowd.add(&spare.socket, frame.id);
+            added.map(|()| spare).map_err(|error| (Step::Fork, error))
+        });
+        match joined {
+            Ok(Spare { pid, socket }) => {
+                let mut shim = Shim::new(pid, socket, launch);
+                shim.outbox.push_with(frame, bell);
+                self.shims.insert(frame.id, shim);
+                self.unsent.insert(frame.id);
+            }
+            Err((step, error)) => {
+                let errno = error.raw_os_error().unwrap_or(0);
+                self.outbox.push(&Event::Refused { step, errno }.to_frame(frame.id));
+            }
+        }
+    }
+
+    /// The shim for an order: the one that waits for one, if it is as good as any other.
+    fn shim_for(&mut self, id: u32, launch: &Launch) -> Forked<Spare> {
+        let network = self.network_of(id, launch).map_err(|error| (Step::Network, error))?;
+        match (launch.has_own_pids, network) {
+            (true, network) => self.fork_shim_apart(launch, network),
+            (false, Some(network)) => self.fork_shim_in(network),
+            (false, None) => self.spare.take().map_or_else(|| self.fork_shim(), Ok),
+        }
+    }
+
+    fn network_of(&mut self, id: u32, launch: &Launch) -> io::Result<Option<OwnedFd>> {
+        if !launch.has_network {
+            return Ok(None);
+        }
+        // It may have been lost on the way, where there was no room for another descriptor.
+        Ok(Some(self.networks.remove(&id).ok_or(Errno::EMFILE)?))
+    }
+
+    fn fork_shim(&self) -> Forked<Spare> {
+        self.fork_by(None, fork_plainly)
+    }
+
+    fn fork_shim_in(&self, network: OwnedFd) -> Forked<Spare> {
+        self.fork_by(Some(network), fork_plainly)
+    }
+
+    /// Whoever is to become another user must not be in a user namespace, in which there is no other one.
+    fn fork_shim_apart(&self, launch: &Launch, network: Option<OwnedFd>) -> Forked<Spare> {
+        let fork = || namespace::fork_apart(launch.user.is_none()).map(|(side, apart)| (side, Some(apart)));
+        self.fork_by(network, fork)
+    }
+
+    /// It is the shim that goes into a network: we might not be able to come back.
+    fn fork_by(&self, network: Option<OwnedFd>, fork: impl FnOnce() -> Forked<(Side, Option<Apart>)>) -> Forked<Spare> {
+        let (ours, theirs) = pair().map_err(|error| (Step::Fork, error))?;
+        match fork()? {
+            (Side::Parent { child: pid }, _) => Ok(Spare { pid, socket: ours }),
+            (Side::Child, apart) => become_shim(Birth {
                 socket: theirs,
                 file_limit: self.file_limit,
                 crash_ms: self.hello.as_ref().map_or(0, |hello| hello.crash_ms),
+                apart,
+                not_there: network.and_then(|network| namespace::enter_network(network).err()),
             }),
         }
     }
+}
+
+/// Or the step that was refused.
+type Forked<T> = Result<T, (Step, io::Error)>;
+
+fn fork_plainly() -> Forked<(Side, Option<Apart>)> {
+    child::fork().map(|side| (side, None)).map_err(|error| (Step::Fork, error))
+}
+
+fn pair() -> io::Result<(UnixStream, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    theirs.set_nonblocking(true)?;
+    Ok((ours, theirs))
 }
 
 /// Leaves everything of the guardian behind: above all the ends of other shims' sockets, whose closing is a message.
