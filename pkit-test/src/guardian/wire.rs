@@ -99,8 +99,10 @@ impl Inbox {
         let frame = Frame { id, kind: header[8], payload: payload.to_vec() };
         self.bytes.drain(..HEADER_BYTES + length);
         self.taken += (HEADER_BYTES + length) as u64;
-        let is_its = self.fds.front().is_some_and(|(place, _)| *place < self.taken);
-        self.attached = if is_its { self.fds.pop_front().map(|(_, fd)| fd) } else { None };
+        self.attached = None;
+        while self.fds.front().is_some_and(|(place, _)| *place < self.taken) {
+            self.attached = self.fds.pop_front().map(|(_, fd)| fd);
+        }
         Ok(Some(frame))
     }
 

@@ -30,7 +30,9 @@ const TRIES: usize = 3;
 ///
 /// Any process of the service may say it, also one that has ended by now (`systemd-notify --ready`). Others are not heard,
 /// unless [`Spec::any_owner`](crate::Spec::any_owner) allows it. `STATUS=` and `ERRNO=` are shown where it is not ready in
-/// time. Descriptors that come along are closed at once. What it says after that is thrown away, and never makes it wait.
+/// time. Descriptors that come along are closed at once. What it says once it is ready is thrown away, and never makes it
+/// wait; before that somebody has to read it, which is [`wait_ready`](crate::Process::wait_ready) after
+/// [`Spec::spawn`](crate::Spec::spawn).
 ///
 /// A spec can have one of these, and cannot set `NOTIFY_SOCKET` itself. Other specs do not pass on the one that the test was
 /// given.

@@ -67,7 +67,6 @@ impl Core {
         let served = served(&self.probes()?);
         let obstructed = self.obstructed(&spec);
         self.life(|life| (life.served, life.obstructed) = (served, obstructed));
-        let round = Arc::new(Mutex::new(self.armed()?));
         if !spec.on_start.is_empty() || !spec.on_exit.is_empty() {
             self.callbacks.prepare().map_err(|error| Error::system("no thread for callbacks was started", error))?;
         }
@@ -75,6 +74,8 @@ impl Core {
         // Once more where the guardian was about to end and nothing was begun: then there is another one.
         for _ in 0..2 {
             let guardian = self.place().guardian()?;
+            // Here, since a guardian that ends takes along what lies in its directory.
+            let round = Arc::new(Mutex::new(self.armed()?));
             match self.order(&spec, &guardian, who, &round)? {
                 Some(run) if !self.is_declined(&run, deadline) => return self.started(&run),
                 _ => guardian.wait_dead(),

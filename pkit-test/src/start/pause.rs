@@ -4,6 +4,7 @@
 //!                the run changed      event of the probe    the pause is over      deadline
 //! AtEvent        -> look              -> look               (only where events     -> look
 //!                                                           may be missed)
+//! Begun          -> look              -> look               -> look                -> look
 //! others         -> look if its       (not heard)           -> look                -> look
 //!                phase has changed
 //! ```
@@ -43,7 +44,7 @@ impl<'a> Pauses<'a> {
         let until = self.until(look, phase, probe).min(self.deadline);
         match look {
             Look::More(_) => {}
-            Look::AtEvent(_) => self.wait(phase, probe.and_then(Probe::events), until, true),
+            Look::AtEvent(_) | Look::Begun(_) => self.wait(phase, probe.and_then(Probe::events), until, true),
             _ => self.wait(phase, None, until, false),
         }
     }
