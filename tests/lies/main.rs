@@ -17,7 +17,7 @@ use detector::Detector;
 use scenario::Scenario;
 
 /// A few seconds' worth.
-const STARTS: u64 = 400;
+const STARTS: u64 = 300;
 
 #[test]
 fn no_ready_is_a_lie_and_none_is_missed() {

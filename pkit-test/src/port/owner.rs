@@ -186,5 +186,8 @@ mod tests {
         assert_eq!(worst([&Owner::Ours(at), &Owner::Unknown(at)]), Some(Owner::Unknown(at)));
         assert_eq!(worst([&foreign, &Owner::Unknown(at)]), Some(foreign.clone()));
         assert_eq!(worst([&foreign, &Owner::Ours(at)]), Some(foreign));
+        let hidden = Owner::Hidden { uid: 0, addr: at };
+        assert_eq!(worst([&hidden, &Owner::Ours(at)]), Some(hidden.clone()));
+        assert_eq!(worst([&hidden, &Owner::Unknown(at)]), Some(hidden));
     }
 }
