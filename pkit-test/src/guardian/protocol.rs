@@ -10,10 +10,12 @@
 //!                                                               Answer Stuck Gone
 //!        ◄────────────────────── Lost: the shim itself died
 //!        ◄────────────────────── Declined: it ends and starts nothing any more
+//!        ◄────────────────────── Note: something for people
 //!  Goodbye ────────────────────►  stops all, in reverse order, and ends
 //! ```
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::wire::{Frame, Reader, Writer};
 use crate::exit::Exit;
@@ -62,6 +64,21 @@ pub(crate) struct Hello {
     pub(crate) reports: bool,
     /// Whether everything stays up after the test: never, after a failure, always.
     pub(crate) keep: Keep,
+    /// And for how long.
+    pub(crate) keep_ms: u64,
+    /// Where logs are.
+    pub(crate) logs: PathBuf,
+    /// Whether a descriptor of the directory comes with this: it was made and locked.
+    pub(crate) has_directory: bool,
+    /// Whether the test says what is done.
+    pub(crate) tells: bool,
+}
+
+impl Hello {
+    /// How long what is kept stays up.
+    pub(crate) fn keep_for(&self) -> Duration {
+        Duration::from_millis(self.keep_ms)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +167,8 @@ pub(crate) enum Event {
     Lost,
     /// The guardian is about to end and starts nothing any more: nothing was done.
     Declined,
+    /// Something for people who have asked to be told.
+    Note(String),
 }
 
 /// The one order about a shim that is for the guardian: it makes the shim.
@@ -217,6 +236,7 @@ impl Event {
             }
             Event::Lost => (8, fields),
             Event::Declined => (9, fields),
+            Event::Note(text) => (10, fields.text(text.as_bytes())),
         };
         Frame { id, kind, payload: fields.done() }
     }
@@ -238,6 +258,7 @@ impl Event {
             },
             8 => Event::Lost,
             9 => Event::Declined,
+            10 => Event::Note(read_string(fields)?),
             _ => return None,
         })
     }
@@ -281,7 +302,10 @@ fn write_hello(fields: Writer, hello: &Hello) -> Writer {
         Keep::Failed => 1,
         Keep::Always => 2,
     };
-    write_path(fields, &hello.directory).number(hello.crash_ms).number(hello.reports.into()).number(keep)
+    let fields = write_path(fields, &hello.directory).number(hello.crash_ms).number(hello.reports.into());
+    write_path(fields.number(keep).number(hello.keep_ms), &hello.logs)
+        .number(hello.has_directory.into())
+        .number(hello.tells.into())
 }
 
 fn read_hello(fields: &mut Reader<'_>) -> Option<Hello> {
@@ -294,6 +318,10 @@ fn read_hello(fields: &mut Reader<'_>) -> Option<Hello> {
             2 => Keep::Always,
             _ => Keep::Never,
         },
+        keep_ms: fields.number()?,
+        logs: read_path(fields)?,
+        has_directory: fields.number()? != 0,
+        tells: fields.number()? != 0,
     })
 }
 
@@ -376,7 +404,16 @@ mod tests {
             input: b"in".to_vec(),
             input_ends: true,
         };
-        let hello = Hello { directory: "/d".into(), crash_ms: 1, reports: true, keep: Keep::Failed };
+        let hello = Hello {
+            directory: "/d".into(),
+            crash_ms: 1,
+            reports: true,
+            keep: Keep::Failed,
+            keep_ms: 2,
+            logs: "/l".into(),
+            has_directory: true,
+            tells: true,
+        };
         let orders = [
             Order::Hello(hello),
             Order::Hold(1),
@@ -412,6 +449,7 @@ mod tests {
             Event::Gone { exit: signal, was_asked: false, killed: true },
             Event::Lost,
             Event::Declined,
+            Event::Note("text".into()),
         ];
         for event in events {
             assert_eq!(Event::from_frame(&event.to_frame(7)), Some(event));

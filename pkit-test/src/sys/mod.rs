@@ -5,6 +5,7 @@
 
 pub(crate) mod child;
 pub(crate) mod diag;
+pub(crate) mod directory;
 pub(crate) mod fd;
 pub(crate) mod pipe;
 pub(crate) mod platform;

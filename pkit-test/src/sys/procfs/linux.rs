@@ -48,6 +48,13 @@ pub(crate) fn socket_inodes(pid: i32) -> io::Result<Vec<u64>> {
     Ok(names.iter().filter_map(|name| socket_inode(&readlinkat(&fds, name.as_c_str()).ok()?)).collect())
 }
 
+/// The pipes that a process holds, by their inodes. None where we may not know.
+pub(crate) fn pipe_inodes(pid: i32) -> Vec<u64> {
+    let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let targets = fds.filter_map(|fd| fs::read_link(fd.path()).ok());
+    targets.filter_map(|target| numbered(target.as_os_str(), "pipe:[")).collect()
+}
+
 /// Some process that holds a socket, other than those in `skip`, with its command. None if nobody whom we may look at.
 pub(crate) fn find_socket_owner(inode: u64, skip: &[i32]) -> Option<(i32, String)> {
     let holds = |pid: &i32| socket_inodes(*pid).is_ok_and(|inodes| inodes.contains(&inode));
@@ -84,6 +91,31 @@ pub(crate) fn name(pid: i32) -> Option<String> {
 /// The parent of a process.
 pub(crate) fn parent(pid: i32) -> Option<i32> {
     Stat::read(pid)?.field(4)?.parse().ok()
+}
+
+/// When a process was started, in ticks since the boot: with its id it means one process, as long as the system runs.
+pub(crate) fn started(pid: i32) -> Option<u64> {
+    Stat::read(pid)?.field(22)?.parse().ok()
+}
+
+/// The session of a process.
+pub(crate) fn session(pid: i32) -> Option<i32> {
+    Stat::read(pid)?.field(6)?.parse().ok()
+}
+
+/// Whether a process is dead, and only not reaped yet.
+pub(crate) fn is_zombie(pid: i32) -> bool {
+    Stat::read(pid).is_some_and(|stat| matches!(stat.field(3), Some("Z" | "X")))
+}
+
+/// What is different after each boot, and in no other system.
+pub(crate) fn boot_id() -> Option<String> {
+    Some(fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim_end().to_owned())
+}
+
+/// The namespace in which our process ids mean something.
+pub(crate) fn pid_namespace() -> Option<u64> {
+    numbered(fs::read_link("/proc/self/ns/pid").ok()?.as_os_str(), "pid:[")
 }
 
 /// Makes this process one whose descriptors nobody but root may see, like a server that has changed its user.
@@ -139,14 +171,19 @@ fn below(root: i32, mut children: impl FnMut(i32) -> Vec<i32>) -> Vec<i32> {
     found
 }
 
-fn processes() -> impl Iterator<Item = i32> {
+/// All processes that there are, ourselves included.
+pub(crate) fn processes() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// The inode of a socket, by what the link of its descriptor says.
 fn socket_inode(target: &OsStr) -> Option<u64> {
-    target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    numbered(target, "socket:[")
+}
+
+fn numbered(target: &OsStr, kind: &str) -> Option<u64> {
+    target.to_str()?.strip_prefix(kind)?.strip_suffix(']')?.parse().ok()
 }
 
 fn read_some(path: &str) -> Option<Vec<u8>> {
