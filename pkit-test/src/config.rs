@@ -149,8 +149,22 @@ mod tests {
     fn defaults_hold_where_nothing_is_set() {
         let config = config(&[]);
         assert_eq!((config.timeout_scale, config.output, config.keep), (1.0, Show::Failed, Show::Never));
+        assert_eq!(config.keep_for, KEEP_FOR);
         assert!(config.mistakes.is_empty() && !config.logs);
         assert!(config.directory.ends_with("pkit"));
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        let keep_for = |text| config(&[("PKIT_KEEP_FOR", text)]);
+        for (text, seconds) in [("0s", 0), ("90s", 90), ("30m", 1800), ("12h", 43_200), ("7d", 604_800)] {
+            assert_eq!(keep_for(text).keep_for, Duration::from_secs(seconds), "{text}");
+        }
+        for text in ["90", "h", "-1h", "1.5h", "1 h", "1w", "99999999999999999999s", "9999999999999999d", "12hé"] {
+            let config = keep_for(text);
+            assert_eq!(config.keep_for, KEEP_FOR);
+            assert_eq!(config.mistakes, [format!("PKIT_KEEP_FOR={text}: not a time such as 90s, 30m, 12h or 7d")]);
+        }
     }
 
     #[test]

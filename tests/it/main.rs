@@ -13,6 +13,7 @@ mod errors;
 mod finished;
 mod handle;
 mod isolation;
+mod janitor;
 mod lost;
 mod many;
 mod nextest;

@@ -96,7 +96,8 @@ fn random() -> u64 {
     std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
-fn made(path: &Path) -> io::Result<OwnedFd> {
+/// Makes one at that path, with a registry in it, and locks it.
+pub(super) fn made(path: &Path) -> io::Result<OwnedFd> {
     let deadline = Instant::now() + LOCK_LIMIT;
     loop {
         if let Some(directory) = try_make(path)? {
@@ -138,6 +139,3 @@ fn register(directory: &OwnedFd) -> io::Result<()> {
     let registry = Registry::of_test(&config().directory);
     directory::open_file(directory.as_fd(), registry::FILE, How::Replace)?.write_all(&registry.to_bytes())
 }
-
-#[cfg(test)]
-mod tests;

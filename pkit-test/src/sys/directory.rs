@@ -6,10 +6,9 @@
 //! directory is there and a file to be locked in it is not.
 
 use std::ffi::{CStr, CString};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -17,7 +16,7 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::libc;
-use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstat, fstatat};
+use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstat, fstatat, lstat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::child::c_path;
@@ -108,9 +107,8 @@ pub(crate) fn is_private(directory: &OwnedFd) -> bool {
 
 /// Whether that path means this directory, now, and not through a link.
 pub(crate) fn is_at(directory: &OwnedFd, path: &Path) -> bool {
-    let there = fs::symlink_metadata(path).map(|there| (there.dev(), there.ino()));
-    let open = fstat(directory).map(|open| (open.st_dev, open.st_ino));
-    matches!((there, open), (Ok(there), Ok(open)) if there == open)
+    let there = lstat(path).map(|there| (there.st_dev, there.st_ino));
+    there.is_ok() && there == fstat(directory).map(|open| (open.st_dev, open.st_ino))
 }
 
 /// Whether that name in another directory means this one.
