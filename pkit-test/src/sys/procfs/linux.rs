@@ -1,7 +1,7 @@
 //! The Linux side of it: `proc(5)`.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::ffi::{CString, OsStr};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
@@ -41,18 +41,22 @@ pub(crate) fn is_below(pid: i32, root: i32) -> bool {
 
 /// The sockets that a process holds, by the inode that `sock_diag` knows them by. An error if we may not know.
 pub(crate) fn socket_inodes(pid: i32) -> io::Result<Vec<u64>> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let mut fds = Dir::open(format!("/proc/{pid}/fd").as_str(), flags, Mode::empty())?;
-    let names: Vec<CString> = fds.iter().flatten().map(|fd| fd.file_name().to_owned()).collect();
-    // From the directory on, which spares finding the process again for each. One that was closed meanwhile is not held.
-    Ok(names.iter().filter_map(|name| socket_inode(&readlinkat(&fds, name.as_c_str()).ok()?)).collect())
+    Ok(open_files(pid)?.iter().filter_map(|target| socket_inode(target)).collect())
 }
 
 /// The pipes that a process holds, by their inodes. None where we may not know.
 pub(crate) fn pipe_inodes(pid: i32) -> Vec<u64> {
-    let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let targets = fds.filter_map(|fd| fs::read_link(fd.path()).ok());
-    targets.filter_map(|target| numbered(target.as_os_str(), "pipe:[")).collect()
+    let targets = open_files(pid).unwrap_or_default();
+    targets.iter().filter_map(|target| numbered(target, "pipe:[")).collect()
+}
+
+/// What the descriptors of a process lead to.
+fn open_files(pid: i32) -> io::Result<Vec<OsString>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut fds = Dir::open(format!("/proc/{pid}/fd").as_str(), flags, Mode::empty())?;
+    let names: Vec<CString> = fds.iter().flatten().map(|fd| fd.file_name().to_owned()).collect();
+    // From the directory on, which spares finding the process again for each. One that was closed meanwhile is not held.
+    Ok(names.iter().filter_map(|name| readlinkat(&fds, name.as_c_str()).ok()).collect())
 }
 
 /// Some process that holds a socket, other than those in `skip`, with its command. None if nobody whom we may look at.
