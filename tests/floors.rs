@@ -46,6 +46,7 @@ const FLOORS: &[(&str, u32)] = &[
 
 /// Who may name whom on the same floor, and why that is no knot.
 const NEIGHBOURS: &[(&str, &str, &str)] = &[
+    ("config", "limits", "what is not set has a default"),
     ("error", "exit", "an error says how a process ended"),
     ("exit", "signal", "a process may end by a signal"),
     ("ready", "guardian", "a probe asks about the run that it watches"),

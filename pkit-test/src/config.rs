@@ -5,6 +5,7 @@
 //! | `PKIT_TIMEOUT_SCALE` | a positive number, default 1 | multiplies the timeouts of start, stop and crash, and of waiting for output |
 //! | `PKIT_OUTPUT` | `failed` (default), `always`, `never` | when the output of processes is shown, and the table of them |
 //! | `PKIT_KEEP` | unset (default), `failed`, `always` | leaves up what is up at the end of the test, and says how to end it |
+//! | `PKIT_KEEP_FOR` | such as `90s`, `30m`, `12h` (default), `7d` | for how long; then it is ended, each in its own way |
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory of the test binary | logs and reports |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
 //! | `PKIT_USER_NAMESPACE` | `1` | read before `main`, in `sys/namespace`: the test binary begins in a user namespace |
@@ -14,12 +15,15 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use crate::limits::KEEP_FOR;
+
 /// All settings.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Config {
     pub(crate) timeout_scale: f64,
     pub(crate) output: Show,
     pub(crate) keep: Show,
+    pub(crate) keep_for: Duration,
     pub(crate) directory: PathBuf,
     pub(crate) logs: bool,
     /// What was set and could not be understood.
@@ -90,10 +94,11 @@ fn read(get: &dyn Fn(&str) -> Option<String>) -> Config {
     let output = one_of("PKIT_OUTPUT", Show::Failed, &when);
     let keep = one_of("PKIT_KEEP", Show::Never, &when);
     let timeout_scale = scale(get("PKIT_TIMEOUT_SCALE"), &mut mistakes);
+    let keep_for = span("PKIT_KEEP_FOR", get("PKIT_KEEP_FOR"), KEEP_FOR, &mut mistakes);
     let directory = get("PKIT_DIR").map_or_else(default_directory, PathBuf::from);
     let directory = std::path::absolute(&directory).unwrap_or(directory);
     let logs = get("PKIT_LOG").is_some_and(|value| value != "0");
-    Config { timeout_scale, output, keep, directory, logs, mistakes }
+    Config { timeout_scale, output, keep, keep_for, directory, logs, mistakes }
 }
 
 fn scale(value: Option<String>, mistakes: &mut Vec<String>) -> f64 {
@@ -105,6 +110,21 @@ fn scale(value: Option<String>, mistakes: &mut Vec<String>) -> f64 {
             1.0
         }
     }
+}
+
+/// A number and its unit.
+fn span(name: &str, value: Option<String>, default: Duration, mistakes: &mut Vec<String>) -> Duration {
+    let Some(value) = value else { return default };
+    let seconds = [('s', 1), ('m', 60), ('h', 3600), ('d', 24 * 3600)];
+    let found = seconds.iter().find_map(|(unit, seconds)| Some((value.strip_suffix(*unit)?, *seconds)));
+    let number = found.and_then(|(number, seconds)| number.parse::<u64>().ok()?.checked_mul(seconds));
+    number.map_or_else(
+        || {
+            mistakes.push(format!("{name}={value}: not a time such as 90s, 30m, 12h or 7d"));
+            default
+        },
+        Duration::from_secs,
+    )
 }
 
 fn default_directory() -> PathBuf {
@@ -130,8 +150,22 @@ mod tests {
     fn defaults_hold_where_nothing_is_set() {
         let config = config(&[]);
         assert_eq!((config.timeout_scale, config.output, config.keep), (1.0, Show::Failed, Show::Never));
+        assert_eq!(config.keep_for, KEEP_FOR);
         assert!(config.mistakes.is_empty() && !config.logs);
         assert!(config.directory.ends_with("pkit"));
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        let keep_for = |text| config(&[("PKIT_KEEP_FOR", text)]);
+        for (text, seconds) in [("0s", 0), ("90s", 90), ("30m", 1800), ("12h", 43_200), ("7d", 604_800)] {
+            assert_eq!(keep_for(text).keep_for, Duration::from_secs(seconds), "{text}");
+        }
+        for text in ["90", "h", "-1h", "1.5h", "1 h", "1w", "99999999999999999999s", "9999999999999999d", "12hé"] {
+            let config = keep_for(text);
+            assert_eq!(config.keep_for, KEEP_FOR);
+            assert_eq!(config.mistakes, [format!("PKIT_KEEP_FOR={text}: not a time such as 90s, 30m, 12h or 7d")]);
+        }
     }
 
     #[test]

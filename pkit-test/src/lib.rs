@@ -379,7 +379,8 @@
 //! | `PKIT_TIMEOUT_SCALE` | a positive number, default 1 | multiplies the timeouts of start, stop and crash, and of waiting for output |
 //! | `PKIT_OUTPUT` | `failed` (default), `always`, `never` | when the output of processes is shown, and the table of them |
 //! | `PKIT_KEEP` | `failed`, `always` | leaves up what is up at the end, and says how to reach it and how to end it |
-//! | `PKIT_DIR` | a directory, default `pkit` in the target directory | where the logs are |
+//! | `PKIT_KEEP_FOR` | such as `90s`, `30m`, `12h` (default), `7d` | for how long; after that each is ended in its own way |
+//! | `PKIT_DIR` | a directory, default `pkit` in the target directory | where the logs are; those of tests that failed go after a week |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
 //! | `PKIT_USER_NAMESPACE` | `1` | lets a test binary begin in a user namespace, so that tests without root can have [a network of their own](Isolation::Net) |
 //!

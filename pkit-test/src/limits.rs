@@ -121,3 +121,24 @@ pub(crate) const BACKOFF_LEAST: Duration = Duration::from_millis(1);
 
 /// How much of what happened under supervision is remembered.
 pub(crate) const HISTORY_LINES: usize = 100;
+
+/// How long what `PKIT_KEEP` leaves up stays so, unless `PKIT_KEEP_FOR` says otherwise: a working day, and the night after it.
+pub(crate) const KEEP_FOR: Duration = Duration::from_secs(12 * 3600);
+
+/// How long a run directory may be locked by a janitor that looks at it, before its test gives up.
+pub(crate) const LOCK_LIMIT: Duration = Duration::from_secs(2);
+
+/// The largest registry of a run that is read, and how much in one may be about what is gone before it is written anew.
+pub(crate) const REGISTRY_BYTES: u64 = 4 * 1024 * 1024;
+pub(crate) const REGISTRY_WASTE_BYTES: u64 = 64 * 1024;
+
+/// How long a janitor may take, and how many files it may touch. What is left over is for the next one.
+pub(crate) const JANITOR_LIMIT: Duration = Duration::from_secs(1);
+pub(crate) const JANITOR_ENTRIES: usize = 200_000;
+
+/// How many names of the temporary directory a guardian reads itself; in a fuller one it has a janitor look.
+pub(crate) const JANITOR_NAMES: usize = 512;
+
+/// How old a log of a test that failed or was killed may become, and how often they are looked at.
+pub(crate) const LOG_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const LOG_LOOK: Duration = Duration::from_secs(3600);

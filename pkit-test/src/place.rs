@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use crate::config::deadline_in;
 use crate::error::{Error, Kind, Result};
 use crate::guardian::client::{self, Guardian};
+use crate::guardian::home;
 use crate::limits::MOVE_LIMIT;
 use crate::network::Network;
 use crate::port::{Note, Port, PortTrouble};
@@ -177,7 +178,7 @@ impl Place {
         let path = self.path_below(guardian.directory());
         let mut has_directory = lock(&self.has_directory);
         if !*has_directory {
-            let made = make_directory(guardian.directory(), &path, self.user.as_ref());
+            let made = make_directory(&path, self.user.as_ref());
             made.map_err(|error| {
                 Error::system(format_args!("`{}` got no directory {}", self.name, path.display()), error)
             })?;
@@ -286,13 +287,9 @@ fn port_error(trouble: &PortTrouble) -> Error {
     Error::new(kind, trouble.to_string())
 }
 
-/// Everybody may pass through the outer directory, for services that run as another user; nobody can list it.
-fn make_directory(outer: &Path, path: &Path, user: Option<&User>) -> io::Result<()> {
+fn make_directory(path: &Path, user: Option<&User>) -> io::Result<()> {
     let make = || {
-        match DirBuilder::new().mode(0o711).create(outer) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        home::make()?;
         DirBuilder::new().mode(0o700).create(path)
     };
     // A guardian that ends removes the outer one, once: for whoever makes it then it is gone between the two.

@@ -15,6 +15,7 @@ mod finished;
 mod handle;
 mod isolate;
 mod isolation;
+mod janitor;
 mod lost;
 mod many;
 mod nextest;

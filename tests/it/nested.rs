@@ -157,6 +157,11 @@ impl Victim {
         }
     }
 
+    /// One of its children.
+    pub(crate) fn child(&self, name: &str) -> &Child {
+        &self.children[name]
+    }
+
     /// The path of the test in its binary.
     pub(crate) fn path(&self) -> String {
         format!("victims::{}", self.name)

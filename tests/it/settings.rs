@@ -124,7 +124,7 @@ fn pkit_keep_says_where_everything_is() {
         hello from the service"#]]
     .assert_eq(&ended.report());
     expect![[r#"
-        --- kept, since PKIT_KEEP says so: `kill N` ends all of them
+        --- kept until THEN, since PKIT_KEEP says so: `kill N` ends all of them before
     "#]]
     .assert_eq(&normalised(&ended.stderr));
     kill(guardian_named_by(&ended), Signal::SIGTERM).unwrap();

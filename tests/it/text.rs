@@ -11,6 +11,7 @@ const DIFFERS: &[(&str, &str)] = &[
     (r"(test did not panic as expected) at .*", "$1"),
     (r"\b(in|after) \d+ ms\b", "$1 N ms"),
     (r"\b\d+ (try|tries)\b", "N tries"),
+    (r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC", "THEN"),
     (r"(tests/it/[\w/]+\.rs):\d+:\d+", "$1"),
     (r"[-\w./]+/private/\d+-\d+/", "CHILDREN/"),
     (r"[-\w./]+/pkit-\d+-[0-9a-f]{6}/", "DIRS/"),

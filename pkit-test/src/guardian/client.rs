@@ -10,11 +10,12 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once, Weak};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::SigSet;
 
 use super::SHIM_NAME;
+use super::home;
 use super::protocol::{Event, Hello, Keep, Launch, Order};
 use super::report;
 use super::run::Run;
@@ -96,29 +97,41 @@ impl Guardian {
             child: Mutex::new(child),
             writing: Mutex::new(()),
             owner: child::own_pid(),
-            directory: private_directory(),
+            directory: home::path(),
             runs: Mutex::new(HashMap::new()),
             next_id: AtomicU32::new(1),
             is_dead: Monitor::new(false),
             socket: ours,
         });
-        guardian.send(&guardian.hello().to_frame(0), None).map_err(trouble)?;
+        guardian.greet().map_err(trouble)?;
         listen(&guardian).map_err(trouble)?;
         takeover::at_exit(goodbye);
         config::log(|| format!("guardian {} for process {}", guardian.pid, guardian.owner));
         Ok(guardian)
     }
 
-    fn hello(&self) -> Order {
+    /// The guardian is on its way meanwhile, so that what is done here costs nothing.
+    fn greet(&self) -> io::Result<()> {
+        // Where it cannot be made whoever asks for a directory is told why.
+        let directory = home::share().ok();
+        self.send(&self.hello(directory.is_some()).to_frame(0), directory)
+    }
+
+    fn hello(&self, has_directory: bool) -> Order {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Order::Hello(Hello {
             directory: self.directory.clone(),
-            crash_ms: u64::try_from(scaled(CRASH_TIMEOUT).as_millis()).unwrap_or(u64::MAX),
+            crash_ms: ms(scaled(CRASH_TIMEOUT)),
             reports: config().output != Show::Never,
             keep: match config().keep {
                 Show::Never => Keep::Never,
                 Show::Failed => Keep::Failed,
                 Show::Always => Keep::Always,
             },
+            keep_ms: ms(config().keep_for),
+            logs: config().directory.clone(),
+            has_directory,
+            tells: config().logs,
         })
     }
 
@@ -213,6 +226,9 @@ impl Guardian {
 
     fn hear(&self, frame: &Frame) {
         let Some(event) = Event::from_frame(frame) else { return };
+        if let Event::Note(text) = event {
+            return config::log(|| text);
+        }
         let run = lock(&self.runs).get(&frame.id).and_then(Weak::upgrade);
         let Some(run) = run else { return };
         run.hear(event);
@@ -303,31 +319,6 @@ fn wait_for_shim(shim: i32, deadline: Instant) {
     }
 }
 
-/// A directory of our own, short enough for the path of a unix socket in it, that nobody can guess and take before.
-/// It is the same one for all guardians of this process: what starts again does so in its directory.
-fn private_directory() -> PathBuf {
-    static OWN: Mutex<Option<(i32, PathBuf)>> = Mutex::new(None);
-    let mut own = lock(&OWN);
-    // A fork of the test is another process.
-    match own.as_ref().filter(|(pid, _)| *pid == child::own_pid()) {
-        Some((_, directory)) => directory.clone(),
-        None => own.insert((child::own_pid(), new_private_directory())).1.clone(),
-    }
-}
-
-fn new_private_directory() -> PathBuf {
-    const LONGEST: usize = 40;
-    let wanted = std::env::temp_dir();
-    let base = if wanted.as_os_str().len() <= LONGEST { wanted } else { PathBuf::from("/tmp") };
-    base.join(format!("pkit-{}-{:06x}", child::own_pid(), random() & 0xff_ffff))
-}
-
-/// A number that another process does not have, from the keys of the standard library's hash maps.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
-}
-
 /// At the normal exit of the process: tells the guardian and waits for it, so that nothing runs after the end and no
 /// zombie is left where nobody reaps.
 fn goodbye() {
@@ -341,7 +332,7 @@ fn goodbye() {
         guardian.wake();
         let said = guardian.send(&Order::Goodbye { failed: has_failed }.to_frame(0), None);
         if is_kept {
-            return config::say(&report::kept(guardian.pid));
+            return config::say(&report::kept(guardian.pid, config().keep_for));
         }
         if said.is_err() || !fd::is_closed_within(&guardian.socket, GOODBYE_LIMIT) {
             // It is stopped or stuck, or the test has closed its descriptors under us. Its shims see its end and stop their services.

@@ -4,10 +4,14 @@
 //! test ── control socket ── guardian ── socket pair ── shim ── service and all that descends from it
 //! ```
 //!
-//! [`client`] is the test's side, [`server`] the guardian's, [`shim`] the parent of one service.
+//! [`client`] is the test's side, [`server`] the guardian's, [`shim`] the parent of one service. [`home`] is the directory of a run,
+//! [`registry`] what is written in it for the [`janitor`] of a later one.
 
 pub(crate) mod client;
+pub(crate) mod home;
+mod janitor;
 pub(crate) mod protocol;
+mod registry;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod server;

@@ -10,10 +10,12 @@
 //!                                                               NoBell Answer Stuck Gone
 //!        ◄────────────────────── Lost: the shim itself died
 //!        ◄────────────────────── Declined: it ends and starts nothing any more
+//!        ◄────────────────────── Note: something for people
 //!  Goodbye ────────────────────►  stops all, in reverse order, and ends
 //! ```
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::wire::{Frame, Reader, Writer};
 use crate::exit::Exit;
@@ -68,6 +70,21 @@ pub(crate) struct Hello {
     pub(crate) reports: bool,
     /// Whether everything stays up after the test: never, after a failure, always.
     pub(crate) keep: Keep,
+    /// And for how long.
+    pub(crate) keep_ms: u64,
+    /// Where logs are.
+    pub(crate) logs: PathBuf,
+    /// Whether a descriptor of the directory comes with this: it was made and locked.
+    pub(crate) has_directory: bool,
+    /// Whether the test says what is done.
+    pub(crate) tells: bool,
+}
+
+impl Hello {
+    /// How long what is kept stays up.
+    pub(crate) fn keep_for(&self) -> Duration {
+        Duration::from_millis(self.keep_ms)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +177,8 @@ pub(crate) enum Event {
     Lost,
     /// The guardian is about to end and starts nothing any more: nothing was done.
     Declined,
+    /// Something for people who have asked to be told.
+    Note(String),
 }
 
 /// The two orders about a shim that are for the guardian: they make the shim.
@@ -231,6 +250,7 @@ impl Event {
             Event::Lost => (8, fields),
             Event::Declined => (9, fields),
             Event::NoBell => (10, fields),
+            Event::Note(text) => (11, fields.text(text.as_bytes())),
         };
         Frame { id, kind, payload: fields.done() }
     }
@@ -253,6 +273,7 @@ impl Event {
             8 => Event::Lost,
             9 => Event::Declined,
             10 => Event::NoBell,
+            11 => Event::Note(read_string(fields)?),
             _ => return None,
         })
     }
@@ -296,7 +317,10 @@ fn write_hello(fields: Writer, hello: &Hello) -> Writer {
         Keep::Failed => 1,
         Keep::Always => 2,
     };
-    write_path(fields, &hello.directory).number(hello.crash_ms).number(hello.reports.into()).number(keep)
+    let fields = write_path(fields, &hello.directory).number(hello.crash_ms).number(hello.reports.into());
+    write_path(fields.number(keep).number(hello.keep_ms), &hello.logs)
+        .number(hello.has_directory.into())
+        .number(hello.tells.into())
 }
 
 fn read_hello(fields: &mut Reader<'_>) -> Option<Hello> {
@@ -309,6 +333,10 @@ fn read_hello(fields: &mut Reader<'_>) -> Option<Hello> {
             2 => Keep::Always,
             _ => Keep::Never,
         },
+        keep_ms: fields.number()?,
+        logs: read_path(fields)?,
+        has_directory: fields.number()? != 0,
+        tells: fields.number()? != 0,
     })
 }
 
@@ -398,7 +426,16 @@ mod tests {
             has_own_pids: true,
             has_network: false,
         };
-        let hello = Hello { directory: "/d".into(), crash_ms: 1, reports: true, keep: Keep::Failed };
+        let hello = Hello {
+            directory: "/d".into(),
+            crash_ms: 1,
+            reports: true,
+            keep: Keep::Failed,
+            keep_ms: 2,
+            logs: "/l".into(),
+            has_directory: true,
+            tells: true,
+        };
         let orders = [
             Order::Hello(hello),
             Order::Hold(1),
@@ -436,6 +473,7 @@ mod tests {
             Event::Lost,
             Event::Declined,
             Event::NoBell,
+            Event::Note("text".into()),
         ];
         for event in events {
             assert_eq!(Event::from_frame(&event.to_frame(7)), Some(event));

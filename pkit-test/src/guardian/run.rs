@@ -309,6 +309,8 @@ impl State {
                 self.phase = Phase::Gone(exit, Instant::now());
             }
             Event::Lost => self.phase = Phase::Lost { with_guardian: false },
+            // About no run.
+            Event::Note(_) => {}
             Event::Declined => {
                 self.was_declined = true;
                 self.phase = Phase::Lost { with_guardian: true };

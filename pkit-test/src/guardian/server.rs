@@ -7,6 +7,8 @@
 //! Ending      (ignored)    hurry           (ignored)     hurry             the next one, or over
 //! ```
 //!
+//! What was kept long enough also goes from Kept to Ending.
+//!
 //! It has one thread, waits without a timeout while it serves, and keeps nothing of the test open but the duplicate of
 //! its stderr for one last report.
 
@@ -18,8 +20,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::protocol::{Event, Hello, Keep, NETWORK, Order, SPAWN};
-use super::report::report;
+use super::protocol::{Event, Hello, NETWORK, Order, SPAWN};
+use super::registry::Ledger;
 use super::wire::{Frame, Got, Inbox, Outbox};
 use crate::limits::FRAME_BYTES;
 use crate::sys::child::{self, FileLimit, Reaped};
@@ -30,10 +32,13 @@ use crate::sys::{fd, namespace, platform, procfs};
 mod birth;
 mod decline;
 mod ending;
+mod janitor;
+mod kept;
 mod member;
 
 use birth::{SPARE_DELAY, Spare};
 use ending::{Ending, patience};
+use janitor::Janitor;
 use member::Shim;
 
 /// How long between two looks for orphans of a shim that was killed.
@@ -79,11 +84,16 @@ struct Guardian {
     sweeps: u32,
     /// Shims that were killed, whose end is told when nothing is left of them.
     lost: Vec<u32>,
+    /// What is written down for whoever comes when we were killed, and what of it is still to be written.
+    ledger: Option<Ledger>,
+    born: Vec<(i32, i32)>,
+    janitor: Janitor,
 }
 
 enum Phase {
     Serving,
-    Kept,
+    /// Until then.
+    Kept(Instant),
     Ending(Ending),
 }
 
@@ -126,6 +136,9 @@ impl Guardian {
             is_sweeping: false,
             sweeps: 0,
             lost: Vec::new(),
+            ledger: None,
+            born: Vec::new(),
+            janitor: Janitor::default(),
         })
     }
 
@@ -136,6 +149,7 @@ impl Guardian {
                 self.sweep();
             }
             self.kill_overdue();
+            self.end_what_was_kept();
             self.go_on_ending();
             if self.is_over() {
                 return self.clear();
@@ -147,7 +161,8 @@ impl Guardian {
     }
 
     fn is_over(&self) -> bool {
-        self.shims.is_empty() && !self.is_sweeping && !matches!(self.phase, Phase::Serving)
+        let has_work = self.is_sweeping || self.janitor.pid().is_some();
+        self.shims.is_empty() && !has_work && !matches!(self.phase, Phase::Serving)
     }
 
     fn clear(&mut self) {
@@ -177,7 +192,9 @@ impl Guardian {
             self.unsent.insert(id);
         }
         self.flush();
+        self.write_down();
         self.fork_spare();
+        self.send_janitor();
         if wait::is_asked_to_end() {
             self.end(true);
         }
@@ -203,9 +220,11 @@ impl Guardian {
         let overdue = self.shims.values().flat_map(|shim| [shim.overdue, shim.silent_until]).flatten();
         let ending = match &self.phase {
             Phase::Ending(ending) => ending.deadline(),
-            Phase::Serving | Phase::Kept => None,
+            Phase::Kept(until) => Some(*until),
+            Phase::Serving => None,
         };
-        sweep.into_iter().chain(ending).chain(self.spare_due).chain(overdue).min()
+        let janitor = self.janitor.deadline();
+        sweep.into_iter().chain(ending).chain(self.spare_due).chain(janitor).chain(overdue).min()
     }
 
     // The owner.
@@ -245,7 +264,7 @@ impl Guardian {
             return self.pass_on(frame);
         }
         match Order::from_frame(&frame) {
-            Some(Order::Hello(hello)) => self.hello = Some(hello),
+            Some(Order::Hello(hello)) => self.greet(hello),
             Some(Order::Hold(port)) => self.hold(port),
             Some(Order::Release(port)) => drop(self.ports.remove(&port)),
             Some(Order::Network) => self.networks.extend(self.inbox.attached().map(|network| (frame.id, network))),
@@ -275,38 +294,6 @@ impl Guardian {
         }
     }
 
-    fn goodbye(&mut self, failed: bool) {
-        self.stderr = None;
-        let keep = self.hello.as_ref().map_or(Keep::Never, |hello| hello.keep);
-        if keep == Keep::Always || (keep == Keep::Failed && failed) {
-            self.keep();
-        } else {
-            self.end(false);
-        }
-    }
-
-    fn keep(&mut self) {
-        self.phase = Phase::Kept;
-        self.owner = None;
-        self.owner_pidfd = None;
-    }
-
-    fn owner_died(&mut self) {
-        self.owner_pidfd = None;
-        if matches!(self.phase, Phase::Kept) {
-            return;
-        }
-        let stderr = self.stderr.take();
-        let is_kept = self.hello.as_ref().is_some_and(|hello| hello.keep != Keep::Never);
-        let reports = self.hello.as_ref().is_some_and(|hello| hello.reports);
-        if let (Phase::Serving, Some(stderr)) = (&self.phase, stderr.filter(|_| reports)) {
-            report(stderr, self.shims.values().map(|shim| &shim.account), is_kept);
-        }
-        self.owner = None;
-        // What is ending already goes on doing so, only faster.
-        if is_kept && matches!(self.phase, Phase::Serving) { self.keep() } else { self.end(true) }
-    }
-
     // Shims.
 
     fn read_shim(&mut self, id: u32) {
@@ -330,7 +317,8 @@ impl Guardian {
                 shim.has_said_all = true;
                 self.unsent.insert(id);
             }
-            if matches!(event, Some(Event::Started { .. })) {
+            if let Some(Event::Started { pid, .. }) = event {
+                self.born.push((shim.pid, pid));
                 self.spare_due = Some(Instant::now() + SPARE_DELAY);
             }
             if self.owner.is_some() {
@@ -348,6 +336,9 @@ impl Guardian {
         }
         while let Reaped::Ended(pid, _) = child::reap() {
             self.spare.take_if(|spare| spare.pid == pid);
+            if self.janitor.pid() == Some(pid) {
+                self.janitor_ended();
+            }
             let found = self.shims.iter_mut().find(|(_, shim)| shim.pid == pid);
             if let Some((id, shim)) = found {
                 shim.is_reaped = true;
@@ -363,8 +354,11 @@ impl Guardian {
         if !is_over {
             return;
         }
-        let shim = self.shims.remove(&id);
-        if shim.is_some_and(|shim| !shim.has_said_all) {
+        let Some(shim) = self.shims.remove(&id) else { return };
+        if matches!(self.phase, Phase::Serving) {
+            self.note(|ledger| ledger.gone(shim.pid));
+        }
+        if !shim.has_said_all {
             self.is_sweeping = true;
             self.lost.push(id);
             self.sweep();
@@ -373,7 +367,7 @@ impl Guardian {
 
     /// Kills what a shim left that was itself killed: it came to us, the next subreaper.
     fn sweep(&mut self) {
-        let spare = self.spare.iter().map(|spare| spare.pid);
+        let spare = self.spare.iter().map(|spare| spare.pid).chain(self.janitor.pid());
         let shims: Vec<i32> = self.shims.values().map(|shim| shim.pid).chain(spare).collect();
         let orphans = child::own_children().into_iter().filter(|pid| !shims.contains(pid));
         let mut any = false;
@@ -394,6 +388,7 @@ impl Guardian {
     /// and what is left comes to us.
     fn kill_overdue(&mut self) {
         let now = Instant::now();
+        self.janitor.kill_overdue(now);
         for shim in self.shims.values_mut() {
             let dues = [&mut shim.overdue, &mut shim.silent_until];
             let is_due = dues.into_iter().any(|due| due.take_if(|due| *due <= now).is_some());
@@ -447,7 +442,7 @@ impl Guardian {
         let limit = in_a_hurry.then(|| Instant::now() + crash);
         match &mut self.phase {
             Phase::Ending(ending) => ending.hurry(limit),
-            Phase::Serving | Phase::Kept => self.phase = Phase::Ending(Ending::new(limit)),
+            Phase::Serving | Phase::Kept(_) => self.phase = Phase::Ending(Ending::new(limit)),
         }
         self.shims.values().for_each(Shim::wake);
     }

@@ -6,6 +6,7 @@
 pub(crate) mod bell;
 pub(crate) mod child;
 pub(crate) mod diag;
+pub(crate) mod directory;
 pub(crate) mod fd;
 pub(crate) mod letterbox;
 pub(crate) mod namespace;

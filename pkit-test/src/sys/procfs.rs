@@ -1,7 +1,9 @@
 //! What `/proc` says about processes.
 //!
 //! Every answer is about a moment that is over. A process may be gone, or its id may be another's, before the
-//! caller reads on: so nothing here is ever used to decide whom to signal, and what has vanished is simply not there.
+//! caller reads on: so what has vanished is simply not there, and nothing here decides whom to signal. There is one who has
+//! nothing else to go by, the janitor: it holds a pidfd before it asks, so that the answer is about the process that it signals,
+//! or about nobody.
 
 #[cfg(target_os = "linux")]
 mod linux;

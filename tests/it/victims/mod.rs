@@ -5,6 +5,7 @@ mod verdicts;
 mod inherits;
 mod abandoned;
 mod contested;
+mod janitor;
 mod lost;
 mod ports;
 mod settings;

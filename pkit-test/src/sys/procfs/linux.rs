@@ -1,7 +1,7 @@
 //! The Linux side of it: `proc(5)`.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::ffi::{CString, OsStr};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
@@ -41,13 +41,15 @@ pub(crate) fn is_below(pid: i32, root: i32) -> bool {
 
 /// The sockets that a process holds, by the inode that `sock_diag` knows them by. An error if we may not know.
 pub(crate) fn socket_inodes(pid: i32) -> io::Result<Vec<u64>> {
-    sockets_in(&format!("/proc/{pid}/fd"))
+    Ok(open_files(&format!("/proc/{pid}/fd"))?.iter().filter_map(|target| socket_inode(target)).collect())
 }
 
 /// Those that its threads hold, which need not be those of the process.
 pub(crate) fn socket_inodes_of_threads(pid: i32) -> Vec<u64> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    threads.flat_map(|thread| sockets_in(&thread.path().join("fd").to_string_lossy()).unwrap_or_default()).collect()
+    let targets =
+        threads.flat_map(|thread| open_files(&thread.path().join("fd").to_string_lossy()).unwrap_or_default());
+    targets.filter_map(|target| socket_inode(&target)).collect()
 }
 
 /// Whether it is gone, or has ended and waits for its parent: then it holds nothing.
@@ -55,12 +57,19 @@ pub(crate) fn is_dead(pid: i32) -> bool {
     Stat::read(pid).is_none_or(|stat| matches!(stat.field(3), Some("Z" | "X")))
 }
 
-fn sockets_in(directory: &str) -> io::Result<Vec<u64>> {
+/// The pipes that a process holds, by their inodes. None where we may not know.
+pub(crate) fn pipe_inodes(pid: i32) -> Vec<u64> {
+    let targets = open_files(&format!("/proc/{pid}/fd")).unwrap_or_default();
+    targets.iter().filter_map(|target| numbered(target, "pipe:[")).collect()
+}
+
+/// What the descriptors in a directory of them lead to.
+fn open_files(directory: &str) -> io::Result<Vec<OsString>> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut fds = Dir::open(directory, flags, Mode::empty())?;
     let names: Vec<CString> = fds.iter().flatten().map(|fd| fd.file_name().to_owned()).collect();
     // From the directory on, which spares finding the process again for each. One that was closed meanwhile is not held.
-    Ok(names.iter().filter_map(|name| socket_inode(&readlinkat(&fds, name.as_c_str()).ok()?)).collect())
+    Ok(names.iter().filter_map(|name| readlinkat(&fds, name.as_c_str()).ok()).collect())
 }
 
 /// Some process that holds a socket, other than those in `skip`, with its command. None if nobody whom we may look at.
@@ -106,6 +115,31 @@ pub(crate) fn name(pid: i32) -> Option<String> {
 /// The parent of a process.
 pub(crate) fn parent(pid: i32) -> Option<i32> {
     Stat::read(pid)?.field(4)?.parse().ok()
+}
+
+/// When a process was started, in ticks since the boot: with its id it means one process, as long as the system runs.
+pub(crate) fn started(pid: i32) -> Option<u64> {
+    Stat::read(pid)?.field(22)?.parse().ok()
+}
+
+/// The session of a process.
+pub(crate) fn session(pid: i32) -> Option<i32> {
+    Stat::read(pid)?.field(6)?.parse().ok()
+}
+
+/// Whether a process is dead, and only not reaped yet.
+pub(crate) fn is_zombie(pid: i32) -> bool {
+    Stat::read(pid).is_some_and(|stat| matches!(stat.field(3), Some("Z" | "X")))
+}
+
+/// What is different after each boot, and in no other system.
+pub(crate) fn boot_id() -> Option<String> {
+    Some(fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim_end().to_owned())
+}
+
+/// The namespace in which our process ids mean something.
+pub(crate) fn pid_namespace() -> Option<u64> {
+    numbered(fs::read_link("/proc/self/ns/pid").ok()?.as_os_str(), "pid:[")
 }
 
 /// Makes this process one whose descriptors nobody but root may see, like a server that has changed its user.
@@ -161,14 +195,19 @@ fn below(root: i32, mut children: impl FnMut(i32) -> Vec<i32>) -> Vec<i32> {
     found
 }
 
-fn processes() -> impl Iterator<Item = i32> {
+/// All processes that there are, ourselves included.
+pub(crate) fn processes() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// The inode of a socket, by what the link of its descriptor says.
 fn socket_inode(target: &OsStr) -> Option<u64> {
-    target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    numbered(target, "socket:[")
+}
+
+fn numbered(target: &OsStr, kind: &str) -> Option<u64> {
+    target.to_str()?.strip_prefix(kind)?.strip_suffix(']')?.parse().ok()
 }
 
 fn read_some(path: &str) -> Option<Vec<u8>> {

@@ -54,6 +54,34 @@ pub(crate) fn parent(_pid: i32) -> Option<i32> {
     None
 }
 
+pub(crate) fn pipe_inodes(_pid: i32) -> Vec<u64> {
+    Vec::new()
+}
+
+pub(crate) fn started(_pid: i32) -> Option<u64> {
+    None
+}
+
+pub(crate) fn session(_pid: i32) -> Option<i32> {
+    None
+}
+
+pub(crate) fn is_zombie(_pid: i32) -> bool {
+    false
+}
+
+pub(crate) fn boot_id() -> Option<String> {
+    None
+}
+
+pub(crate) fn pid_namespace() -> Option<u64> {
+    None
+}
+
+pub(crate) fn processes() -> impl Iterator<Item = i32> {
+    std::iter::empty()
+}
+
 #[cfg(test)]
 pub(crate) fn forbid_looking() -> io::Result<()> {
     Err(unsupported())
