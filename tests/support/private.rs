@@ -17,7 +17,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::child::wait_ms;
-use crate::process::pids;
+use crate::process::{pids, stat};
 
 const BETWEEN_LOOKS_MS: u32 = 2;
 
@@ -97,7 +97,9 @@ pub fn survivors(path: &Path) -> Vec<u32> {
             return found;
         }
     }
-    vec![HOPPING]
+    // Only now: of the dead there may be many.
+    let headless: Vec<u32> = pids().into_iter().filter(|&pid| goes_on_without_its_first_thread(pid, path)).collect();
+    if headless.is_empty() { vec![HOPPING] } else { headless }
 }
 
 /// Waits until nothing executes `path`, and returns what still does when the bound is reached. It only catches a hang:
@@ -129,7 +131,20 @@ pub fn executable(child: &str) -> PathBuf {
 }
 
 fn executes(pid: u32, path: &Path) -> bool {
-    let Ok(target) = fs::read_link(format!("/proc/{pid}/exe")) else { return false };
+    is_executed_by(&format!("/proc/{pid}"), path)
+}
+
+/// The process itself then seems to execute nothing, as a zombie does; its other threads know better.
+fn goes_on_without_its_first_thread(pid: u32, path: &Path) -> bool {
+    if stat(pid).is_none_or(|stat| stat.state != 'Z') {
+        return false;
+    }
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.filter_map(|thread| thread.path().to_str().map(str::to_owned)).any(|thread| is_executed_by(&thread, path))
+}
+
+fn is_executed_by(entry: &str, path: &Path) -> bool {
+    let Ok(target) = fs::read_link(format!("{entry}/exe")) else { return false };
     // When the file is gone the kernel appends a word to its name.
     target == path || target.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(Path::new) == Some(path)
 }
