@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use crate::sys::without;
+
 /// All settings.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Config {
@@ -92,6 +94,7 @@ fn read(get: &dyn Fn(&str) -> Option<String>) -> Config {
     let directory = get("PKIT_DIR").map_or_else(default_directory, PathBuf::from);
     let directory = std::path::absolute(&directory).unwrap_or(directory);
     let logs = get("PKIT_LOG").is_some_and(|value| value != "0");
+    mistakes.extend(get(without::VARIABLE).and_then(|_| without_mistake()));
     Config { timeout_scale, output, keep, directory, logs, mistakes }
 }
 
@@ -104,6 +107,12 @@ fn scale(value: Option<String>, mistakes: &mut Vec<String>) -> f64 {
             1.0
         }
     }
+}
+
+fn without_mistake() -> Option<String> {
+    let unknown = without::unknown();
+    let words: Vec<&str> = without::words().collect();
+    (!unknown.is_empty()).then(|| format!("{}={}: not of {}", without::VARIABLE, unknown.join(","), words.join(", ")))
 }
 
 fn default_directory() -> PathBuf {

@@ -6,5 +6,6 @@ pub mod child;
 pub mod left_out;
 pub mod private;
 pub mod process;
+pub mod seccomp;
 pub mod servers;
 pub mod source;

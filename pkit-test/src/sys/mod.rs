@@ -13,3 +13,4 @@ pub(crate) mod socket;
 pub(crate) mod takeover;
 pub(crate) mod user;
 pub(crate) mod wait;
+pub(crate) mod without;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use nix::libc;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+use crate::sys::without::{Means, lacks};
+
 /// Whether processes can be owned here in the way that the guardian needs.
 pub(crate) const SUPPORTED: bool = true;
 
@@ -38,6 +40,9 @@ pub(crate) fn pidfd_of_self() -> io::Result<OwnedFd> {
 
 /// A descriptor for a process, which can never mean another one.
 pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+    if lacks(Means::Pidfd) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     // SAFETY: pidfd_open takes two integers and returns a new descriptor or -1.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     // SAFETY: the descriptor was just made, so nobody else owns it.
@@ -105,6 +110,9 @@ pub(crate) fn cloexec_from(first: RawFd) {
 }
 
 fn close_range(first: RawFd, flags: libc::c_uint) {
+    if lacks(Means::CloseRange) {
+        return close_one_by_one(first, flags);
+    }
     // SAFETY: closes or marks descriptors by number; the callers own the whole process at this point: they are a
     // fresh exec or a fresh fork, and no Rust value that owns one of these descriptors is used afterwards.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, flags) };
@@ -166,6 +174,9 @@ const STACK_BYTES: usize = 64 * 1024;
 
 /// Moves at most `max` bytes from a pipe into a file at `offset`, without copying them through this process.
 pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, offset: u64, max: usize) -> io::Result<usize> {
+    if lacks(Means::Splice) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     let mut offset = offset as libc::off64_t;
     // SAFETY: both descriptors are valid for the call; the offset lives on our stack; the input is a pipe and has no
     // offset of its own.

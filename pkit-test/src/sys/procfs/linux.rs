@@ -11,6 +11,8 @@ use nix::dir::Dir;
 use nix::fcntl::{OFlag, readlinkat};
 use nix::sys::stat::Mode;
 
+use crate::sys::without::{Means, lacks};
+
 /// How much of a command line is read, and how much of it is shown.
 const COMMAND_BYTES: u64 = 4096;
 const COMMAND_CHARS: usize = 120;
@@ -95,7 +97,7 @@ pub(crate) fn forbid_looking() -> io::Result<()> {
 /// Whether the kernel lists children (`CONFIG_PROC_CHILDREN`), which spares reading all of `/proc`.
 pub(crate) fn knows_children() -> bool {
     static KNOWS: OnceLock<bool> = OnceLock::new();
-    *KNOWS.get_or_init(|| Path::new("/proc/thread-self/children").exists())
+    *KNOWS.get_or_init(|| !lacks(Means::Children) && Path::new("/proc/thread-self/children").exists())
 }
 
 /// The children of a process that has one thread.
