@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
+use crate::network;
 use crate::sync::{Monitor, lock};
 
 /// The callbacks of one process that have not run to their end yet, and what they panicked with.
@@ -79,6 +80,8 @@ pub(crate) fn is_worker() -> bool {
 pub(crate) fn prepare() -> io::Result<()> {
     let mut worker = lock(&WORKER);
     if worker.is_none() {
+        // It is for all tests of this process.
+        let _home = network::at_home()?;
         *worker = Some(start()?);
     }
     Ok(())

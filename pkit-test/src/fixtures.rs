@@ -117,6 +117,7 @@ macro_rules! fixture {
 #[doc(hidden)]
 #[track_caller]
 pub fn start<E: Executor>(name: &str, executor: E) -> E::Handle {
-    let handle = Ground::alone(name.to_owned()).start(executor);
+    let ground = Ground::alone(name.to_owned(), &executor);
+    let handle = ground.and_then(|ground| ground.start(executor));
     handle.unwrap_or_else(|error| panic!("{error}"))
 }

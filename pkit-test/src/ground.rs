@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, Kind, Result};
 use crate::handle::{Core, Process};
+use crate::isolation::Isolation;
+use crate::network::Stay;
 use crate::place::{Claim, Place, hold_all};
 use crate::sync::lock;
 use crate::template::{Hole, Template};
@@ -67,6 +69,30 @@ pub trait Executor: Send {
         Vec::new()
     }
 
+    /// Whether something of what it starts is to be [isolated](crate::Spec::isolate) in this way.
+    ///
+    /// A network of its own is one for all of a stack, which has to know it before anything is reserved. So an executor
+    /// that starts others says what they say; without that a spec that wants one is refused when it is started.
+    ///
+    /// ```
+    /// use pkit_test::{Executor, Ground, Isolation, Process, Result, Spec, simple};
+    ///
+    /// struct Wrapped(Spec);
+    ///
+    /// impl Executor for Wrapped {
+    ///     type Handle = Process;
+    ///     fn isolates(&self, isolation: Isolation) -> bool { self.0.isolates(isolation) }
+    ///     fn start_on(self, ground: &Ground) -> Result<Process> { ground.start(self.0) }
+    /// }
+    ///
+    /// let wrapped = Wrapped(simple("sleep 60").isolate(Isolation::Net));
+    /// assert!(wrapped.isolates(Isolation::Net) && !wrapped.isolates(Isolation::Pid));
+    /// ```
+    fn isolates(&self, isolation: Isolation) -> bool {
+        let _ = isolation;
+        false
+    }
+
     /// Reserves ports and directories, before anything of the stack is started, so that others may know them.
     ///
     /// An executor that passes it on to what it starts need not: that reserves its place when it is started, which is
@@ -120,7 +146,8 @@ pub trait Executor: Send {
     where
         Self: Sized,
     {
-        Ground::alone(parts::name_of_type::<Self>()).start(self)
+        let ground = Ground::alone(parts::name_of_type::<Self>(), &self)?;
+        ground.start(self)
     }
 
     /// The process behind a handle, if there is one.
@@ -187,8 +214,24 @@ pub struct Ground {
 
 impl Ground {
     /// The ground of a process that is started by itself.
-    pub(crate) fn alone(name: String) -> Ground {
-        Ground { name, scope: Arc::new(Scope::default()) }
+    ///
+    /// # Errors
+    ///
+    /// When it is to have a network of its own and cannot.
+    pub(crate) fn alone<E: Executor>(name: String, executor: &E) -> Result<Ground> {
+        let stay = Stay::begin(executor.isolates(Isolation::Net).then_some(name.as_str()))?;
+        Ok(Ground { name, scope: Scope::alone(stay) })
+    }
+
+    /// Refuses a network of its own where those around it have been started without.
+    pub(crate) fn refuse_late_network<E: Executor>(&self, executor: &E) -> Result<()> {
+        if self.scope.network().is_some() || !executor.isolates(Isolation::Net) {
+            return Ok(());
+        }
+        let title = format!("`{}` was not started: its stack has no network of its own", self.full_name());
+        Err(Error::new(Kind::Spec, title)
+            .fact("why", "what is around it was started without, and could not be reached")
+            .fact("hint", "`isolates` of the executor that starts it has to say what it is going to start"))
     }
 
     pub(crate) fn member(name: &str, scope: &Arc<Scope>) -> Ground {

@@ -445,11 +445,15 @@ mod quote;
 #[cfg(unix)]
 mod port;
 #[cfg(unix)]
+mod network;
+#[cfg(unix)]
 mod config;
 #[cfg(unix)]
 mod error;
 #[cfg(unix)]
 mod exit;
+#[cfg(unix)]
+mod isolation;
 #[cfg(unix)]
 mod limits;
 #[cfg(unix)]
@@ -469,6 +473,8 @@ pub use exit::Exit;
 pub use ground::{Executor, Ground, Need};
 #[cfg(unix)]
 pub use handle::{Mark, Process};
+#[cfg(unix)]
+pub use isolation::Isolation;
 #[cfg(unix)]
 pub use orchestra::{Member, Orchestra, Stack, orchestra, orchestrate, orchestrated};
 #[cfg(unix)]

@@ -15,6 +15,7 @@ use crate::config::deadline_in;
 use crate::error::{Error, Kind, Result};
 use crate::guardian::client::{self, Guardian};
 use crate::limits::MOVE_LIMIT;
+use crate::network::Network;
 use crate::port::{Port, PortTrouble};
 use crate::ready::Site;
 use crate::sync::lock;
@@ -52,6 +53,8 @@ pub(crate) struct Place {
     /// What was reserved under the same name before: its ports and its directory are those of this place.
     base: Option<Arc<Place>>,
     guardian: Mutex<Arc<Guardian>>,
+    /// That of the network in which its ports are, or 0 where there is only one.
+    network_id: u64,
     has_directory: Mutex<bool>,
     is_kept: AtomicBool,
 }
@@ -73,6 +76,7 @@ impl Place {
             user,
             base: wish.base.clone(),
             guardian: Mutex::new(guardian),
+            network_id: Network::here().map_or(0, |network| network.id()),
             has_directory: Mutex::new(false),
             is_kept: AtomicBool::new(false),
         };
@@ -96,11 +100,16 @@ impl Place {
         // First the entry, so that an error below releases it.
         lock(&self.held).push(port.number());
         let guardian = Arc::clone(&lock(&self.guardian));
-        guardian.hold(port.number(), port.into_hold()).or_else(|_| {
+        guardian.hold(self.held_as(port.number()), port.into_hold()).or_else(|_| {
             guardian.wait_dead();
             // It moves to the next one with all that is held by now.
             self.guardian().map(drop)
         })
+    }
+
+    /// What the guardian knows a port by: each network has its own port 80.
+    fn held_as(&self, port: u16) -> u64 {
+        self.network_id << u16::BITS | u64::from(port)
     }
 
     /// Those of its ports that are not held yet.
@@ -123,7 +132,7 @@ impl Place {
             let next = client::current()?;
             // All of them or none: what only the next guardian held nobody would release.
             for port in claim::take_all(&lock(&self.held), deadline_in(MOVE_LIMIT))? {
-                next.hold(port.number(), port.into_hold())?;
+                next.hold(self.held_as(port.number()), port.into_hold())?;
             }
             *lock(&self.has_directory) = self.path_below(next.directory()).is_dir();
             *guardian = next;
@@ -232,7 +241,7 @@ impl Drop for Place {
             return;
         }
         for number in lock(&self.held).drain(..) {
-            guardian.release(number);
+            guardian.release(self.held_as(number));
         }
         if *lock(&self.has_directory) {
             // What cannot be removed now is removed by the guardian at its end.

@@ -9,6 +9,7 @@ use crate::command::Command;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use crate::handle::Process;
+use crate::isolation::Isolations;
 use crate::limits::{START_TIMEOUT, STOP_TIMEOUT};
 use crate::ready::{Finished, Http, Output, Ready, Tcp};
 use crate::signal::Signal;
@@ -54,6 +55,7 @@ pub struct Spec {
     pub(crate) expects: Expected,
     pub(crate) must_stop_gracefully: bool,
     pub(crate) any_owner: bool,
+    pub(crate) isolations: Isolations,
     pub(crate) supervision: Supervision,
     pub(crate) on_start: Vec<OnStart>,
     pub(crate) on_exit: Vec<OnExit>,
@@ -246,6 +248,7 @@ impl Spec {
             expects: Expected::Nothing,
             must_stop_gracefully: false,
             any_owner: false,
+            isolations: Isolations::default(),
             supervision: Supervision::temporary(),
             on_start: Vec::new(),
             on_exit: Vec::new(),

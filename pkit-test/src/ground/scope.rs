@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, Weak};
 use super::Ground;
 use crate::error::Result;
 use crate::handle::Core;
+use crate::network::{Network, Stay};
 use crate::place::{Claim, Place, hold_all};
 use crate::record::Part;
 use crate::supervise::{Desk, Limits};
@@ -39,6 +40,10 @@ pub(crate) struct Scope {
     is_up: AtomicBool,
     /// Somebody else reports at the end; a handle by itself reports where it is dropped.
     pub(crate) is_managed: bool,
+    /// Where its processes are: in the network of the thread that started it, where the test has one.
+    network: Option<Network>,
+    /// The same of what is started by itself, and what keeps that thread there: for a stack somebody else does.
+    stay: Option<Stay>,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +64,19 @@ impl Scope {
         let part = outer.map_or_else(Part::scope, |outer| outer.scope.part.inner());
         let claims = Mutex::new(Some(Vec::new()));
         let desk = Desk::new(outer.map(|outer| Arc::clone(&outer.scope.desk)));
-        Arc::new(Scope { is_managed: true, outer: outer.cloned(), claims, part, desk, limits, ..Scope::default() })
+        let network = outer.map_or_else(Network::here, |outer| outer.scope.network().cloned());
+        let outer = outer.cloned();
+        Arc::new(Scope { is_managed: true, outer, claims, part, desk, limits, network, ..Scope::default() })
+    }
+
+    /// That of a process, or of an executor, that is started by itself.
+    pub(super) fn alone(stay: Option<Stay>) -> Arc<Scope> {
+        Arc::new(Scope { stay, ..Scope::default() })
+    }
+
+    /// The network that its processes are in, if the test has one of its own.
+    pub(crate) fn network(&self) -> Option<&Network> {
+        self.network.as_ref().or_else(|| self.stay.as_ref().map(Stay::network))
     }
 
     /// Takes a claim to be met with all others of the outermost stack that is being placed. Gives it back where none is.

@@ -22,6 +22,7 @@ use super::wire::{self, Frame, Got, Inbox};
 use crate::config::{self, Show, config, deadline_in, scaled};
 use crate::error::{Error, Kind, Result};
 use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, KILL_LIMIT, REPLY_LIMIT};
+use crate::network;
 use crate::sync::{Monitor, lock};
 use crate::sys::{child, fd, platform, procfs, takeover};
 
@@ -80,6 +81,8 @@ impl Guardian {
         let trouble = |error| Error::system("the guardian was not started", error);
         check_system()?;
         say_mistakes();
+        // It is for all tests of this process, and so is its thread here.
+        let _home = network::at_home().map_err(trouble)?;
         let (ours, theirs) = UnixStream::pair().map_err(trouble)?;
         let ours = UnixStream::from(fd::above_standard(ours.into()).map_err(trouble)?);
         // A guardian that somebody has stopped does not read; whoever talks to it is not to wait for that for ever.
@@ -122,6 +125,7 @@ impl Guardian {
     pub(crate) fn launch(
         self: &Arc<Guardian>,
         launch: Launch,
+        network: Option<OwnedFd>,
         on_end: Box<dyn FnOnce(&super::run::State) + Send>,
     ) -> Result<Option<Arc<Run>>> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
@@ -132,7 +136,7 @@ impl Guardian {
         }
         let run = Arc::new(Run::new(id, Arc::clone(self), log, on_end));
         lock(&self.runs).insert(id, Arc::downgrade(&run));
-        if self.is_dead() || self.send(&order, None).is_err() {
+        if self.is_dead() || self.send(&order, network).is_err() {
             lock(&self.runs).remove(&id);
             return Ok(None);
         }
@@ -140,13 +144,13 @@ impl Guardian {
     }
 
     /// Gives the guardian a descriptor that holds a port, to outlive this process if need be.
-    pub(crate) fn hold(&self, port: u16, hold: OwnedFd) -> Result<()> {
+    pub(crate) fn hold(&self, port: u64, hold: OwnedFd) -> Result<()> {
         let sent = self.send(&Order::Hold(port).to_frame(0), Some(hold));
         sent.map_err(|_| Error::new(Kind::GuardianLost, "the guardian was killed while a port was reserved"))
     }
 
     /// Lets a port go.
-    pub(crate) fn release(&self, port: u16) {
+    pub(crate) fn release(&self, port: u64) {
         // Without the guardian nothing is held.
         let _ = self.send(&Order::Release(port).to_frame(0), None);
     }

@@ -50,6 +50,10 @@ pub(crate) struct Launch {
     pub(crate) input: Vec<u8>,
     /// Whether its standard input ends after that.
     pub(crate) input_ends: bool,
+    /// Whether it has process ids of its own.
+    pub(crate) has_own_pids: bool,
+    /// A descriptor comes with it of the network that it is to be in.
+    pub(crate) has_network: bool,
 }
 
 /// What the test says of itself, first thing.
@@ -75,9 +79,9 @@ pub(crate) enum Keep {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Order {
     Hello(Hello),
-    /// A descriptor comes with it that holds this port.
-    Hold(u16),
-    Release(u16),
+    /// A descriptor comes with it that holds this port, or what it is the number of: there may be several networks.
+    Hold(u64),
+    Release(u64),
     /// The test ends; `failed` where it knows that something went wrong.
     Goodbye {
         failed: bool,
@@ -160,8 +164,8 @@ impl Order {
         let fields = Writer::default();
         let (kind, fields) = match self {
             Order::Hello(hello) => (1, write_hello(fields, hello)),
-            Order::Hold(port) => (2, fields.number((*port).into())),
-            Order::Release(port) => (3, fields.number((*port).into())),
+            Order::Hold(port) => (2, fields.number(*port)),
+            Order::Release(port) => (3, fields.number(*port)),
             Order::Goodbye { failed } => (4, fields.number((*failed).into())),
             Order::Spawn(launch) => (SPAWN, write_launch(fields, launch)),
             Order::Signal { token, number } => (6, fields.number(*token).number(signed(*number))),
@@ -182,8 +186,8 @@ impl Order {
         let fields = &mut fields;
         Some(match frame.kind {
             1 => Order::Hello(read_hello(fields)?),
-            2 => Order::Hold(u16::try_from(fields.number()?).ok()?),
-            3 => Order::Release(u16::try_from(fields.number()?).ok()?),
+            2 => Order::Hold(fields.number()?),
+            3 => Order::Release(fields.number()?),
             4 => Order::Goodbye { failed: fields.number()? != 0 },
             SPAWN => Order::Spawn(Box::new(read_launch(fields)?)),
             6 => Order::Signal { token: fields.number()?, number: read_signed(fields)? },
@@ -303,7 +307,8 @@ fn write_launch(fields: Writer, launch: &Launch) -> Writer {
     let fields = write_path(fields, &launch.cwd);
     let fields = write_user(fields, launch.user.as_ref());
     let fields = write_path(write_plan(fields, launch.stop), &launch.log).number(launch.log_bytes);
-    fields.text(&launch.input).number(launch.input_ends.into())
+    let fields = fields.text(&launch.input).number(launch.input_ends.into());
+    fields.number(launch.has_own_pids.into()).number(launch.has_network.into())
 }
 
 fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
@@ -319,6 +324,8 @@ fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
         log_bytes: fields.number()?,
         input: fields.text()?.to_vec(),
         input_ends: fields.number()? != 0,
+        has_own_pids: fields.number()? != 0,
+        has_network: fields.number()? != 0,
     })
 }
 
@@ -375,6 +382,8 @@ mod tests {
             log_bytes: 9,
             input: b"in".to_vec(),
             input_ends: true,
+            has_own_pids: true,
+            has_network: false,
         };
         let hello = Hello { directory: "/d".into(), crash_ms: 1, reports: true, keep: Keep::Failed };
         let orders = [

@@ -269,7 +269,7 @@ impl State {
     fn hear(&mut self, event: Event) {
         match event {
             Event::Started { pid, shim } => {
-                self.pid = Some(pid);
+                self.pid = (pid > 0).then_some(pid);
                 self.shim = Some(shim);
                 if self.phase == Phase::Starting {
                     self.phase = Phase::Running;

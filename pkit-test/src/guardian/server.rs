@@ -22,10 +22,10 @@ use super::protocol::{Event, Hello, Keep, Launch, Order, SPAWN};
 use super::report::report;
 use super::wire::{Frame, Got, Inbox, Outbox};
 use crate::limits::FRAME_BYTES;
-use crate::sys::child::{self, FileLimit, Reaped};
+use crate::sys::child::{self, FileLimit, Reaped, Step};
 use crate::sys::platform::Crowd;
 use crate::sys::wait::{self, For};
-use crate::sys::{fd, platform, procfs};
+use crate::sys::{fd, namespace, platform, procfs};
 
 mod birth;
 mod decline;
@@ -66,7 +66,7 @@ struct Guardian {
     crowd: Crowd,
     /// Those that something is to be sent to, or that wait for our end of the socket to be closed.
     unsent: BTreeSet<u32>,
-    ports: HashMap<u16, OwnedFd>,
+    ports: HashMap<u64, OwnedFd>,
     file_limit: Option<FileLimit>,
     phase: Phase,
     /// A shim that has nothing to run yet, and when there is to be one.
@@ -99,6 +99,7 @@ impl Guardian {
         wait::prepare_signals()?;
         platform::set_process_name(c"pkit-guardian");
         platform::become_subreaper()?;
+        namespace::share_rights_no_further();
         let file_limit = child::raise_file_limit();
         // Asked once here, and known in every shim.
         procfs::knows_children();
@@ -250,12 +251,15 @@ impl Guardian {
         }
     }
 
-    /// The oldest descriptor belongs to the oldest frame that came with one.
-    fn hold(&mut self, port: u16) {
-        if !self.inbox.fds.is_empty() {
-            let hold = self.inbox.fds.remove(0);
+    fn hold(&mut self, port: u64) {
+        if let Some(hold) = self.take_descriptor() {
             self.ports.insert(port, hold);
         }
+    }
+
+    /// The oldest descriptor belongs to the oldest frame that came with one.
+    fn take_descriptor(&mut self) -> Option<OwnedFd> {
+        (!self.inbox.fds.is_empty()).then(|| self.inbox.fds.remove(0))
     }
 
     fn pass_on(&mut self, frame: Frame) {
@@ -308,8 +312,10 @@ impl Guardian {
     // Shims.
 
     fn spawn(&mut self, frame: &Frame, launch: &Launch) {
-        let born = self.spare.take().map_or_else(|| self.fork_shim(), Ok);
-        let joined = born.and_then(|spare| self.crowd.add(&spare.socket, frame.id).map(|()| spare));
+        let joined = self.shim_for(launch).and_then(|spare| {
+            let added = self.crowd.add(&spare.socket, frame.id);
+            added.map(|()| spare).map_err(|error| (Step::Fork, error))
+        });
         match joined {
             Ok(Spare { pid, socket }) => {
                 let mut shim = Shim::new(pid, socket, launch);
@@ -317,9 +323,9 @@ impl Guardian {
                 self.shims.insert(frame.id, shim);
                 self.unsent.insert(frame.id);
             }
-            Err(error) => {
+            Err((step, error)) => {
                 let errno = error.raw_os_error().unwrap_or(0);
-                self.outbox.push(&Event::Refused { step: child::Step::Fork, errno }.to_frame(frame.id));
+                self.outbox.push(&Event::Refused { step, errno }.to_frame(frame.id));
             }
         }
     }

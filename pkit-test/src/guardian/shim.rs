@@ -21,6 +21,7 @@ use super::wire::{Got, Inbox, Outbox};
 use crate::exit::Exit;
 use crate::output::record::Recorder;
 use crate::sys::child::{self, Reaped, Step};
+use crate::sys::namespace::{Apart, Outside};
 use crate::sys::wait::{self, For};
 use crate::sys::{fd, platform};
 
@@ -44,14 +45,18 @@ pub(crate) struct Birth {
     pub(crate) socket: UnixStream,
     pub(crate) file_limit: Option<child::FileLimit>,
     pub(crate) crash_ms: u64,
+    /// It has process ids of its own.
+    pub(crate) apart: Option<Apart>,
 }
 
 /// The child's side of the guardian's fork. Never returns into the guardian's code.
 pub(crate) fn main(birth: Birth) -> ! {
     let mut inbox = Inbox::default();
     if let Some((id, launch)) = first_order(&birth.socket, &mut inbox) {
-        match start(&launch, birth.file_limit) {
-            Ok(started) => Shim::new(id, &launch, birth, inbox, started).run(),
+        let settled = birth.apart.as_ref().map(Apart::settle).transpose();
+        let started = settled.and_then(|outside| Ok((start(&launch, birth.file_limit)?, outside)));
+        match started {
+            Ok((started, outside)) => Shim::new(id, &launch, birth, inbox, started, outside).run(),
             Err((step, error)) => refuse(id, &birth.socket, step, &error),
         }
     }
@@ -104,10 +109,12 @@ struct Shim {
     stopping: Stopping,
     is_empty: bool,
     is_alone: bool,
+    /// Those whom it tells know its children by other ids.
+    outside: Option<Outside>,
 }
 
 impl Shim {
-    fn new(id: u32, launch: &Launch, birth: Birth, inbox: Inbox, started: Started) -> Shim {
+    fn new(id: u32, launch: &Launch, birth: Birth, inbox: Inbox, started: Started, outside: Option<Outside>) -> Shim {
         Shim {
             id,
             socket: birth.socket,
@@ -124,11 +131,13 @@ impl Shim {
             stopping: Stopping::new(),
             is_empty: false,
             is_alone: false,
+            outside,
         }
     }
 
     fn run(&mut self) {
-        self.say(&Event::Started { pid: self.leader.unwrap_or(0), shim: child::own_pid() });
+        let shim = self.outside.as_ref().map_or_else(child::own_pid, Outside::own);
+        self.say(&Event::Started { pid: self.leader.map_or(0, |leader| self.told(leader)), shim });
         self.speak();
         self.recorder.make_files();
         loop {
@@ -195,6 +204,7 @@ impl Shim {
             }
         }
         if let (Some(pids), false) = (stuck, self.is_empty) {
+            let pids = pids.into_iter().map(|pid| self.told(pid)).collect();
             self.say(&Event::Stuck(pids));
         }
     }
@@ -343,8 +353,13 @@ impl Shim {
 
     fn answer(&mut self, token: u64, result: io::Result<()>) {
         let errno = result.err().map_or(0, |error| error.raw_os_error().unwrap_or(libc_eio()));
-        let pid = self.leader.or_else(|| child::own_children().first().copied()).unwrap_or(0);
-        self.say(&Event::Answer { token, errno, pid });
+        let pid = self.leader.or_else(|| child::own_children().first().copied());
+        self.say(&Event::Answer { token, errno, pid: pid.map_or(0, |pid| self.told(pid)) });
+    }
+
+    /// The id by which others know a child that was not reaped; 0 if it cannot be found out.
+    fn told(&self, child: i32) -> i32 {
+        self.outside.as_ref().map_or(child, |outside| outside.id_of(child).unwrap_or(0))
     }
 }
 

@@ -11,7 +11,7 @@
 //! ending           goes on                              wait for it
 //! ```
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -25,6 +25,7 @@ use crate::config::deadline_in;
 use crate::error::{Error, Kind, Result};
 use crate::ground::Scope;
 use crate::limits::GOODBYE_LIMIT;
+use crate::network::{Network, Stay};
 use crate::record::Record;
 use crate::supervise::Limits;
 use crate::sync::Monitor;
@@ -64,6 +65,15 @@ impl Stage {
     where
         F: Future<Output = R>,
     {
+        // Dropped behind everything else here, also where the future is dropped before its end.
+        let stay = self.stay().inspect_err(|_| tell_not_started())?;
+        staying(stay.as_ref(), self.conduct_there(body, failed)).await
+    }
+
+    async fn conduct_there<R, F>(self, body: impl FnOnce(&mut Up) -> F, failed: fn(&R) -> bool) -> Result<R>
+    where
+        F: Future<Output = R>,
+    {
         let scope = Scope::managed(None, Limits::default());
         let started = off_thread(&scope, abandon_start, move |scope| self.start(scope)).await;
         let handles = started.inspect_err(|_| tell_not_started())?;
@@ -74,6 +84,19 @@ impl Stage {
     }
 
     async fn conduct_should_panic<F>(self, body: impl FnOnce(&mut Up) -> F)
+    where
+        F: Future<Output = ()>,
+    {
+        match self.stay() {
+            Ok(stay) => staying(stay.as_ref(), self.conduct_there_should_panic(body)).await,
+            Err(error) => {
+                tell_not_started();
+                say_error(&error);
+            }
+        }
+    }
+
+    async fn conduct_there_should_panic<F>(self, body: impl FnOnce(&mut Up) -> F)
     where
         F: Future<Output = ()>,
     {
@@ -92,6 +115,18 @@ impl Stage {
             (_, verdict) => verdict.iter().for_each(say_error),
         }
     }
+}
+
+/// Does every poll of a future in the network of its first one, whichever thread polls it.
+async fn staying<F: Future>(stay: Option<&Stay>, future: F) -> F::Output {
+    let mut future = pin!(future);
+    let network = stay.map(Stay::network);
+    poll_fn(|context| {
+        let elsewhere = network.map(Network::enter).transpose();
+        let _elsewhere = elsewhere.unwrap_or_else(|error| panic!("{error}"));
+        future.as_mut().poll(context)
+    })
+    .await
 }
 
 async fn finish(scope: &Arc<Scope>, up: Up, has_failed: bool) -> Option<Error> {

@@ -5,11 +5,13 @@ use std::any::Any;
 use crate::error::Result;
 use crate::ground::{Executor, Ground, Need};
 use crate::handle::Process;
+use crate::isolation::Isolation;
 
 /// An executor under a name, whatever its type.
 pub(crate) trait Entry: Send {
     fn name(&self) -> &str;
     fn needs(&self) -> Vec<Need>;
+    fn isolates(&self, isolation: Isolation) -> bool;
     fn place(&mut self, ground: &Ground) -> Result<()>;
     /// Brings it up and tells the others what it means.
     fn start(self: Box<Self>, ground: &Ground) -> Result<Box<dyn Held>>;
@@ -40,6 +42,10 @@ impl<E: Executor + 'static> Entry for Member<E> {
 
     fn needs(&self) -> Vec<Need> {
         self.executor.needs()
+    }
+
+    fn isolates(&self, isolation: Isolation) -> bool {
+        self.executor.isolates(isolation)
     }
 
     fn place(&mut self, ground: &Ground) -> Result<()> {

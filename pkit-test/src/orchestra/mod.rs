@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
 use crate::ground::{Executor, Ground, Need, Scope};
+use crate::isolation::Isolation;
+use crate::network::Stay;
 use crate::start::supervise;
 use crate::supervise::{Intensity, Limits, Strategy};
 
@@ -175,8 +177,16 @@ impl Orchestra {
     /// When a name is used twice or refused, when they need each other in a circle, when one needs a process that
     /// nobody declared, or when one did not become ready. Nothing is left then.
     pub fn start(self) -> Result<Stack> {
+        let stay = self.stay()?;
         let scope = Scope::managed(None, self.limits());
-        self.start_in(scope)
+        Ok(self.start_in(scope)?.staying(stay))
+    }
+
+    /// Goes into a network of its own if a member wants one, before anything is reserved. Whoever conducts the end lets the
+    /// stay end after that.
+    fn stay(&self) -> Result<Option<Stay>> {
+        let wants = self.members.iter().find(|member| member.isolates(Isolation::Net));
+        Stay::begin(wants.map(|member| member.name()))
     }
 
     /// Starts all of them in a scope that somebody else may cancel meanwhile.
@@ -218,7 +228,12 @@ impl Executor for Orchestra {
         self.members.iter().flat_map(|member| member.needs()).filter(|need| !is_ours(need)).collect()
     }
 
+    fn isolates(&self, isolation: Isolation) -> bool {
+        self.members.iter().any(|member| member.isolates(isolation))
+    }
+
     fn place(&mut self, ground: &Ground) -> Result<()> {
+        ground.refuse_late_network(self)?;
         ground.refuse_itself(&Executor::needs(self))?;
         self.reserve(Scope::managed(Some(ground), self.limits()))?;
         self.scope.iter().for_each(|scope| ground.settle_inner(scope));

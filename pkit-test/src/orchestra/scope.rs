@@ -48,7 +48,10 @@ use crate::record::Record;
 /// assert!(said.is_err() && verdict.unwrap_err().is_exit());
 /// ```
 pub fn orchestrated<R>(members: impl Into<Orchestra>, body: impl FnOnce(&Stack) -> R) -> Result<R> {
-    let stack = members.into().start().inspect_err(|_| tell_not_started())?;
+    let orchestra = members.into();
+    // Dropped behind everything else here.
+    let _stay = orchestra.stay().inspect_err(|_| tell_not_started())?;
+    let stack = orchestra.start().inspect_err(|_| tell_not_started())?;
     let result = catch_unwind(AssertUnwindSafe(|| body(&stack)));
     let (scope, handles) = stack.take_apart();
     let verdict = end(&scope, handles, result.is_err()).clear(&scope, result.is_err());

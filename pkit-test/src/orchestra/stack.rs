@@ -11,6 +11,7 @@ use super::scope;
 use crate::config::{Show, config};
 use crate::ground::Scope;
 use crate::handle::Process;
+use crate::network::Stay;
 
 /// The handles of an orchestra that is up. Dropping it stops all, in reverse order of start.
 ///
@@ -34,11 +35,19 @@ pub struct Stack {
     is_inner: bool,
     /// Somebody else conducts its end.
     is_taken: bool,
+    /// Last of all: where the thread is that has started it.
+    stay: Option<Stay>,
 }
 
 impl Stack {
     pub(super) fn new(scope: Arc<Scope>, handles: Handles, is_inner: bool) -> Stack {
-        Stack { scope, handles, is_inner, is_taken: false }
+        Stack { scope, handles, is_inner, is_taken: false, stay: None }
+    }
+
+    pub(super) fn staying(self, stay: Option<Stay>) -> Stack {
+        let mut stack = self;
+        stack.stay = stay;
+        stack
     }
 
     pub(super) fn scope(&self) -> &Arc<Scope> {

@@ -12,6 +12,7 @@ use crate::config::log;
 use crate::error::{Error, Result};
 use crate::ground::{Executor, Scope};
 use crate::guardian::client;
+use crate::network::Stay;
 use crate::supervise::Limits;
 
 /// The processes of one attribute.
@@ -65,9 +66,9 @@ impl Stage {
     /// failed by itself.
     #[track_caller]
     pub fn run<R>(self, body: impl FnOnce(&mut Up) -> R, failed: fn(&R) -> bool) -> R {
-        let scope = Scope::managed(None, Limits::default());
-        let mut up = match self.start(&scope) {
-            Ok(handles) => Up::new(handles, &scope),
+        // The stay ends behind everything else here.
+        let (_stay, scope, mut up) = match self.bring_up() {
+            Ok(up) => up,
             Err(error) => {
                 tell_not_started();
                 panic!("{error}")
@@ -85,9 +86,9 @@ impl Stage {
     /// The same below `#[should_panic]`: what goes wrong on our side is printed, and the function returns, so that a
     /// test that could not start does not pass.
     pub fn run_should_panic(self, body: impl FnOnce(&mut Up)) {
-        let scope = Scope::managed(None, Limits::default());
-        let mut up = match self.start(&scope) {
-            Ok(handles) => Up::new(handles, &scope),
+        // The stay ends behind everything else here.
+        let (_stay, scope, mut up) = match self.bring_up() {
+            Ok(up) => up,
             Err(error) => {
                 tell_not_started();
                 return say_error(&error);
@@ -102,6 +103,19 @@ impl Stage {
             (Err(panic), None) => resume_unwind(panic),
             (_, verdict) => verdict.iter().for_each(say_error),
         }
+    }
+
+    fn bring_up(self) -> Result<(Option<Stay>, Arc<Scope>, Up)> {
+        let stay = self.stay()?;
+        let scope = Scope::managed(None, Limits::default());
+        let handles = self.start(&scope)?;
+        let up = Up::new(handles, &scope);
+        Ok((stay, scope, up))
+    }
+
+    /// Goes into a network of its own where a process wants one.
+    pub(super) fn stay(&self) -> Result<Option<Stay>> {
+        self.orchestra.stay().inspect_err(|_| client::note_failure())
     }
 
     pub(super) fn start(self, scope: &Arc<Scope>) -> Result<Handles> {

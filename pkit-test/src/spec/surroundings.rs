@@ -2,6 +2,7 @@
 
 use super::Spec;
 use crate::command::IntoArgs;
+use crate::isolation::Isolation;
 use crate::template::Template;
 
 impl Spec {
@@ -144,6 +145,25 @@ impl Spec {
     /// ```
     pub fn port(mut self, name: impl Into<String>) -> Spec {
         self.ports.push((name.into(), 0));
+        self
+    }
+
+    /// Gives it something of its own, by a namespace of the kernel: process ids, a network. May be said once for each.
+    ///
+    /// What that is, what it takes, and what a process sees of it is with [`Isolation`]. Where the system refuses it, it is an
+    /// error of the start that says what was refused and what would allow it, and never a weaker promise in silence.
+    ///
+    /// ```
+    /// use pkit_test::{Isolation, simple};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// match simple("sh -c 'sleep 60 & echo $PPID; exit'").isolate(Isolation::Pid).start() {
+    ///     Ok(sh) => assert_eq!(sh.wait_for_output("^1$", std::time::Duration::from_secs(10))?.text(), "1"),
+    ///     Err(error) => assert!(error.to_string().contains("refused:"), "this system does not allow it: {error}"),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn isolate(mut self, isolation: Isolation) -> Spec {
+        self.isolations = self.isolations.with(isolation);
         self
     }
 

@@ -102,7 +102,7 @@ impl Process {
         let _starting = self.starting()?;
         spec.check(self.name())?;
         let place = self.core.place();
-        if let Some(what) = misfit(place, &spec) {
+        if let Some(what) = misfit(place, &spec, self.core.ground.scope().network().is_some()) {
             let title = format!("`{}` was not replaced: the new spec wants {what}", place.name);
             return Err(Error::new(Kind::Spec, title).fact("spec", spec.shown()));
         }
@@ -157,6 +157,7 @@ impl Core {
     }
 
     fn launch_again(self: &Arc<Core>, who: Who) -> Result<()> {
+        let _elsewhere = self.in_network()?;
         self.settle();
         self.place().guardian()?;
         launch::depend(self)?;
@@ -176,13 +177,16 @@ impl Core {
 }
 
 /// What a new spec wants that the place of the old one is not.
-pub(super) fn misfit(place: &Place, spec: &Spec) -> Option<String> {
+pub(super) fn misfit(place: &Place, spec: &Spec, has_network: bool) -> Option<String> {
     let user = place.user.as_ref().map(|user| user.name.as_str());
     if spec.user.as_deref() != user {
         return Some(format!("to run as {}", spec.user.as_deref().unwrap_or("the user of the test")));
     }
     if !place.is_at(spec.host.as_deref()) {
         return Some(format!("the host {}", spec.host.as_deref().unwrap_or("127.0.0.1")));
+    }
+    if spec.isolations.net && !has_network {
+        return Some("a network of its own".to_owned());
     }
     spec.wanted_ports().into_iter().find_map(|(name, number)| match place.port(&name) {
         None if name.is_empty() => Some("a port, and none was reserved".to_owned()),

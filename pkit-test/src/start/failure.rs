@@ -17,6 +17,7 @@ use crate::ready::Ready;
 use crate::spec::Spec;
 use crate::sys::child::Step;
 use crate::sys::diag::Diag;
+use crate::sys::namespace;
 
 pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Error {
     let name = &core.place().name;
@@ -97,8 +98,34 @@ pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
             (Kind::System, "no more open files are allowed".to_owned())
         }
         (Step::Fork | Step::Prepare, _) => (Kind::System, format!("it could not be prepared: {error}")),
+        (Step::OwnPids | Step::UserMap | Step::OwnProc | Step::Network, _) => return not_isolated(core, step, error),
     };
     core.about(Error::new(kind, format!("`{name}` was not started: {why}")), None)
+}
+
+/// The system refused a namespace, or a part of one.
+fn not_isolated(core: &Core, step: Step, error: &io::Error) -> Error {
+    let (what, call) = match step {
+        Step::UserMap => ("process ids of its own", "the map of users"),
+        Step::OwnProc => ("process ids of its own", "mount(/proc)"),
+        Step::Network => ("the network of the test", "setns(CLONE_NEWNET)"),
+        _ => ("process ids of its own", "clone(CLONE_NEWPID | CLONE_NEWNS)"),
+    };
+    let title = format!("`{}` was not started: it cannot have {what}", core.place().name);
+    let error = Error::new(Kind::Unsupported, title)
+        .fact("refused", format!("{call}: {error}"))
+        .fact("hint", isolation_hint(error));
+    core.about(error, None)
+}
+
+fn isolation_hint(error: &io::Error) -> &'static str {
+    const RIGHTS: &str = "it takes root (CAP_SYS_ADMIN), or a system that gives everybody user namespaces";
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOSPC | Errno::EUSERS) => "a limit is reached: user.max_pid_namespaces, user.max_user_namespaces",
+        Some(Errno::EPERM | Errno::EACCES) => namespace::obstacle().unwrap_or(RIGHTS),
+        Some(Errno::EINVAL | Errno::ENOSYS) => "this kernel was built without namespaces",
+        _ => "",
+    }
 }
 
 pub(super) fn no_cwd(core: &Core, spec: &Spec, cwd: &Path, why: &str) -> Error {

@@ -19,6 +19,7 @@ use crate::guardian::protocol::Launch;
 use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process, end_of};
 use crate::limits::OUTPUT_BYTES;
+use crate::network::Network;
 use crate::program::{NotFound, Wanted};
 use crate::ready::Probe;
 use crate::record::RunEnd;
@@ -59,6 +60,7 @@ impl Core {
     }
 
     fn try_launch(self: &Arc<Core>, deadline: Instant, who: Who) -> Result<()> {
+        let _elsewhere = self.in_network()?;
         let spec = self.spec();
         self.record.begins(spec.shown());
         // Everything that can be wrong with the probes is said before anything runs.
@@ -82,6 +84,8 @@ impl Core {
     fn order(self: &Arc<Core>, spec: &Spec, guardian: &Arc<Guardian>, who: Who) -> Result<Option<Arc<Run>>> {
         let with_spec = |error: Error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error };
         let launch = self.prepare(spec, guardian).map_err(with_spec)?;
+        let network = self.ground.scope().network().map(Network::descriptor).transpose();
+        let network = network.map_err(|error| Error::system("the network of the test was not passed on", error))?;
         if self.life(|life| life.starts > 0) && !spec.any_owner {
             self.place().check_free()?;
         }
@@ -95,7 +99,8 @@ impl Core {
                 return Err(self.left_down_error());
             }
             let logs = launch.log.clone();
-            let Some(run) = guardian.launch(launch, self.on_end(spec, life.starts + 1)).map_err(with_spec)? else {
+            let Some(run) = guardian.launch(launch, network, self.on_end(spec, life.starts + 1)).map_err(with_spec)?
+            else {
                 return Ok(None);
             };
             life.logs.push(logs);
@@ -179,6 +184,8 @@ impl Core {
             log_bytes: OUTPUT_BYTES,
             input: spec.stdin.clone().unwrap_or_default(),
             input_ends: spec.stdin.is_some(),
+            has_own_pids: spec.isolations.pid,
+            has_network: self.ground.scope().network().is_some(),
         })
     }
 
@@ -252,7 +259,7 @@ impl Core {
                 let (core, record) = (Weak::clone(&core), noted.record().clone());
                 pending.queue(move || {
                     if let Some(core) = core.upgrade() {
-                        record.entered(|| callback(&Process::view(core), exit));
+                        record.entered(|| core.in_its_network(|| callback(&Process::view(Arc::clone(&core)), exit)));
                     }
                 });
             }

@@ -18,7 +18,9 @@ use crate::error::{Error, Kind, Result};
 use crate::ground::{Executor, Ground, Need};
 use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process};
+use crate::isolation::Isolation;
 use crate::limits::{CALLBACK_LIMIT, HTTP_LAST_TRY, HTTP_TRY, POLL_MAX, POLL_MIN, POLL_SHARE};
+use crate::network::{Elsewhere, Network};
 use crate::place::{Claim, Place, Wish};
 use crate::ready::{Around, Fill, Look, Probe, Sight, Site, Unprepared};
 use crate::spec::{Expected, Spec};
@@ -47,7 +49,7 @@ impl Spec {
     /// When the spec is wrong, the program cannot be run, a port is taken, it ended before it was ready, or was not
     /// ready in time. Nothing of it is left then.
     pub fn start(self) -> Result<Process> {
-        let ground = Ground::alone(self.own_name());
+        let ground = Ground::alone(self.own_name(), &self)?;
         self.start_on(&ground)
     }
 
@@ -65,12 +67,13 @@ impl Spec {
     ///
     /// As [`start`](Spec::start), but for what happens after the program began to run.
     pub fn spawn(self) -> Result<Process> {
-        let ground = Ground::alone(self.own_name());
+        let ground = Ground::alone(self.own_name(), &self)?;
         self.spawn_on(&ground)
     }
 
     fn spawn_on(mut self, ground: &Ground) -> Result<Process> {
-        let is_fit = |place: &Arc<Place>| again::misfit(place, &self).is_none();
+        ground.refuse_late_network(&self).map_err(|error| error.fact("spec", self.shown()))?;
+        let is_fit = |place: &Arc<Place>| again::misfit(place, &self, ground.scope().network().is_some()).is_none();
         let place = match ground.place().filter(is_fit) {
             Some(place) => place,
             None => {
@@ -102,6 +105,10 @@ impl Spec {
 
 impl Executor for Spec {
     type Handle = Process;
+
+    fn isolates(&self, isolation: Isolation) -> bool {
+        self.isolations.has(isolation)
+    }
 
     fn needs(&self) -> Vec<Need> {
         let of_regex = self.regex_holes();
@@ -186,6 +193,7 @@ impl Process {
 
     /// The wait itself. What does not become ready is stopped.
     fn become_ready(&self, run: &Arc<Run>) -> Result<()> {
+        let _elsewhere = self.core.in_network()?;
         let began = Instant::now();
         let mut probes = self.core.probes()?;
         let deadline = deadline_of(&self.core) - run.age().min(scaled(self.core.spec().start_timeout));
@@ -409,6 +417,19 @@ impl Core {
         }
     }
 
+    /// Lets the calling thread be where its processes are, whoever that is: also who starts it again.
+    fn in_network(&self) -> Result<Option<Elsewhere>> {
+        self.ground.scope().network().map(Network::enter).transpose()
+    }
+
+    /// Does something there, on the thread of the callbacks: that of all tests.
+    fn in_its_network(&self, work: impl FnOnce()) {
+        match self.in_network() {
+            Ok(_elsewhere) => work(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     /// Whether nobody wants a start of it any more that is under way.
     fn is_given_up(&self) -> bool {
         self.ground.is_cancelled() || self.desk.is_closing()
@@ -419,7 +440,8 @@ impl Core {
         for callback in self.spec().on_start {
             let core = Arc::clone(self);
             let record = self.record.record().clone();
-            self.callbacks.queue(move || record.entered(|| callback(&Process::view(core))));
+            self.callbacks
+                .queue(move || record.entered(|| core.in_its_network(|| callback(&Process::view(Arc::clone(&core))))));
         }
         // A panic in one is reported where the process ends.
         self.callbacks.wait_until(deadline_in(scaled(CALLBACK_LIMIT)));

@@ -180,12 +180,22 @@ pub(crate) enum Step {
     User,
     Cwd,
     Exec,
+    /// Process ids of its own.
+    OwnPids,
+    /// To be the same user in its own user namespace.
+    UserMap,
+    /// A `/proc` of its own.
+    OwnProc,
+    /// The network of the test.
+    Network,
 }
 
 impl Step {
     pub(crate) fn from_number(number: u8) -> Step {
+        let isolating = [Step::OwnPids, Step::UserMap, Step::OwnProc, Step::Network];
         [Step::Prepare, Step::Fork, Step::User, Step::Cwd, Step::Exec]
             .into_iter()
+            .chain(isolating)
             .find(|step| *step as u8 == number)
             .unwrap_or(Step::Prepare)
     }

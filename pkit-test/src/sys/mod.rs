@@ -6,6 +6,7 @@
 pub(crate) mod child;
 pub(crate) mod diag;
 pub(crate) mod fd;
+pub(crate) mod namespace;
 pub(crate) mod pipe;
 pub(crate) mod platform;
 pub(crate) mod procfs;

@@ -16,13 +16,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::libc;
 
-use super::platform;
+use super::{namespace, platform};
 
 /// The argument that makes a guardian. It has a version, since two versions of the crate can be in one binary, and no
 /// test harness accepts it, so that a guardian that was not taken over ends with an error instead of running tests.
 const ARGUMENT: &str = concat!("--pkit-test-guardian-v", env!("CARGO_PKG_VERSION"));
 
 static DID_RUN: AtomicBool = AtomicBool::new(false);
+/// This process has a guardian, or has had one.
+static HAS_SPAWNED: AtomicBool = AtomicBool::new(false);
 
 /// Registers what a guardian does, to run before `main`; said once, by the floor that knows it.
 macro_rules! before_main {
@@ -33,6 +35,7 @@ macro_rules! before_main {
                 if $crate::sys::takeover::is_guardian() {
                     $guardian_main();
                 }
+                $crate::sys::namespace::enter_user_namespace_if_asked();
             }
         }
     };
@@ -58,13 +61,21 @@ fn has_argument() -> bool {
 
 /// Starts the guardian with a control socket as 0, the owner's pidfd as 1 and a place for its last report as 2.
 pub(crate) fn spawn_guardian(control: OwnedFd, owner: OwnedFd, report: Stdio) -> io::Result<Child> {
-    Command::new(platform::OWN_EXECUTABLE)
-        .arg0("pkit-guardian")
-        .arg(ARGUMENT)
-        .stdin(control)
-        .stdout(owner)
-        .stderr(report)
-        .spawn()
+    HAS_SPAWNED.store(true, Ordering::Relaxed);
+    let mut guardian = Command::new(platform::OWN_EXECUTABLE);
+    guardian.arg0("pkit-guardian").arg(ARGUMENT).stdin(control).stdout(owner).stderr(report);
+    namespace::sharing_rights(|| guardian.spawn())
+}
+
+/// Executes this very program again, in this very process, with one more variable in its environment. Returns only where
+/// that is not possible: also where a guardian was started already, who would take it for the end of the test.
+pub(crate) fn execute_again(variable: &str, value: &str) -> io::Error {
+    if HAS_SPAWNED.load(Ordering::Relaxed) {
+        return io::Error::other("something was started already");
+    }
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    Command::new(platform::OWN_EXECUTABLE).arg0(name).args(arguments).env(variable, value).exec()
 }
 
 /// Runs `at_exit` when this process exits normally: at the end of `main` and in `process::exit`.

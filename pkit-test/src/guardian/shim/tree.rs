@@ -64,5 +64,5 @@ fn signal_descendant(pid: i32, signal: Signal) -> io::Result<()> {
 fn descends_from_us(pid: i32) -> bool {
     let own = child::own_pid();
     let ancestors = std::iter::successors(procfs::parent(pid), |pid| procfs::parent(*pid));
-    ancestors.take(DEPTH).take_while(|pid| *pid > 1).any(|pid| pid == own)
+    ancestors.take(DEPTH).take_while(|pid| *pid > 0).any(|pid| pid == own)
 }

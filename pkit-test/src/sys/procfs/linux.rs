@@ -59,7 +59,7 @@ pub(crate) fn find_socket_owner(inode: u64, skip: &[i32]) -> Option<(i32, String
 
 /// The unix socket that is bound to a name of the abstract namespace, by its inode.
 pub(crate) fn abstract_socket(name: &str) -> Option<u64> {
-    let listed = fs::read("/proc/net/unix").ok()?;
+    let listed = fs::read("/proc/thread-self/net/unix").ok()?;
     let listed = String::from_utf8_lossy(&listed);
     let rows = listed.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
     rows.filter(|row| row.get(7).and_then(|path| path.strip_prefix('@')) == Some(name))
