@@ -47,8 +47,24 @@ impl Private {
     /// If there is no such file.
     #[must_use]
     pub fn copy_of_file(original: &Path) -> Private {
+        Private::copy_of_file_in(&own_place(), original)
+    }
+
+    /// The same below another directory, for a place that others may look into.
+    #[must_use]
+    pub fn copy_of_in(place: &Path, child: &str) -> Private {
+        Private::copy_of_file_in(place, &executable(child))
+    }
+
+    /// The same for any executable.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such file.
+    #[must_use]
+    pub fn copy_of_file_in(place: &Path, original: &Path) -> Private {
         let name = original.file_name().expect("an executable has a name");
-        let path = own_directory().join(name);
+        let path = own_directory(place).join(name);
         copy(original, &path);
         Private { path }
     }
@@ -116,6 +132,16 @@ pub fn wait_gone(path: &Path, bound: Duration) -> Vec<u32> {
     }
 }
 
+/// Where private copies are, unless somebody wants them elsewhere.
+///
+/// # Panics
+///
+/// When called from anything but a test binary that cargo built.
+#[must_use]
+pub fn own_place() -> PathBuf {
+    profile_directory().join("private")
+}
+
 /// One of the programs in `children/`, where cargo has put it: beside the directory of the test binaries.
 ///
 /// # Panics
@@ -162,10 +188,10 @@ fn copy(original: &Path, to: &Path) {
     assert!(copied.is_ok_and(|status| status.success()), "{} cannot be copied; is it built?", original.display());
 }
 
-fn own_directory() -> PathBuf {
+fn own_directory(place: &Path) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let directory = profile_directory().join("private").join(format!("{}-{number}", process::id()));
+    let directory = place.join(format!("{}-{number}", process::id()));
     let _ = fs::remove_dir_all(&directory); // Of an earlier process with our pid, which died before it could do so.
     fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
     directory
