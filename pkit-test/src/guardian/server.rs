@@ -99,6 +99,8 @@ impl Guardian {
         wait::prepare_signals()?;
         platform::set_process_name(c"pkit-guardian");
         platform::become_subreaper()?;
+        // Should somebody have stopped it, it is to see the death of the test all the same.
+        platform::wake_with_parent();
         namespace::share_rights_no_further();
         let file_limit = child::raise_file_limit();
         // Asked once here, and known in every shim.
@@ -411,17 +413,9 @@ impl Guardian {
         }
     }
 
-    /// A shim that does not answer, or not stop its service in time, is stuck. Without it the service gets SIGKILL,
-    /// and what is left comes to us.
     fn kill_overdue(&mut self) {
         let now = Instant::now();
-        for shim in self.shims.values_mut() {
-            let dues = [&mut shim.overdue, &mut shim.silent_until];
-            let is_due = dues.into_iter().any(|due| due.take_if(|due| *due <= now).is_some());
-            if is_due && !shim.is_reaped {
-                child::kill_child(shim.pid);
-            }
-        }
+        self.shims.values_mut().for_each(|shim| shim.kill_if_overdue(now));
     }
 
     fn flush(&mut self) {
