@@ -10,7 +10,7 @@ use pkit_test_tests::private::{Private, survivors, wait_gone};
 
 use crate::children::Child;
 use crate::deed::perform;
-use crate::ends::{End, Ended, Victim};
+use crate::ends::{End, Ended, FAILED, Victim};
 use crate::lines::Lines;
 use crate::project::{Project, clean};
 use crate::promise::Promise;
@@ -183,10 +183,12 @@ fn check_end(cell: &Cell, status: ExitStatus, lines: &Lines) -> Result<(), Strin
     let as_expected = match cell.end.ended {
         Ended::Code(code) => status.code() == Some(code),
         Ended::Signal(signal) => status.signal() == Some(signal),
+        Ended::Refused => !lines.has("nothing is refused") && (lines.has("up") || status.code() == Some(FAILED)),
         Ended::Anyhow => true,
     };
     // What is to happen at a moment of the start may happen before.
-    let was_up = lines.has("up") || cell.end.ended == Ended::Anyhow || cell.end.name.contains("while_it_starts");
+    let depends_on_the_moment = matches!(cell.end.ended, Ended::Anyhow | Ended::Refused);
+    let was_up = lines.has("up") || depends_on_the_moment || cell.end.name.contains("while_it_starts");
     if as_expected && was_up {
         return Ok(());
     }

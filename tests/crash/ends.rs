@@ -35,6 +35,8 @@ pub(crate) enum Ended {
     Signal(i32),
     /// It depends on the moment.
     Anyhow,
+    /// By an error of a start, or before: where there is no room for a thread the harness gives up itself.
+    Refused,
 }
 
 /// What the harness exits with when a test failed.
@@ -282,6 +284,15 @@ pub(crate) const ALL_AT_ONCE: &[End] = &[
     )),
     at_once(starting("starting: all", &[Within(A_START_US), Send(SIGKILL, All)])),
     at_once(stopping("stopping: all", &[Within(AN_END_US), Send(SIGKILL, All)])),
+];
+
+/// Where something runs out after some starts.
+pub(crate) const DESCRIPTORS_RUN_OUT: &[End] = &[code("limited::returns", 0), signal("limited::is_killed", SIGKILL)];
+
+/// The same where it may run out at any step of any start.
+pub(crate) const PROCESSES_RUN_OUT: &[End] = &[
+    End { ended: Ended::Refused, ..code("limited::returns", 0) },
+    End { ended: Ended::Refused, ..signal("limited::is_killed", SIGKILL) },
 ];
 
 /// All of them, in the order of the table.

@@ -19,9 +19,9 @@ mod surrounding;
 mod table;
 
 use children::CHILDREN;
-use matrix::{check, check_isolated, check_surrounding};
+use matrix::{check, check_isolated, check_limit, check_surrounding};
 use pkit_test_tests::left_out;
-use surrounding::SURROUNDINGS;
+use surrounding::{PROCESS_LIMIT, SURROUNDINGS, Surrounding};
 
 #[test]
 fn nothing_is_left_after_a_test_that_ends() {
@@ -137,6 +137,24 @@ fn elsewhere(number: usize) {
     match surrounding.trouble() {
         Some(trouble) => left_out::because(format_args!("{}: {trouble}", surrounding.name)),
         None => check_surrounding(surrounding, number),
+    }
+}
+
+#[test]
+fn nothing_is_left_when_descriptors_run_out() {
+    limited(&SURROUNDINGS[9], ends::DESCRIPTORS_RUN_OUT, 1);
+}
+
+/// Eight limits for each of the cells: it is to run out at each step of a start.
+#[test]
+fn nothing_is_left_when_processes_run_out() {
+    limited(&PROCESS_LIMIT, ends::PROCESSES_RUN_OUT, 8);
+}
+
+fn limited(surrounding: &'static Surrounding, ends: &[ends::End], loops: u32) {
+    match SURROUNDINGS[5].trouble() {
+        Some(trouble) => left_out::because(format_args!("{}: {trouble}", surrounding.name)),
+        None => check_limit(surrounding, ends, loops),
     }
 }
 

@@ -56,6 +56,18 @@ pub(crate) fn check_surrounding(surrounding: &'static Surrounding, number: usize
     check_rows(surrounding.name, ends.map(cells).filter(|row: &Vec<Cell>| !row.is_empty()).collect());
 }
 
+/// Starts until there is no room for one more. Not with each child: some of them are a hundred processes.
+pub(crate) fn check_limit(surrounding: &'static Surrounding, ends: &[End], loops: u32) {
+    let children = || CHILDREN.iter().filter(|child| FEW.contains(&child.name));
+    let row = |&end: &End| -> Vec<Cell> {
+        let cells = children().map(|&child| Cell::new(end, child, surrounding, false));
+        cells.flat_map(|cell| vec![cell; loops as usize]).collect()
+    };
+    check_rows(surrounding.name, ends.iter().map(row).collect());
+}
+
+const FEW: &[&str] = &["sleeper", "daemon", "daemonizer", "unleashed"];
+
 /// Each fourth child, or with `PKIT_CRASH_SURROUNDINGS=all` each of them.
 pub(crate) fn some_children() -> Vec<Child> {
     let chosen = CHILDREN.iter().enumerate().filter(|(at, _)| is_all() || (at + turn()) % TURNS == 0);

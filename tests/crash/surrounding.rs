@@ -28,6 +28,8 @@ enum Trait {
     None,
     /// Everything that is used lies where anybody may use it, and each run is another user.
     Stranger,
+    /// The same, with a limit on the processes of that user: each run has another one.
+    Crowded,
     /// `/tmp` is covered, and only what is needed stays.
     Covered,
     /// The temporary directory has a path of 150 characters.
@@ -68,17 +70,26 @@ pub(crate) static SURROUNDINGS: &[Surrounding] = &[
     surround("PID 1 does not reap", &["--init"]),
 ];
 
+/// For starts that go on until the system refuses: not one of those above, as all other ends need more.
+pub(crate) static PROCESS_LIMIT: Surrounding = Surrounding { trait_: Trait::Crowded, ..surround("process limit", &[]) };
+
+/// The limits: from one at which no thread can be made to one at which some starts succeed.
+const PROCESSES: std::ops::Range<u32> = 2..34;
+
 /// Each run is somebody else, so that a limit on processes is its own.
 static NEXT_USER: AtomicU32 = AtomicU32::new(0);
 
 const FIRST_USER: u32 = 70_000;
-const USERS: u32 = 100_000;
+const USERS: u32 = 1_000_000;
+
+/// More than one process of ours has under way at a time.
+const RUNS: u32 = 1_000;
 
 impl Surrounding {
     /// Where the executables go.
     pub(crate) fn place(&self) -> PathBuf {
         match self.trait_ {
-            Trait::Stranger => env::temp_dir().join("pkit-crash"),
+            Trait::Stranger | Trait::Crowded => env::temp_dir().join("pkit-crash"),
             _ => own_place(),
         }
     }
@@ -107,10 +118,15 @@ impl Surrounding {
         let logs = own.join("pkit");
         match self.trait_ {
             Trait::None => drop(command.current_dir(directory())),
-            Trait::Stranger => {
-                let user = FIRST_USER + (NEXT_USER.fetch_add(1, Ordering::Relaxed) + std::process::id()) % USERS;
+            Trait::Stranger | Trait::Crowded => {
+                let run = NEXT_USER.fetch_add(1, Ordering::Relaxed);
+                let user = FIRST_USER + std::process::id().wrapping_mul(RUNS).wrapping_add(run) % USERS;
                 made_for_all(&logs);
                 command.args(["--uid", &user.to_string()]).env("PKIT_DIR", logs).current_dir(own);
+                if self.trait_ == Trait::Crowded {
+                    let limit = PROCESSES.start + run % (PROCESSES.end - PROCESSES.start);
+                    command.args(["--nproc", &limit.to_string()]);
+                }
             }
             Trait::Covered => {
                 command.arg("--keep").arg(own_place()).env("PKIT_DIR", logs).current_dir(own).env_remove("TMPDIR");

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 use pkit_test::Process;
-use victim::{die_of, say, spec};
+use victim::{die_of, say, say_up, spec};
 
 /// More than any of the limits allows.
 const MANY: u32 = 200;
@@ -15,12 +15,13 @@ fn until_refused() -> Vec<Process> {
             Ok(process) => all.push(process),
             Err(error) => {
                 say(&format!("after {}: {error}", all.len()));
-                say("refused");
+                say_up();
                 return all;
             }
         }
     }
-    panic!("nothing is refused");
+    say("nothing is refused");
+    panic!("there is no limit");
 }
 
 #[test]
