@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::libc;
 
-use super::platform;
+use super::without::{Means, lacks};
+use super::{child, platform};
 
 /// The argument that makes a guardian. It has a version, since two versions of the crate can be in one binary, and no
 /// test harness accepts it, so that a guardian that was not taken over ends with an error instead of running tests.
@@ -42,7 +43,8 @@ pub(crate) use before_main;
 /// Whether this process is to be a guardian. Notes that somebody asked.
 pub(crate) fn is_guardian() -> bool {
     DID_RUN.store(true, Ordering::Relaxed);
-    platform::is_started_as_itself() && has_argument()
+    let is_likely = platform::is_started_as_itself() || lacks(Means::Execfn);
+    is_likely && arguments().get(1).is_some_and(|argument| argument == ARGUMENT.as_bytes())
 }
 
 /// Whether the constructor ran in this process: without it a guardian would run the tests a second time.
@@ -50,19 +52,57 @@ pub(crate) fn did_run() -> bool {
     DID_RUN.load(Ordering::Relaxed)
 }
 
-/// Reads the command line from the kernel: the arguments of `std` are empty in a musl constructor.
-fn has_argument() -> bool {
-    let Ok(line) = std::fs::read("/proc/self/cmdline") else { return false };
-    line.split(|byte| *byte == 0).nth(1) == Some(ARGUMENT.as_bytes())
+/// The command line of this process, from the kernel: the arguments of `std` are empty in a musl constructor.
+fn arguments() -> Vec<Vec<u8>> {
+    platform::own_command_line().split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+}
+
+/// How the guardian is to know that the test has died.
+#[derive(Debug)]
+pub(crate) enum Owner {
+    /// A descriptor that becomes readable then, which the test has made.
+    Pidfd(OwnedFd),
+    /// The test is its parent, and has this id. For where a test cannot make such a descriptor.
+    Parent(i32),
+}
+
+/// What stands for a pidfd among the arguments, where the id of the parent would be.
+const BY_PIDFD: &str = "pidfd";
+
+impl Owner {
+    /// This process.
+    pub(crate) fn this_process() -> Owner {
+        platform::pidfd_of_self().map_or_else(|_| Owner::Parent(child::own_pid()), Owner::Pidfd)
+    }
+
+    /// The process that started this guardian, which has left a descriptor if it has said so.
+    pub(crate) fn of_guardian(left: OwnedFd) -> Owner {
+        let said = arguments().get(2).map(|word| String::from_utf8_lossy(word).into_owned()).unwrap_or_default();
+        said.parse().map_or(Owner::Pidfd(left), Owner::Parent)
+    }
+
+    fn argument(&self) -> String {
+        match self {
+            Owner::Pidfd(_) => BY_PIDFD.to_owned(),
+            Owner::Parent(pid) => pid.to_string(),
+        }
+    }
+
+    fn into_stdio(self) -> Stdio {
+        match self {
+            Owner::Pidfd(pidfd) => pidfd.into(),
+            Owner::Parent(_) => Stdio::null(),
+        }
+    }
 }
 
 /// Starts the guardian with a control socket as 0, the owner's pidfd as 1 and a place for its last report as 2.
-pub(crate) fn spawn_guardian(control: OwnedFd, owner: OwnedFd, report: Stdio) -> io::Result<Child> {
-    Command::new(platform::OWN_EXECUTABLE)
+pub(crate) fn spawn_guardian(control: OwnedFd, owner: Owner, report: Stdio) -> io::Result<Child> {
+    Command::new(platform::own_executable()?)
         .arg0("pkit-guardian")
-        .arg(ARGUMENT)
+        .args([ARGUMENT, &owner.argument()])
         .stdin(control)
-        .stdout(owner)
+        .stdout(owner.into_stdio())
         .stderr(report)
         .spawn()
 }
