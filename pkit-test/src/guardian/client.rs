@@ -10,7 +10,7 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once, Weak};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::SigSet;
 
@@ -24,7 +24,8 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, KILL_LIMIT, REPLY_LIMIT};
 use crate::network;
 use crate::sync::{Monitor, lock};
-use crate::sys::{child, fd, platform, procfs, takeover};
+use crate::sys::takeover::{self, Owner};
+use crate::sys::{child, fd, platform, procfs};
 
 /// The connection of this process to its guardian.
 pub(crate) struct Guardian {
@@ -39,6 +40,9 @@ pub(crate) struct Guardian {
     next_id: AtomicU32,
     is_dead: Monitor<bool>,
 }
+
+/// How often a shim is looked at that cannot be waited for.
+const SHIM_LOOK: Duration = Duration::from_millis(1);
 
 /// The guardian of this process; one after the other if they are killed.
 static CURRENT: Mutex<Option<Arc<Guardian>>> = Mutex::new(None);
@@ -87,9 +91,8 @@ impl Guardian {
         let ours = UnixStream::from(fd::above_standard(ours.into()).map_err(trouble)?);
         // A guardian that somebody has stopped does not read; whoever talks to it is not to wait for that for ever.
         ours.set_write_timeout(Some(REPLY_LIMIT)).map_err(trouble)?;
-        let owner = platform::pidfd_of_self().map_err(trouble)?;
         let stderr = io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);
-        let child = takeover::spawn_guardian(theirs.into(), owner, stderr).map_err(trouble)?;
+        let child = takeover::spawn_guardian(theirs.into(), Owner::this_process(), stderr).map_err(trouble)?;
         let guardian = Arc::new(Guardian {
             pid: child.id() as i32,
             child: Mutex::new(child),
@@ -284,9 +287,16 @@ fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>) {
 /// Waits for a shim that is about to end. Its id cannot have been used again in the moments since it was last heard of,
 /// and the name is looked at all the same.
 fn wait_for_shim(shim: i32, deadline: Instant) {
-    let Ok(process) = platform::pidfd_open(shim) else { return };
-    if procfs::name(shim).as_deref().map(str::as_bytes) == Some(SHIM_NAME.to_bytes()) {
-        fd::is_readable_until(process.as_fd(), deadline);
+    let is_shim = || procfs::name(shim).as_deref().map(str::as_bytes) == Some(SHIM_NAME.to_bytes());
+    match platform::end_of(shim) {
+        Ok(end) if is_shim() => _ = fd::is_readable_until(end.as_fd(), deadline),
+        Ok(_) => {}
+        // Nothing tells of it, so it is looked at.
+        Err(_) => {
+            while is_shim() && procfs::is_alive(shim) && Instant::now() < deadline {
+                fd::pause(SHIM_LOOK);
+            }
+        }
     }
 }
 

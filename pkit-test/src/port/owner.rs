@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::sys::diag::{Diag, Listener};
-use crate::sys::procfs;
+use crate::sys::{procfs, strays};
 
 /// Whose listener answers at a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,8 +110,10 @@ impl Tree {
             return Owner::Ours(addr);
         }
         match procfs::find_socket_owner(listener.inode, &self.processes) {
-            // It was born after the tree was read.
-            Some((pid, _)) if procfs::is_below(pid, self.root) => Owner::Ours(addr),
+            // It was born after the tree was read, or has lost its parent where orphans do not come back.
+            Some((pid, _)) if procfs::is_below(pid, self.root) || strays::is_marked_by(pid, self.root) => {
+                Owner::Ours(addr)
+            }
             Some((pid, command)) => Owner::Foreign { pid, command, addr },
             None => Owner::Unknown(addr),
         }

@@ -6,11 +6,13 @@
 pub(crate) mod child;
 pub(crate) mod diag;
 pub(crate) mod fd;
+pub(crate) mod held;
 pub(crate) mod namespace;
 pub(crate) mod pipe;
 pub(crate) mod platform;
 pub(crate) mod procfs;
 pub(crate) mod socket;
+pub(crate) mod strays;
 pub(crate) mod takeover;
 pub(crate) mod user;
 pub(crate) mod wait;

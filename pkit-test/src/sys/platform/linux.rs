@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::libc;
@@ -14,10 +15,20 @@ use crate::sys::without::{Means, lacks};
 /// Whether processes can be owned here in the way that the guardian needs.
 pub(crate) const SUPPORTED: bool = true;
 
-/// Where a process finds its own executable.
-pub(crate) const OWN_EXECUTABLE: &str = "/proc/self/exe";
+/// Where a process finds its own executable, also when that was deleted.
+const OWN_EXECUTABLE: &str = "/proc/self/exe";
 
-/// Whether this process was started as [`OWN_EXECUTABLE`], which nobody but us does with a test binary.
+/// What to execute to become this program again.
+pub(crate) fn own_executable() -> io::Result<PathBuf> {
+    if lacks(Means::Execfn) { std::env::current_exe() } else { Ok(OWN_EXECUTABLE.into()) }
+}
+
+/// The arguments of this process, each with a zero behind it.
+pub(crate) fn own_command_line() -> Vec<u8> {
+    std::fs::read("/proc/self/cmdline").unwrap_or_default()
+}
+
+/// Whether this process was started as [`own_executable`], which nobody but us does with a test binary.
 ///
 /// The auxiliary vector is read because it costs nothing: the check runs at every start of every test binary.
 pub(crate) fn is_started_as_itself() -> bool {
@@ -38,6 +49,11 @@ pub(crate) fn pidfd_of_self() -> io::Result<OwnedFd> {
     pidfd_open(std::process::id() as i32)
 }
 
+/// A descriptor that becomes readable when this process is dead.
+pub(crate) fn end_of(pid: i32) -> io::Result<OwnedFd> {
+    pidfd_open(pid)
+}
+
 /// A descriptor for a process, which can never mean another one.
 pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     if lacks(Means::Pidfd) {
@@ -47,6 +63,16 @@ pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     // SAFETY: the descriptor was just made, so nobody else owns it.
     check(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// A descriptor that becomes readable when this process, our parent, is dead; or nothing, where the calling process
+/// gets a SIGCHLD each time when its parent may have died: then [`parent_pid`](crate::sys::child::parent_pid) tells.
+///
+/// The kernel signals at the end of the thread that started us, and others of the parent may go on.
+pub(crate) fn watch_parent(_parent: i32) -> io::Result<Option<OwnedFd>> {
+    // SAFETY: prctl with integer arguments only.
+    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGCHLD, 0, 0, 0) };
+    check(result.into()).map(|_| None)
 }
 
 /// Sends a signal to the process behind a pidfd.
@@ -60,6 +86,9 @@ pub(crate) fn pidfd_signal(process: &OwnedFd, signal: i32) -> io::Result<()> {
 
 /// Orphans among the descendants become children of the calling process.
 pub(crate) fn become_subreaper() -> io::Result<()> {
+    if lacks(Means::Subreaper) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     // SAFETY: prctl with integer arguments only.
     let result = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
     check(result.into()).map(drop)

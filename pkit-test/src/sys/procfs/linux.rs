@@ -88,6 +88,23 @@ pub(crate) fn parent(pid: i32) -> Option<i32> {
     Stat::read(pid)?.field(4)?.parse().ok()
 }
 
+/// Whether there is such a process, and it has not ended.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    Stat::read(pid).is_some_and(|stat| stat.is_alive())
+}
+
+/// When a process began. With its id this means one process and no later one.
+pub(crate) fn birth(pid: i32) -> Option<u64> {
+    Stat::read(pid).filter(Stat::is_alive)?.field(22)?.parse().ok()
+}
+
+/// The value of a variable that a process was given. Unknown for those that we may not look at.
+pub(crate) fn given(pid: i32, variable: &str) -> Option<Vec<u8>> {
+    let given = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut variables = given.split(|byte| *byte == 0);
+    variables.find_map(|one| Some(one.strip_prefix(variable.as_bytes())?.strip_prefix(b"=")?.to_vec()))
+}
+
 /// Makes this process one whose descriptors nobody but root may see, like a server that has changed its user.
 #[cfg(test)]
 pub(crate) fn forbid_looking() -> io::Result<()> {
@@ -141,7 +158,8 @@ fn below(root: i32, mut children: impl FnMut(i32) -> Vec<i32>) -> Vec<i32> {
     found
 }
 
-fn processes() -> impl Iterator<Item = i32> {
+/// All processes that we see.
+pub(crate) fn processes() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
@@ -175,6 +193,11 @@ impl Stat {
         let bytes = fs::read(format!("/proc/{pid}/stat")).ok()?;
         let name_end = bytes.iter().rposition(|byte| *byte == b')')?;
         Some(Stat(String::from_utf8_lossy(&bytes[name_end + 1..]).into_owned()))
+    }
+
+    /// Zombies have ended.
+    fn is_alive(&self) -> bool {
+        !matches!(self.field(3), None | Some("Z" | "X"))
     }
 
     /// A field by its number in `proc(5)`, from the third on.
