@@ -1,21 +1,25 @@
 //! The thread that runs callbacks, one after the other.
 //!
-//! A callback may call any method, also one that waits; so it must not run on the thread that reads what shims say.
+//! A callback may call any method, also one that waits; so it must not run on the thread that reads what shims say. A test
+//! with a network of its own has a thread of its own for them, which is in that network and ends with it.
 
+use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, ThreadId};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread;
 use std::time::Instant;
 
-use crate::network;
+use crate::network::Network;
 use crate::sync::{Monitor, lock};
 
 /// The callbacks of one process that have not run to their end yet, and what they panicked with.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     state: Monitor<State>,
+    /// Who runs them.
+    worker: Mutex<Option<Arc<Worker>>>,
 }
 
 #[derive(Debug, Default)]
@@ -26,14 +30,46 @@ struct State {
 
 type Job = Box<dyn FnOnce() + Send>;
 
-static WORKER: Mutex<Option<(Sender<Job>, ThreadId)>> = Mutex::new(None);
+/// Ends when nobody knows it any more.
+#[derive(Debug)]
+struct Worker {
+    sender: Sender<Job>,
+    /// That of the network that it is in, or 0 for the one that is for all who have none.
+    network_id: u64,
+}
+
+/// That of all, from its first use on.
+static WORKER: Mutex<Option<Arc<Worker>>> = Mutex::new(None);
+
+/// Those of networks.
+static ELSEWHERE: Mutex<Vec<Weak<Worker>>> = Mutex::new(Vec::new());
+
+thread_local! {
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+}
 
 impl Pending {
+    /// Makes sure that there is a thread for callbacks. Where there cannot be one it is an error of the start, and not a
+    /// surprise at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the system allows no further thread.
+    pub(crate) fn prepare(&self) -> io::Result<()> {
+        let mut worker = lock(&self.worker);
+        if worker.is_none() {
+            *worker = Some(worker_here()?);
+        }
+        Ok(())
+    }
+
     /// Lets a callback run when those before it have.
     pub(crate) fn queue(self: &Arc<Pending>, callback: impl FnOnce() + Send + 'static) {
+        let Some(worker) = lock(&self.worker).clone() else { return };
         self.state.with(|state| state.waiting += 1);
         let pending = Arc::clone(self);
-        send(Box::new(move || pending.run(callback)));
+        // The thread ends only when nobody knows it: it holds on to nothing that could fail.
+        let _ = worker.sender.send(Box::new(move || pending.run(callback)));
     }
 
     /// Waits until all have run; `false` at the deadline. On the thread of the callbacks itself there is nothing to
@@ -66,37 +102,48 @@ pub(crate) fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a value that is no text".to_owned())
 }
 
-/// Whether this is the thread of the callbacks.
+/// Whether this is a thread of callbacks.
 pub(crate) fn is_worker() -> bool {
-    lock(&WORKER).as_ref().is_some_and(|(_, id)| *id == thread::current().id())
+    IS_WORKER.try_with(Cell::get).unwrap_or(false)
 }
 
-/// Makes sure that there is a thread for callbacks. Where there cannot be one it is an error of the start, and not a
-/// surprise at the end.
-///
-/// # Errors
-///
-/// When the system allows no further thread.
-pub(crate) fn prepare() -> io::Result<()> {
+/// The one for the network that the calling thread is in.
+fn worker_here() -> io::Result<Arc<Worker>> {
+    match Network::here() {
+        None => worker_of_all(),
+        Some(network) => worker_of(&network),
+    }
+}
+
+fn worker_of_all() -> io::Result<Arc<Worker>> {
     let mut worker = lock(&WORKER);
-    if worker.is_none() {
-        // It is for all tests of this process.
-        let _home = network::at_home()?;
-        *worker = Some(start()?);
-    }
-    Ok(())
-}
-
-fn send(job: Job) {
-    if let Some((sender, _)) = lock(&WORKER).as_ref() {
-        // The thread ends only with the process: it holds on to nothing that could fail.
-        let _ = sender.send(job);
+    match &*worker {
+        Some(worker) => Ok(Arc::clone(worker)),
+        None => Ok(Arc::clone(worker.insert(start(0)?))),
     }
 }
 
-fn start() -> io::Result<(Sender<Job>, ThreadId)> {
+fn worker_of(network: &Network) -> io::Result<Arc<Worker>> {
+    let mut workers = lock(&ELSEWHERE);
+    workers.retain(|worker| worker.strong_count() > 0);
+    let known = workers.iter().filter_map(Weak::upgrade).find(|worker| worker.network_id == network.id());
+    known.map_or_else(
+        || {
+            let worker = start(network.id())?;
+            workers.push(Arc::downgrade(&worker));
+            Ok(worker)
+        },
+        Ok,
+    )
+}
+
+/// It is where the calling thread is.
+fn start(network_id: u64) -> io::Result<Arc<Worker>> {
     let (sender, jobs) = channel::<Job>();
     let builder = thread::Builder::new().name("pkit-callbacks".to_owned());
-    let spawned = builder.spawn(move || jobs.into_iter().for_each(|job| job()))?;
-    Ok((sender, spawned.thread().id()))
+    builder.spawn(move || {
+        IS_WORKER.set(true);
+        jobs.into_iter().for_each(|job| job());
+    })?;
+    Ok(Arc::new(Worker { sender, network_id }))
 }

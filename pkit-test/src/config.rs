@@ -7,6 +7,7 @@
 //! | `PKIT_KEEP` | unset (default), `failed`, `always` | leaves up what is up at the end of the test, and says how to end it |
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory of the test binary | logs and reports |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
+//! | `PKIT_USER_NAMESPACE` | `1` | read before `main`, in `sys/namespace`: the test binary begins in a user namespace |
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -380,6 +380,7 @@
 //! | `PKIT_KEEP` | `failed`, `always` | leaves up what is up at the end, and says how to reach it and how to end it |
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory | where the logs are |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
+//! | `PKIT_USER_NAMESPACE` | `1` | lets a test binary begin in a user namespace, so that tests without root can have [a network of their own](Isolation::Net) |
 //!
 //! `PKIT_KEEP` is for people who want to look, and changes nothing of what a test does: a parameter that the body drops before its
 //! end is stopped there, also where the test fails later. A handle by itself (`spec.start()?`) does not know why it is dropped:
@@ -393,7 +394,7 @@
 //! process and costs nothing before.
 //!
 //! One hole is left: when the test, the guardian and all its helpers get SIGKILL at the same moment, descendants of a process
-//! may survive. And it is Linux only so far: on other Unix systems the crate compiles, and starting a process is an error
+//! may survive; with [process ids of its own](Isolation::Pid) they do not. And it is Linux only so far: on other Unix systems the crate compiles, and starting a process is an error
 //! that says so.
 
 #[cfg(not(unix))]

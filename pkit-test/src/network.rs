@@ -4,20 +4,29 @@
 //! network before anything is reserved, as the names of ports are of a network too, and comes back when all is over. Where
 //! a thread is only the kernel knows, also of the threads of users; so that is asked, and not remembered.
 //!
-//! Whatever is for the whole process (the guardian, the thread of the callbacks) is made at home, in the network from
-//! which the test has gone.
+//! There is not always a way back: whoever has the right to make networks from a user namespace may not enter the one
+//! from which it came. So nothing here relies on it. What is to be done in a network by a thread that is not in it is done
+//! by a thread that is made for it and ends there; what is for the whole process (the guardian, the thread of the
+//! callbacks) is made by one that has never left; and the thread of a test stays where it is when it cannot go back, which
+//! under libtest is its end anyway.
 
 use std::cell::RefCell;
 use std::env;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::thread;
 
 use crate::error::{Error, Kind, Result};
 use crate::sync::lock;
 use crate::sys::namespace::{self, Refusal, USER_NAMESPACE, UserNamespace};
 use crate::sys::takeover;
+
+mod home;
+
+pub(crate) use home::at_home;
 
 /// A network that a test has for itself. It is there as long as somebody is in it or knows it.
 #[derive(Debug, Clone)]
@@ -29,8 +38,6 @@ pub(crate) struct Network {
 struct Inner {
     network: OwnedFd,
     id: u64,
-    /// Where the thread was that has made it.
-    home: OwnedFd,
 }
 
 /// Those of this process that somebody knows.
@@ -40,14 +47,17 @@ static KNOWN: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
 static HAS_ANY: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// The network that this thread has made, and how many stay in it on its account.
+    /// The network that this thread has made.
     static VISIT: RefCell<Option<Visit>> = const { RefCell::new(None) };
 }
 
 #[derive(Debug)]
 struct Visit {
     network: Network,
+    /// How many of this thread want it to be there.
     stays: Arc<AtomicUsize>,
+    /// Where it came from.
+    home: OwnedFd,
 }
 
 impl Network {
@@ -62,16 +72,13 @@ impl Network {
         Some(Network { inner })
     }
 
+    /// A new one, with the calling thread in it.
     fn make() -> std::result::Result<Network, Refusal> {
+        namespace::make_network()?;
         let refused = |error| Refusal { call: "open(/proc/thread-self/ns/net)", error };
-        let home = namespace::network_of_thread().map_err(refused)?;
-        // First, and also where it is made by halves: whoever looks for the way back finds it.
-        let made = namespace::make_network().and_then(|()| {
-            let network = namespace::network_of_thread().map_err(refused)?;
-            Ok((network, namespace::network_id_of_thread().map_err(refused)?))
-        });
-        let (network, id) = made.inspect_err(|_| go_to(home.as_fd()))?;
-        let network = Network { inner: Arc::new(Inner { network, id, home }) };
+        let network = namespace::network_of_thread().map_err(refused)?;
+        let id = namespace::network_id_of_thread().map_err(refused)?;
+        let network = Network { inner: Arc::new(Inner { network, id }) };
         let mut known = lock(&KNOWN);
         known.retain(|inner| inner.strong_count() > 0);
         known.push(Arc::downgrade(&network.inner));
@@ -89,16 +96,44 @@ impl Network {
         self.inner.network.try_clone()
     }
 
+    fn is_here(&self) -> io::Result<bool> {
+        Ok(namespace::network_id_of_thread()? == self.inner.id)
+    }
+
+    /// Does something in it: here, or on a thread that is made for that.
+    pub(crate) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> Result<R> {
+        let refused = |error| Error::system("the network of the test was not entered", error);
+        if self.is_here().map_err(refused)? {
+            return Ok(work());
+        }
+        thread::scope(|threads| {
+            let there = thread::Builder::new().name("pkit-network".to_owned()).spawn_scoped(threads, || {
+                namespace::enter_network(&self.inner.network)?;
+                Ok(work())
+            });
+            there.map_err(refused)?.join().unwrap_or_else(|panic| resume_unwind(panic)).map_err(refused)
+        })
+    }
+
     /// Lets the calling thread be in it until the end of what this returns.
+    ///
+    /// # Errors
+    ///
+    /// When it could not come back.
     pub(crate) fn enter(&self) -> Result<Elsewhere> {
-        self.try_enter().map_err(|error| Error::system("the network of the test was not entered", error))
+        self.try_enter().map_err(|error| {
+            Error::system("a thread that was not in the network of its test could not go there", error)
+                .fact("hint", "a future whose test has a network of its own has to stay on one thread")
+        })
     }
 
     fn try_enter(&self) -> io::Result<Elsewhere> {
-        if namespace::network_id_of_thread()? == self.inner.id {
+        if self.is_here()? {
             return Ok(Elsewhere { back: None });
         }
         let back = namespace::network_of_thread()?;
+        // To where it is already: what is refused now would be refused on the way back.
+        namespace::enter_network(&back)?;
         namespace::enter_network(&self.inner.network)?;
         Ok(Elsewhere { back: Some(back) })
     }
@@ -114,25 +149,17 @@ pub(crate) struct Elsewhere {
 impl Drop for Elsewhere {
     fn drop(&mut self) {
         if let Some(back) = &self.back {
-            go_to(back.as_fd());
+            go_back(back.as_fd());
         }
     }
 }
 
-/// Lets the calling thread be where nobody's test is, to make what outlives the test that is at it.
-pub(crate) fn at_home() -> io::Result<Elsewhere> {
-    let Some(here) = Network::here() else { return Ok(Elsewhere { back: None }) };
-    namespace::enter_network(&here.inner.home)?;
-    Ok(Elsewhere { back: Some(here.descriptor()?) })
+/// Whether it could: from a user namespace nobody can.
+fn go_back(network: BorrowedFd<'_>) -> bool {
+    namespace::enter_network(network).is_ok()
 }
 
-/// Goes back. The right to that is the one that it took to come here, and cannot have gone: only a test that has
-/// given it up meanwhile stays where it is.
-fn go_to(network: BorrowedFd<'_>) {
-    let _ = namespace::enter_network(network);
-}
-
-/// As long as this is there its thread stays in the network. The thread that has made the network goes home with the last
+/// As long as this is there its thread stays in the network. The thread that has made the network goes back with the last
 /// one; also when that is dropped by another thread, but then only at the next time that it has to do with us.
 #[derive(Debug)]
 pub(crate) struct Stay {
@@ -148,16 +175,13 @@ impl Stay {
     ///
     /// When the system refuses it, or this process has not the right.
     pub(crate) fn begin(wanted_by: Option<&str>) -> Result<Option<Stay>> {
-        go_home_if_over();
-        if let Some(here) = Network::here() {
-            return Ok(Some(Stay::in_network(here)));
+        let was_left = go_back_if_over();
+        let here = Network::here().filter(|_| !was_left || wanted_by.is_none());
+        match (here, wanted_by) {
+            (Some(here), _) => Ok(Some(Stay::in_network(here))),
+            (None, Some(name)) => make_for(name).map(|network| Some(Stay::in_network(network))),
+            (None, None) => Ok(None),
         }
-        let Some(name) = wanted_by else { return Ok(None) };
-        let network = make_for(name)?;
-        let _ = VISIT.try_with(|visit| {
-            *visit.borrow_mut() = Some(Visit { network: network.clone(), stays: Arc::default() });
-        });
-        Ok(Some(Stay::in_network(network)))
     }
 
     fn in_network(network: Network) -> Stay {
@@ -180,51 +204,75 @@ impl Drop for Stay {
     fn drop(&mut self) {
         if let Some(stays) = &self.visit {
             stays.fetch_sub(1, Ordering::Relaxed);
-            go_home_if_over();
+            go_back_if_over();
         }
     }
 }
 
-fn go_home_if_over() {
-    let is_over = |visit: &mut Visit| visit.stays.load(Ordering::Relaxed) == 0;
-    let over = VISIT.try_with(|visit| visit.borrow_mut().take_if(is_over));
-    // A thread that ends needs no home.
-    if let Ok(Some(over)) = over {
-        go_to(over.network.inner.home.as_fd());
-    }
+/// Whether this thread is still in a network that nobody of it wants any more, as there is no way back.
+fn go_back_if_over() -> bool {
+    let is_over = |visit: &Visit| visit.stays.load(Ordering::Relaxed) == 0;
+    let is_left = VISIT.try_with(|visit| {
+        let mut visit = visit.borrow_mut();
+        let Some(over) = visit.as_ref().filter(|visit| is_over(visit)) else { return false };
+        if go_back(over.home.as_fd()) {
+            *visit = None;
+        }
+        visit.is_some()
+    });
+    // A thread that ends needs no way back.
+    is_left.unwrap_or(false)
 }
 
 fn make_for(name: &str) -> Result<Network> {
-    Network::make().or_else(|refusal| {
-        let lacks_right = refusal.error.kind() == io::ErrorKind::PermissionDenied;
-        if lacks_right && namespace::user_namespace() == UserNamespace::None && is_alone() && !is_set() {
-            // It is this test and nothing else, and begins anew.
-            let _ = takeover::execute_again(USER_NAMESPACE, "1");
-        }
-        Err(refused(name, &refusal, lacks_right))
-    })
+    let home = namespace::network_of_thread();
+    let home = home.map_err(|error| Error::system("the network of the test was not found", error))?;
+    home::keep().map_err(|error| Error::system("no thread was started for what is not in a network", error))?;
+    let network = Network::make().map_err(|refusal| {
+        // It may have been made by halves.
+        go_back(home.as_fd());
+        begin_anew(&refusal);
+        refused(name, &refusal, namespace::user_namespace())
+    })?;
+    let _ = VISIT.try_with(|visit| {
+        // Where there was no way back it is that of the first one.
+        let home = visit.borrow_mut().take().map_or(home, |before| before.home);
+        *visit.borrow_mut() = Some(Visit { network: network.clone(), stays: Arc::default(), home });
+    });
+    Ok(network)
 }
 
-/// Whether this process runs one test.
-fn is_alone() -> bool {
-    env::var_os("NEXTEST_EXECUTION_MODE").is_some_and(|mode| mode == "process-per-test")
-}
-
-fn is_set() -> bool {
-    namespace::is_asked(env::var(USER_NAMESPACE).ok().as_deref())
-}
-
-fn refused(name: &str, refusal: &Refusal, lacks_right: bool) -> Error {
-    let title = format!("`{name}` was not started: the test cannot have a network of its own");
-    let error = Error::new(Kind::Unsupported, title).fact("refused", format!("{}: {}", refusal.call, refusal.error));
-    if !lacks_right {
-        return error;
+/// Where this process runs one test and has begun with nothing, it can begin as whoever has the right. Returns where that
+/// is not so.
+fn begin_anew(refusal: &Refusal) {
+    let is_set = namespace::is_asked(env::var(USER_NAMESPACE).ok().as_deref());
+    let is_alone = env::var_os("NEXTEST_EXECUTION_MODE").is_some_and(|mode| mode == "process-per-test");
+    if lacks_right(refusal) && is_alone && !is_set && namespace::obstacle_of_all().is_none() {
+        // What it returns says no more than the refusal.
+        let _ = takeover::execute_again(USER_NAMESPACE, "1");
     }
-    match namespace::user_namespace() {
+}
+
+fn lacks_right(refusal: &Refusal) -> bool {
+    refusal.error.kind() == io::ErrorKind::PermissionDenied
+}
+
+fn refused(name: &str, refusal: &Refusal, user_namespace: UserNamespace) -> Error {
+    let title = format!("`{name}` was not started: the test cannot have a network of its own");
+    let error = Error::new(Kind::Unsupported, title).fact("denied", format!("{}: {}", refusal.call, refusal.error));
+    if !lacks_right(refusal) {
+        return error.fact("hint", namespace::limit_reached(&refusal.error).unwrap_or_default());
+    }
+    match user_namespace {
         UserNamespace::Refused { call, errno } => {
             let why = format!("{call}: {}", io::Error::from_raw_os_error(errno));
             let error = error.fact("why", format!("it takes root or a user namespace, and that was refused: {why}"));
-            error.fact("hint", namespace::obstacle().unwrap_or_default())
+            error.fact(
+                "hint",
+                namespace::limit_reached(&io::Error::from_raw_os_error(errno))
+                    .or_else(namespace::obstacle)
+                    .unwrap_or_default(),
+            )
         }
         UserNamespace::Entered => error.fact("why", "it was refused in a user namespace of its own, too"),
         UserNamespace::None => {
@@ -235,3 +283,6 @@ fn refused(name: &str, refusal: &Refusal, lacks_right: bool) -> Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output, Stdio};
+use std::process::{Child as Process, ChildStdout, Command, ExitStatus, Output, Stdio};
 
 use expect_test::Expect;
 use pkit_test::Spec;
@@ -129,6 +130,29 @@ impl Victim {
     pub(crate) fn will_be_gone(&self, ended: &Ended) {
         let _ = wait_gone(self.binary.path(), HANG);
         self.is_gone(ended);
+    }
+
+    /// Runs it until it writes a line that ends with this, and no further: it is to be killed.
+    pub(crate) fn spawned_until(&self, line: &str) -> (Process, BufReader<ChildStdout>) {
+        let mut command = self.command();
+        command.arg("--exact").arg(self.path()).arg("--nocapture").stdin(Stdio::null());
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it can be run");
+        let mut output = BufReader::new(process.stdout.take().expect("it is a pipe"));
+        let mut read = String::new();
+        while !read.ends_with(&format!("{line}\n")) {
+            assert_ne!(output.read_line(&mut read).expect("it is text"), 0, "it has ended: {read}");
+        }
+        (process, output)
+    }
+
+    /// Lets other users run it, and write where it writes.
+    pub(crate) fn open_to_all(&self) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let files = self.children.values().map(Child::path).chain([self.binary().to_owned()]);
+        let directories = self.binary().parent().map(Path::to_owned).into_iter();
+        for path in files.chain(directories) {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).expect("they are ours");
+        }
     }
 
     /// The path of the test in its binary.

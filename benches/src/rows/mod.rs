@@ -15,6 +15,7 @@ mod many;
 mod crash;
 mod idle;
 mod ctor;
+mod isolate;
 
 /// One row of the list.
 pub(crate) struct Row {
@@ -24,7 +25,7 @@ pub(crate) struct Row {
 }
 
 /// All of them, in the order of the budgets.
-pub(crate) const ALL: [Row; 11] = [
+pub(crate) const ALL: [Row; 12] = [
     Row { name: "ready", about: "lag and CPU of a start behind the server's listen()", measure: ready::measure },
     Row { name: "output", about: "lag and CPU of a start behind a banner", measure: output::measure },
     Row { name: "stop", about: "a process that dies at once on SIGTERM", measure: stop::measure },
@@ -36,4 +37,5 @@ pub(crate) const ALL: [Row; 11] = [
     Row { name: "crash", about: "from the SIGKILL of the owner until all are gone", measure: crash::measure },
     Row { name: "idle", about: "CPU of guardian and shims when nothing happens", measure: idle::measure },
     Row { name: "ctor", about: "the constructor at the start of a program", measure: ctor::measure },
+    Row { name: "isolate", about: "a start with process ids or a network of its own", measure: isolate::measure },
 ];

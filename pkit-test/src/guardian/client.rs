@@ -85,14 +85,14 @@ impl Guardian {
         let trouble = |error| Error::system("the guardian was not started", error);
         check_system()?;
         say_mistakes();
-        // It is for all tests of this process, and so is its thread here.
-        let _home = network::at_home().map_err(trouble)?;
         let (ours, theirs) = UnixStream::pair().map_err(trouble)?;
         let ours = UnixStream::from(fd::above_standard(ours.into()).map_err(trouble)?);
         // A guardian that somebody has stopped does not read; whoever talks to it is not to wait for that for ever.
         ours.set_write_timeout(Some(REPLY_LIMIT)).map_err(trouble)?;
         let stderr = io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);
-        let child = takeover::spawn_guardian(theirs.into(), Owner::this_process(), stderr).map_err(trouble)?;
+        // It is for all tests of this process, and so is its thread here.
+        let spawn = move || takeover::spawn_guardian(theirs.into(), Owner::this_process(), stderr);
+        let child = network::at_home(spawn).map_err(trouble)?;
         let guardian = Arc::new(Guardian {
             pid: child.id() as i32,
             child: Mutex::new(child),
@@ -265,10 +265,12 @@ fn check_system() -> Result<()> {
 fn listen(guardian: &Arc<Guardian>) -> io::Result<()> {
     let socket = guardian.socket.try_clone()?;
     let guardian = Arc::downgrade(guardian);
-    let before = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK)?;
-    let spawned = thread::Builder::new().name("pkit-events".to_owned()).spawn(move || read_all(&socket, &guardian));
-    before.thread_set_mask()?;
-    spawned.map(drop)
+    network::at_home(move || {
+        let before = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK)?;
+        let spawned = thread::Builder::new().name("pkit-events".to_owned()).spawn(move || read_all(&socket, &guardian));
+        before.thread_set_mask()?;
+        spawned.map(drop)
+    })
 }
 
 fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>) {

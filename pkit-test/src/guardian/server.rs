@@ -18,11 +18,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::protocol::{Event, Hello, Keep, Launch, Order, SPAWN};
+use super::protocol::{Event, Hello, Keep, Order, SPAWN};
 use super::report::report;
 use super::wire::{Frame, Got, Inbox, Outbox};
 use crate::limits::FRAME_BYTES;
-use crate::sys::child::{self, FileLimit, Reaped, Step};
+use crate::sys::child::{self, FileLimit, Reaped};
 use crate::sys::platform::Crowd;
 use crate::sys::strays::{self, Whose};
 use crate::sys::wait::{self, For};
@@ -313,25 +313,6 @@ impl Guardian {
     }
 
     // Shims.
-
-    fn spawn(&mut self, frame: &Frame, launch: &Launch) {
-        let joined = self.shim_for(launch).and_then(|spare| {
-            let added = self.crowd.add(&spare.socket, frame.id);
-            added.map(|()| spare).map_err(|error| (Step::Fork, error))
-        });
-        match joined {
-            Ok(Spare { pid, socket }) => {
-                let mut shim = Shim::new(pid, socket, launch);
-                shim.outbox.push(frame);
-                self.shims.insert(frame.id, shim);
-                self.unsent.insert(frame.id);
-            }
-            Err((step, error)) => {
-                let errno = error.raw_os_error().unwrap_or(0);
-                self.outbox.push(&Event::Refused { step, errno }.to_frame(frame.id));
-            }
-        }
-    }
 
     fn read_shim(&mut self, id: u32) {
         let Some(shim) = self.shims.get_mut(&id) else { return };

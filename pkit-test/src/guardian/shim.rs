@@ -48,20 +48,29 @@ pub(crate) struct Birth {
     pub(crate) crash_ms: u64,
     /// It has process ids of its own.
     pub(crate) apart: Option<Apart>,
+    /// Why it is not in the network in which it is to be.
+    pub(crate) not_there: Option<io::Error>,
 }
 
 /// The child's side of the guardian's fork. Never returns into the guardian's code.
 pub(crate) fn main(birth: Birth) -> ! {
+    let mut birth = birth;
     let mut inbox = Inbox::default();
     if let Some((id, launch)) = first_order(&birth.socket, &mut inbox) {
-        let settled = birth.apart.as_ref().map(Apart::settle).transpose();
-        let started = settled.and_then(|outside| Ok((start(&launch, birth.file_limit)?, outside)));
-        match started {
-            Ok((started, outside)) => Shim::new(id, &launch, birth, inbox, started, outside).run(),
+        match settle(&mut birth).and_then(|outside| start(&launch, birth.file_limit, outside)) {
+            Ok(started) => Shim::new(id, &launch, birth, inbox, started).run(),
             Err((step, error)) => refuse(id, &birth.socket, step, &error),
         }
     }
     child::exit_now(0)
+}
+
+/// Makes sure that it is where its service is to be.
+fn settle(birth: &mut Birth) -> Result<Option<Outside>, (Step, io::Error)> {
+    if let Some(error) = birth.not_there.take() {
+        return Err((Step::Network, error));
+    }
+    birth.apart.as_ref().map(Apart::settle).transpose()
 }
 
 /// Waits for something to run; `None` when the guardian goes before there is.
@@ -115,7 +124,7 @@ struct Shim {
 }
 
 impl Shim {
-    fn new(id: u32, launch: &Launch, birth: Birth, inbox: Inbox, started: Started, outside: Option<Outside>) -> Shim {
+    fn new(id: u32, launch: &Launch, birth: Birth, inbox: Inbox, started: Started) -> Shim {
         Shim {
             id,
             socket: birth.socket,
@@ -132,7 +141,7 @@ impl Shim {
             stopping: Stopping::new(),
             is_empty: false,
             is_alone: false,
-            outside,
+            outside: started.outside,
         }
     }
 
@@ -373,12 +382,17 @@ struct Started {
     pid: i32,
     recorder: Recorder,
     input: Input,
+    outside: Option<Outside>,
 }
 
-fn start(launch: &Launch, file_limit: Option<child::FileLimit>) -> Result<Started, (Step, io::Error)> {
+fn start(
+    launch: &Launch,
+    file_limit: Option<child::FileLimit>,
+    outside: Option<Outside>,
+) -> Result<Started, (Step, io::Error)> {
     let (image, stdio, recorder, input) = prepare(launch, file_limit).map_err(|error| (Step::Prepare, error))?;
     let pid = child::spawn(&image, &stdio)?;
-    Ok(Started { pid, recorder, input })
+    Ok(Started { pid, recorder, input, outside })
 }
 
 type Prepared = (child::Image, child::Stdio, Recorder, Input);

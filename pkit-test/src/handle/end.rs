@@ -197,6 +197,8 @@ impl Core {
             if name.is_empty() { ("addr", address.to_string()) } else { ("port", format!("{name} at {address}")) }
         }));
         facts.extend(place.made_directory().map(|path| ("dir", path.display().to_string())));
+        let net = self.ground.scope().network().zip(self.pid());
+        facts.extend(net.map(|(_, pid)| ("net", format!("its own: `nsenter --net --target {pid}` is a way in"))));
         facts.push(("output", self.log_path().display().to_string()));
         facts.push(("end", format!("`kill {}` ends it, with all that is kept of this test", run.guardian().pid())));
         Some(report::facts(&format!("`{}` stays up", place.name), &facts))

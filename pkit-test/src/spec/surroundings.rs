@@ -156,9 +156,12 @@ impl Spec {
     /// ```
     /// use pkit_test::{Isolation, simple};
     /// # fn main() -> pkit_test::Result<()> {
-    /// match simple("sh -c 'sleep 60 & echo $PPID; exit'").isolate(Isolation::Pid).start() {
-    ///     Ok(sh) => assert_eq!(sh.wait_for_output("^1$", std::time::Duration::from_secs(10))?.text(), "1"),
-    ///     Err(error) => assert!(error.to_string().contains("refused:"), "this system does not allow it: {error}"),
+    /// match simple("sh -c 'echo child of $PPID'").isolate(Isolation::Pid).start() {
+    ///     Ok(sh) => {
+    ///         sh.wait()?;
+    ///         assert_eq!(sh.stdout(), "child of 1\n");
+    ///     }
+    ///     Err(error) => assert!(error.to_string().contains("denied:"), "this system does not allow it: {error}"),
     /// }
     /// # Ok(()) }
     /// ```

@@ -157,9 +157,8 @@ impl Core {
     }
 
     fn launch_again(self: &Arc<Core>, who: Who) -> Result<()> {
-        let _elsewhere = self.in_network()?;
         self.settle();
-        self.place().guardian()?;
+        self.in_network(|| self.place().guardian().map(drop))??;
         launch::depend(self)?;
         self.launch(deadline_of(self), who)
     }

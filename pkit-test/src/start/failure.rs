@@ -98,7 +98,9 @@ pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
             (Kind::System, "no more open files are allowed".to_owned())
         }
         (Step::Fork | Step::Prepare, _) => (Kind::System, format!("it could not be prepared: {error}")),
-        (Step::OwnPids | Step::UserMap | Step::OwnProc | Step::Network, _) => return not_isolated(core, step, error),
+        (Step::OwnPids | Step::OwnUsers | Step::UserMap | Step::OwnProc | Step::Network, _) => {
+            return not_isolated(core, step, error);
+        }
     };
     core.about(Error::new(kind, format!("`{name}` was not started: {why}")), None)
 }
@@ -106,6 +108,7 @@ pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
 /// The system refused a namespace, or a part of one.
 fn not_isolated(core: &Core, step: Step, error: &io::Error) -> Error {
     let (what, call) = match step {
+        Step::OwnUsers => ("process ids of its own", "clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS)"),
         Step::UserMap => ("process ids of its own", "the map of users"),
         Step::OwnProc => ("process ids of its own", "mount(/proc)"),
         Step::Network => ("the network of the test", "setns(CLONE_NEWNET)"),
@@ -113,19 +116,18 @@ fn not_isolated(core: &Core, step: Step, error: &io::Error) -> Error {
     };
     let title = format!("`{}` was not started: it cannot have {what}", core.place().name);
     let error = Error::new(Kind::Unsupported, title)
-        .fact("refused", format!("{call}: {error}"))
-        .fact("hint", isolation_hint(error));
+        .fact("denied", format!("{call}: {error}"))
+        .fact("hint", isolation_hint(step, error));
     core.about(error, None)
 }
 
-fn isolation_hint(error: &io::Error) -> &'static str {
+fn isolation_hint(step: Step, error: &io::Error) -> &'static str {
     const RIGHTS: &str = "it takes root (CAP_SYS_ADMIN), or a system that gives everybody user namespaces";
-    match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ENOSPC | Errno::EUSERS) => "a limit is reached: user.max_pid_namespaces, user.max_user_namespaces",
-        Some(Errno::EPERM | Errno::EACCES) => namespace::obstacle().unwrap_or(RIGHTS),
-        Some(Errno::EINVAL | Errno::ENOSYS) => "this kernel was built without namespaces",
-        _ => "",
-    }
+    const COVERED: &str = "parts of /proc are covered, as in a container, and only root may mount a whole one then";
+    let is_right = error.kind() == io::ErrorKind::PermissionDenied;
+    let other = if step == Step::OwnProc { COVERED } else { RIGHTS };
+    let of_right = || is_right.then(|| namespace::obstacle().unwrap_or(other));
+    namespace::limit_reached(error).or_else(of_right).unwrap_or_default()
 }
 
 pub(super) fn no_cwd(core: &Core, spec: &Spec, cwd: &Path, why: &str) -> Error {

@@ -10,7 +10,6 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use super::failure;
-use crate::callbacks;
 use crate::config::{config, log};
 use crate::error::{Error, Kind, Result};
 use crate::ground::Executor;
@@ -56,18 +55,17 @@ pub(super) enum Who {
 impl Core {
     /// Orders a run and waits until its program runs.
     pub(super) fn launch(self: &Arc<Core>, deadline: Instant, who: Who) -> Result<()> {
-        self.try_launch(deadline, who).inspect_err(|_| self.record.was_not_run())
+        self.in_network(|| self.try_launch(deadline, who))?.inspect_err(|_| self.record.was_not_run())
     }
 
     fn try_launch(self: &Arc<Core>, deadline: Instant, who: Who) -> Result<()> {
-        let _elsewhere = self.in_network()?;
         let spec = self.spec();
         self.record.begins(spec.shown());
         // Everything that can be wrong with the probes is said before anything runs.
         let served = served(&self.probes()?);
         self.life(|life| life.served = served);
         if !spec.on_start.is_empty() || !spec.on_exit.is_empty() {
-            callbacks::prepare().map_err(|error| Error::system("no thread for callbacks was started", error))?;
+            self.callbacks.prepare().map_err(|error| Error::system("no thread for callbacks was started", error))?;
         }
         check_log_base()?;
         // Once more where the guardian was about to end and nothing was begun: then there is another one.
@@ -259,7 +257,7 @@ impl Core {
                 let (core, record) = (Weak::clone(&core), noted.record().clone());
                 pending.queue(move || {
                     if let Some(core) = core.upgrade() {
-                        record.entered(|| core.in_its_network(|| callback(&Process::view(Arc::clone(&core)), exit)));
+                        record.entered(|| callback(&Process::view(core), exit));
                     }
                 });
             }

@@ -20,7 +20,6 @@ use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process};
 use crate::isolation::Isolation;
 use crate::limits::{CALLBACK_LIMIT, HTTP_LAST_TRY, HTTP_TRY, POLL_MAX, POLL_MIN, POLL_SHARE};
-use crate::network::{Elsewhere, Network};
 use crate::place::{Claim, Place, Wish};
 use crate::ready::{Around, Fill, Look, Probe, Sight, Site, Unprepared};
 use crate::spec::{Expected, Spec};
@@ -193,7 +192,10 @@ impl Process {
 
     /// The wait itself. What does not become ready is stopped.
     fn become_ready(&self, run: &Arc<Run>) -> Result<()> {
-        let _elsewhere = self.core.in_network()?;
+        self.core.in_network(|| self.become_ready_here(run))?
+    }
+
+    fn become_ready_here(&self, run: &Arc<Run>) -> Result<()> {
         let began = Instant::now();
         let mut probes = self.core.probes()?;
         let deadline = deadline_of(&self.core) - run.age().min(scaled(self.core.spec().start_timeout));
@@ -417,16 +419,11 @@ impl Core {
         }
     }
 
-    /// Lets the calling thread be where its processes are, whoever that is: also who starts it again.
-    fn in_network(&self) -> Result<Option<Elsewhere>> {
-        self.ground.scope().network().map(Network::enter).transpose()
-    }
-
-    /// Does something there, on the thread of the callbacks: that of all tests.
-    fn in_its_network(&self, work: impl FnOnce()) {
-        match self.in_network() {
-            Ok(_elsewhere) => work(),
-            Err(error) => panic!("{error}"),
+    /// Does something where its processes are, whoever starts it again.
+    fn in_network<R: Send>(&self, work: impl FnOnce() -> R + Send) -> Result<R> {
+        match self.ground.scope().network() {
+            Some(network) => network.run(work),
+            None => Ok(work()),
         }
     }
 
@@ -440,8 +437,7 @@ impl Core {
         for callback in self.spec().on_start {
             let core = Arc::clone(self);
             let record = self.record.record().clone();
-            self.callbacks
-                .queue(move || record.entered(|| core.in_its_network(|| callback(&Process::view(Arc::clone(&core))))));
+            self.callbacks.queue(move || record.entered(|| callback(&Process::view(core))));
         }
         // A panic in one is reported where the process ends.
         self.callbacks.wait_until(deadline_in(scaled(CALLBACK_LIMIT)));

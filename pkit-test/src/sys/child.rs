@@ -249,6 +249,8 @@ pub(crate) enum Step {
     Exec,
     /// Process ids of its own.
     OwnPids,
+    /// The same, and a user namespace that gives the right to them.
+    OwnUsers,
     /// To be the same user in its own user namespace.
     UserMap,
     /// A `/proc` of its own.
@@ -259,7 +261,7 @@ pub(crate) enum Step {
 
 impl Step {
     pub(crate) fn from_number(number: u8) -> Step {
-        let isolating = [Step::OwnPids, Step::UserMap, Step::OwnProc, Step::Network];
+        let isolating = [Step::OwnPids, Step::OwnUsers, Step::UserMap, Step::OwnProc, Step::Network];
         [Step::Prepare, Step::Fork, Step::User, Step::Cwd, Step::Exec]
             .into_iter()
             .chain(isolating)

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
+use super::member::Shim;
 use super::{Guardian, Phase};
 use crate::guardian::SHIM_NAME;
-use crate::guardian::protocol::Launch;
+use crate::guardian::protocol::{Event, Launch};
 use crate::guardian::shim::{self, Birth};
+use crate::guardian::wire::Frame;
 use crate::sys::child::{self, Side, Step};
 use crate::sys::namespace::{self, Apart};
 use crate::sys::{fd, platform, wait};
@@ -36,41 +38,59 @@ impl Guardian {
         }
     }
 
-    /// The shim for an order: the one that waits for one, if it is as good as any other.
-    pub(super) fn shim_for(&mut self, launch: &Launch) -> Result<Spare, (Step, io::Error)> {
-        let _elsewhere = self.network_of(launch).map_err(|error| (Step::Network, error))?;
-        match (launch.has_own_pids, launch.has_network) {
-            (true, _) => self.fork_shim_apart(launch).map_err(|error| (Step::OwnPids, error)),
-            (false, true) => self.fork_shim().map_err(|error| (Step::Fork, error)),
-            (false, false) => {
-                let spare = self.spare.take();
-                spare.map_or_else(|| self.fork_shim(), Ok).map_err(|error| (Step::Fork, error))
+    pub(super) fn spawn(&mut self, frame: &Frame, launch: &Launch) {
+        let joined = self.shim_for(launch).and_then(|spare| {
+            let added = self.crowd.add(&spare.socket, frame.id);
+            added.map(|()| spare).map_err(|error| (Step::Fork, error))
+        });
+        match joined {
+            Ok(Spare { pid, socket }) => {
+                let mut shim = Shim::new(pid, socket, launch);
+                shim.outbox.push(frame);
+                self.shims.insert(frame.id, shim);
+                self.unsent.insert(frame.id);
+            }
+            Err((step, error)) => {
+                let errno = error.raw_os_error().unwrap_or(0);
+                self.outbox.push(&Event::Refused { step, errno }.to_frame(frame.id));
             }
         }
     }
 
-    /// Goes where the shim is to be: a fork is where its parent is.
-    fn network_of(&mut self, launch: &Launch) -> io::Result<Option<Elsewhere>> {
+    /// The shim for an order: the one that waits for one, if it is as good as any other.
+    fn shim_for(&mut self, launch: &Launch) -> Forked<Spare> {
+        let network = self.network_of(launch).map_err(|error| (Step::Network, error))?;
+        match (launch.has_own_pids, network) {
+            (true, network) => self.fork_shim_apart(launch, network),
+            (false, Some(network)) => self.fork_shim_in(network),
+            (false, None) => self.spare.take().map_or_else(|| self.fork_shim(), Ok),
+        }
+    }
+
+    fn network_of(&mut self, launch: &Launch) -> io::Result<Option<OwnedFd>> {
         if !launch.has_network {
             return Ok(None);
         }
-        let network = self.take_descriptor().ok_or(Errno::EBADF)?;
-        Elsewhere::enter(&network).map(Some)
+        Ok(Some(self.take_descriptor().ok_or(Errno::EBADF)?))
     }
 
-    fn fork_shim(&self) -> io::Result<Spare> {
-        self.fork_by(|| Ok((child::fork()?, None)))
+    fn fork_shim(&self) -> Forked<Spare> {
+        self.fork_by(None, fork_plainly)
+    }
+
+    fn fork_shim_in(&self, network: OwnedFd) -> Forked<Spare> {
+        self.fork_by(Some(network), fork_plainly)
     }
 
     /// Whoever is to become another user must not be in a user namespace, in which there is no other one.
-    fn fork_shim_apart(&self, launch: &Launch) -> io::Result<Spare> {
-        self.fork_by(|| namespace::fork_apart(launch.user.is_none()).map(|(side, apart)| (side, Some(apart))))
+    fn fork_shim_apart(&self, launch: &Launch, network: Option<OwnedFd>) -> Forked<Spare> {
+        let fork = || namespace::fork_apart(launch.user.is_none()).map(|(side, apart)| (side, Some(apart)));
+        self.fork_by(network, fork)
     }
 
-    fn fork_by(&self, fork: impl FnOnce() -> io::Result<(Side, Option<Apart>)>) -> io::Result<Spare> {
-        let (ours, theirs) = UnixStream::pair()?;
-        ours.set_nonblocking(true)?;
-        theirs.set_nonblocking(true)?;
+    /// It is the shim that goes into a network: we might not be able to come back.
+    fn fork_by(&self, network: Option<OwnedFd>, fork: impl FnOnce() -> Forked<(Side, Option<Apart>)>) -> Forked<Spare> {
+        let (ours, theirs) = pair().map_err(|error| (Step::Fork, error))?;
         match fork()? {
             (Side::Parent { child: pid }, _) => Ok(Spare { pid, socket: ours }),
             (Side::Child, apart) => become_shim(Birth {
@@ -78,31 +98,24 @@ impl Guardian {
                 file_limit: self.file_limit,
                 crash_ms: self.hello.as_ref().map_or(0, |hello| hello.crash_ms),
                 apart,
+                not_there: network.and_then(|network| namespace::enter_network(network).err()),
             }),
         }
     }
 }
 
-/// Our only thread in another network, until this is dropped.
-struct Elsewhere {
-    home: OwnedFd,
+/// Or the step that was refused.
+type Forked<T> = Result<T, (Step, io::Error)>;
+
+fn fork_plainly() -> Forked<(Side, Option<Apart>)> {
+    child::fork().map(|side| (side, None)).map_err(|error| (Step::Fork, error))
 }
 
-impl Elsewhere {
-    fn enter(network: &OwnedFd) -> io::Result<Elsewhere> {
-        let home = namespace::network_of_thread()?;
-        namespace::enter_network(network)?;
-        Ok(Elsewhere { home })
-    }
-}
-
-impl Drop for Elsewhere {
-    fn drop(&mut self) {
-        if namespace::enter_network(&self.home).is_err() {
-            // The shims of other tests would be born in a network that is not theirs. Without us theirs stop.
-            child::exit_now(1);
-        }
-    }
+fn pair() -> io::Result<(UnixStream, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    theirs.set_nonblocking(true)?;
+    Ok((ours, theirs))
 }
 
 /// Leaves everything of the guardian behind: above all the ends of other shims' sockets, whose closing is a message.

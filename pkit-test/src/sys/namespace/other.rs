@@ -28,8 +28,8 @@ impl Outside {
     }
 }
 
-pub(crate) fn fork_apart(_may_change_users: bool) -> io::Result<(Side, Apart)> {
-    Err(unsupported())
+pub(crate) fn fork_apart(_may_change_users: bool) -> Result<(Side, Apart), (Step, io::Error)> {
+    Err((Step::OwnPids, unsupported()))
 }
 
 pub(crate) fn network_of_thread() -> io::Result<OwnedFd> {
@@ -61,6 +61,14 @@ pub(crate) fn sharing_rights<R>(execute: impl FnOnce() -> io::Result<R>) -> io::
 pub(crate) fn share_rights_no_further() {}
 
 pub(crate) fn obstacle() -> Option<&'static str> {
+    None
+}
+
+pub(crate) fn obstacle_of_all() -> Option<&'static str> {
+    None
+}
+
+pub(crate) fn limit_reached(_error: &io::Error) -> Option<&'static str> {
     None
 }
 

@@ -29,14 +29,15 @@ pub(crate) struct Apart {
 ///
 /// Whoever lacks the right to that gets it from a user namespace, where `may_change_users` allows one: the child can then
 /// be nobody else.
-pub(crate) fn fork_apart(may_change_users: bool) -> io::Result<(Side, Apart)> {
+pub(crate) fn fork_apart(may_change_users: bool) -> Result<(Side, Apart), (Step, io::Error)> {
     let flags = libc::CLONE_NEWPID | libc::CLONE_NEWNS;
     match clone_like_fork(flags) {
         Err(error) if may_change_users && error.raw_os_error() == Some(libc::EPERM) => {
             let unmapped = Some(Itself::now());
-            Ok((clone_like_fork(flags | libc::CLONE_NEWUSER)?, Apart { unmapped }))
+            let side = clone_like_fork(flags | libc::CLONE_NEWUSER).map_err(|error| (Step::OwnUsers, error))?;
+            Ok((side, Apart { unmapped }))
         }
-        side => Ok((side?, Apart { unmapped: None })),
+        side => Ok((side.map_err(|error| (Step::OwnPids, error))?, Apart { unmapped: None })),
     }
 }
 

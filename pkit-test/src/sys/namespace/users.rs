@@ -5,9 +5,9 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
 
@@ -68,7 +68,8 @@ fn enter() -> Result<(), (usize, io::Error)> {
     let itself = Itself::now();
     unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| (0, errno.into()))?;
     itself.map().map_err(|error| (1, error))?;
-    capability::keep_ours().map_err(|error| (2, error))
+    // Root is root there, too, and so are the programs that it executes: it has to have what they have to look at them.
+    if geteuid().is_root() { Ok(()) } else { capability::keep_ours().map_err(|error| (2, error)) }
 }
 
 /// What became of the setting.
@@ -85,7 +86,7 @@ pub(crate) fn user_namespace() -> UserNamespace {
 
 /// Does something in which a program is executed that is to have the rights of our user namespace: the guardian.
 pub(crate) fn sharing_rights<R>(execute: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-    if user_namespace() != UserNamespace::Entered {
+    if user_namespace() != UserNamespace::Entered || geteuid().is_root() {
         return execute();
     }
     capability::pass_on(true)?;
@@ -103,20 +104,35 @@ pub(crate) fn share_rights_no_further() {
     }
 }
 
-/// Why this system refuses user namespaces, as far as it can be seen, and what would allow them.
-pub(crate) fn obstacle() -> Option<&'static str> {
+/// Why this system gives nobody who is not root a user namespace, as far as its settings say so.
+pub(crate) fn obstacle_of_all() -> Option<&'static str> {
     const SWITCHES: [(&str, &str, &str); 3] = [
         ("/proc/sys/user/max_user_namespaces", "0", "the sysctl user.max_user_namespaces is 0"),
         ("/proc/sys/kernel/unprivileged_userns_clone", "0", "the sysctl kernel.unprivileged_userns_clone is 0"),
         (
             "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
             "1",
-            "AppArmor restricts them: the sysctl kernel.apparmor_restrict_unprivileged_userns is 1",
+            "AppArmor restricts user namespaces: the sysctl kernel.apparmor_restrict_unprivileged_userns is 1",
         ),
     ];
-    let is = |path: &str, value: &str| fs::read_to_string(Path::new(path)).is_ok_and(|text| text.trim() == value);
-    let found = SWITCHES.into_iter().find(|(path, value, _)| is(path, value));
-    found.map(|(_, _, why)| why).or_else(|| has_filter().then_some("a seccomp filter is in force, as Docker sets one"))
+    let is = |path: &str, value: &str| fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
+    SWITCHES.into_iter().find(|(path, value, _)| is(path, value)).map(|(_, _, why)| why)
+}
+
+/// The same, and what may be the reason for this process alone.
+pub(crate) fn obstacle() -> Option<&'static str> {
+    obstacle_of_all().or_else(|| has_filter().then_some("a seccomp filter is in force, as Docker sets one"))
+}
+
+/// What is used up, if that is what the error means.
+pub(crate) fn limit_reached(error: &io::Error) -> Option<&'static str> {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOSPC | Errno::EUSERS) => {
+            Some("a limit is reached, one of the sysctls user.max_{user,pid,mnt,net}_namespaces")
+        }
+        Some(Errno::EINVAL | Errno::ENOSYS) => Some("this kernel was built without such namespaces"),
+        _ => None,
+    }
 }
 
 fn has_filter() -> bool {
@@ -124,6 +140,6 @@ fn has_filter() -> bool {
     status.lines().filter_map(|line| line.strip_prefix("Seccomp:")).any(|mode| mode.trim() == "2")
 }
 
-pub(super) fn refusal(call: &'static str) -> impl Fn(nix::errno::Errno) -> Refusal {
+pub(super) fn refusal(call: &'static str) -> impl Fn(Errno) -> Refusal {
     move |errno| Refusal { call, error: errno.into() }
 }

@@ -1,0 +1,198 @@
+//! A process with process ids of its own: what it sees, what the test sees, and that nothing of it outlives its shim.
+
+use std::time::Duration;
+
+use nix::sys::signal::{Signal as Sig, kill};
+use nix::unistd::Pid;
+use pkit_test::{Isolation, Restart, Signal, Spec, http, output, sh, simple, tcp};
+use pkit_test_tests::left_out;
+use pkit_test_tests::private::{survivors, wait_gone};
+use pkit_test_tests::process::{children, parent, stat};
+
+use super::may;
+use crate::child::{HANG, child, wait_until};
+use crate::dump::dump_of;
+use crate::nested::victim;
+
+fn alone(spec: Spec) -> Spec {
+    spec.isolate(Isolation::Pid)
+}
+
+fn raw(pid: u32) -> Pid {
+    Pid::from_raw(pid.try_into().unwrap())
+}
+
+#[test]
+fn it_has_ids_of_its_own_and_a_proc_that_shows_them() {
+    if !may(Isolation::Pid) {
+        return;
+    }
+    let script = "echo id $$ parent $PPID; for one in /proc/[0-9]*; do echo seen ${one#/proc/}; done; cat";
+    let sh = alone(output(sh(script), "^seen")).start().unwrap();
+    sh.write_stdin("end\n").unwrap();
+    sh.wait_for_output("^end$", HANG).unwrap();
+    let text = sh.stdout();
+    let (first, seen) = text.split_once('\n').unwrap();
+    let id: u32 = first.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!(id < 10 && first.ends_with("parent 1"), "{text}");
+    let seen: Vec<u32> = seen.lines().filter_map(|line| line.strip_prefix("seen ")?.parse().ok()).collect();
+    assert_eq!(seen, [1, id]);
+}
+
+#[test]
+fn the_test_knows_it_by_the_id_that_ps_shows() {
+    if !may(Isolation::Pid) {
+        return;
+    }
+    let child = child("env_dump");
+    let process = alone(output(child.with("--stay"), "^end:")).start().unwrap();
+    let (pid, dump) = (process.pid().unwrap(), dump_of(&process));
+    assert_ne!(pid, dump.number("pid"));
+    assert_eq!(std::fs::read_link(format!("/proc/{pid}/exe")).unwrap(), child.path());
+    let shim = parent(pid).unwrap();
+    assert_eq!(children(shim), [pid]);
+    // Its shim is a child of the guardian, which is one of ours.
+    assert_eq!(parent(parent(shim).unwrap()), Some(std::process::id()));
+    assert_eq!((dump.number("ppid"), dump.number("uid")), (1, nix::unistd::getuid().as_raw()));
+}
+
+#[test]
+fn what_it_leaves_in_the_background_is_known_by_that_id_too() {
+    if !may(Isolation::Pid) {
+        return;
+    }
+    let child = child("daemonizer");
+    let process = alone(simple(child.with("{port}"))).start().unwrap();
+    wait_until(|| process.exit().is_some_and(|exit| exit.success()));
+    let pid = process.pid().unwrap();
+    assert_eq!(std::fs::read_link(format!("/proc/{pid}/exe")).unwrap(), child.path());
+    process.stop().unwrap();
+    assert_eq!(process.pid(), None);
+}
+
+#[test]
+fn a_server_is_proven_to_be_ours() {
+    if !may(Isolation::Pid) {
+        return;
+    }
+    let child = child("slow");
+    let server = alone(tcp(child.with("5 {port}"), 0)).start().unwrap();
+    assert!(std::net::TcpStream::connect(server.addr()).is_ok());
+    server.restart(Restart::Forced).unwrap();
+    assert!(std::net::TcpStream::connect(server.addr()).is_ok());
+    let site = alone(http("python3 -m http.server --bind {host} {port}", "/"));
+    assert!(site.start().unwrap().is_alive());
+}
+
+#[test]
+fn signals_and_pauses_reach_it() {
+    if !may(Isolation::Pid) {
+        return;
+    }
+    let child = child("forks");
+    let process = alone(output(child.with("3 --setsid"), "^forked 3$")).start().unwrap();
+    let pid = process.pid().unwrap();
+    let all = || [children(pid), vec![pid]].concat();
+    let are = |state: char| {
+        move || all().iter().all(|pid| stat(*pid).is_some_and(|stat| (stat.state == 'T') == (state == 'T')))
+    };
+    assert_eq!(all().len(), 4);
+    process.pause().unwrap();
+    wait_until(are('T'));
+    process.resume().unwrap();
+    wait_until(are('S'));
+    process.signal(Signal::Kill).unwrap();
+    assert_eq!(process.wait().unwrap().signal(), Some(9));
+}
+
+#[test]
+fn no_signal_of_its_own_ends_its_shim() {
+    if !may(Isolation::Pid) {
+        return;
+    }
+    let child = child("sleeper");
+    let script = format!("{} & read line; kill -KILL 1; kill -KILL -1; echo still here; cat", child.with(""));
+    let sh = alone(simple(sh(script))).start().unwrap();
+    wait_until(|| child.count() == 1);
+    sh.write_stdin("now\n").unwrap();
+    // The second one killed all of it but the shim, and the shell by which it was sent is spared by `kill(2)`.
+    sh.wait_for_output("^still here$", HANG).unwrap();
+    assert_eq!(child.count(), 0);
+    assert!(sh.is_alive());
+    sh.stop().unwrap();
+}
+
+#[test]
+fn every_end_reaches_all_descendants() {
+    if !may(Isolation::Pid) {
+        return;
+    }
+    for (name, arguments, line) in [
+        ("daemon", "", "^daemon"),
+        ("daemon_bare", "", "^daemon"),
+        ("forks", "20 --setsid", "^forked 20$"),
+        ("hopper", "", "^hopping$"),
+        ("deaf", "", "^deaf"),
+    ] {
+        let child = child(name);
+        let spec = alone(output(child.with(arguments), line)).stop_timeout(Duration::from_millis(50));
+        let process = spec.start().unwrap();
+        assert!(child.count() > 0, "{name}");
+        drop(process);
+        assert_eq!(child.count(), 0, "{name}");
+    }
+}
+
+#[test]
+fn when_its_shim_is_killed_the_kernel_leaves_nothing() {
+    if !may(Isolation::Pid) {
+        return;
+    }
+    for (name, arguments, line) in [("daemon", "", "^daemon"), ("forks", "20 --setsid", "^forked")] {
+        let child = child(name);
+        let process = alone(output(child.with(arguments), line)).start().unwrap();
+        let shim = parent(process.pid().unwrap()).unwrap();
+        kill(raw(shim), Sig::SIGKILL).unwrap();
+        assert!(process.wait().unwrap_err().is_guardian_lost());
+        assert_eq!(child.count(), 0, "{name}");
+    }
+}
+
+#[test]
+fn it_may_be_another_user() {
+    if !may(Isolation::Pid) || !nix::unistd::geteuid().is_root() {
+        return left_out::because("only root can");
+    }
+    let spec = alone(simple("sh -c 'id -un; cut -d\" \" -f1 /proc/self/stat; touch {dir}/mine'").user("nobody"));
+    let process = spec.may_exit().start().unwrap();
+    assert!(process.wait().unwrap().success(), "{}", process.output());
+    let text = process.stdout();
+    let (name, id) = text.trim_end().split_once('\n').unwrap();
+    assert!(name == "nobody" && id.parse::<u32>().unwrap() < 10, "{text}");
+}
+
+/// What a guardian and its shims cannot promise: that one of them is left. `PKIT_CRASH_LOOPS` is how often.
+#[test]
+fn when_all_of_us_are_killed_at_one_moment_the_kernel_leaves_nothing() {
+    if !may(Isolation::Pid) {
+        return;
+    }
+    let loops = std::env::var("PKIT_CRASH_LOOPS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
+    for round in 0..loops {
+        let victim = victim("isolate::has_daemons_of_all_kinds").with("daemon").with("daemon_bare");
+        let victim = victim.with("forks").with("hopper");
+        let (mut process, _output) = victim.spawned_until("up");
+        let all: Vec<Pid> = survivors(victim.binary()).into_iter().map(raw).collect();
+        assert_eq!(all.len(), 1 + 1 + 4 + 1, "test, guardian, a shim for each, and the spare one");
+        // Whoever is stopped does nothing between the first kill and the last; and without it they may.
+        if round % 2 == 0 {
+            all.iter().for_each(|pid| kill(*pid, Sig::SIGSTOP).unwrap());
+        }
+        all.iter().for_each(|pid| _ = kill(*pid, Sig::SIGKILL));
+        process.wait().unwrap();
+        for name in ["daemon", "daemon_bare", "forks", "hopper"] {
+            wait_until(|| victim.count(name) == 0);
+        }
+        let _ = wait_gone(victim.binary(), HANG);
+    }
+}
