@@ -66,12 +66,12 @@ pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
 }
 
 /// A descriptor that becomes readable when this process, our parent, is dead; or nothing, where the calling process
-/// gets a SIGCHLD each time when its parent may have died: then [`parent_pid`](crate::sys::child::parent_pid) tells.
+/// gets a SIGCONT each time when its parent may have died: then [`parent_pid`](crate::sys::child::parent_pid) tells.
 ///
 /// The kernel signals at the end of the thread that started us, and others of the parent may go on.
 pub(crate) fn watch_parent(_parent: i32) -> io::Result<Option<OwnedFd>> {
     // SAFETY: prctl with integer arguments only.
-    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGCHLD, 0, 0, 0) };
+    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGCONT, 0, 0, 0) };
     check(result.into()).map(|_| None)
 }
 
