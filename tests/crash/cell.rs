@@ -20,7 +20,7 @@ use crate::surrounding::{PLAIN, Surrounding};
 pub(crate) const HANG: Duration = Duration::from_secs(60);
 
 /// What is not promised to go is given so long to go all the same, and then counted.
-const SETTLE: Duration = Duration::from_millis(300);
+pub(crate) const SETTLE: Duration = Duration::from_millis(300);
 
 /// A hundred pids say no more than a few.
 const SHOWN_PIDS: usize = 5;
@@ -64,7 +64,8 @@ pub(crate) fn run(project: &Project, cell: &Cell) -> Result<Shown, String> {
     let mut lines = Lines::of(&mut process);
     let victim = files.victim.path();
     let child = files.child.path();
-    let done = cell.end.deed.map_or(Ok(()), |deed| perform(&deed, &mut process, &mut lines, victim, child));
+    let done =
+        cell.end.deed.map_or(Ok(()), |deed| perform(&deed, &mut process, &mut lines, victim, child, cell.promise));
     let status = match done {
         Ok(()) => wait(&mut process)?,
         Err(why) => {
@@ -135,6 +136,8 @@ fn spawn(cell: &Cell, files: &Files) -> Process {
     let launcher = files.launcher.as_ref().map(Private::path);
     let mut command = cell.surrounding.command(launcher, files.victim.path());
     describe(&mut command, &cell.child, &files.child);
+    let patience = if cell.promise == Promise::Nothing { HANG } else { SETTLE };
+    command.env("VICTIM_PATIENCE_MS", patience.as_millis().to_string());
     if cell.is_isolated {
         command.env("VICTIM_ISOLATED", "pid");
     }

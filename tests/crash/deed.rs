@@ -8,11 +8,12 @@ use std::process::Child as Process;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pkit_test_tests::child::wait_us;
-use pkit_test_tests::private::{HOPPING, survivors};
+use pkit_test_tests::private::{HOPPING, survivors, wait_gone};
 use pkit_test_tests::process::{has_child, parent};
 
-use crate::cell::{gone, until};
+use crate::cell::{SETTLE, gone, until};
 use crate::lines::Lines;
+use crate::promise::Promise;
 
 /// Some things that are done one after the other, from some moment on.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +36,7 @@ pub(crate) enum Step {
     Send(Signal, Whom),
     /// A random time, at most so long.
     Within(u64),
-    /// Waits until nothing runs the child any more, and nothing that is ours but the test.
+    /// Waits until nothing runs the child any more, where that is promised.
     Gone,
 }
 
@@ -68,6 +69,7 @@ pub(crate) fn perform(
     lines: &mut Lines,
     victim: &Path,
     child: &Path,
+    promise: Promise,
 ) -> Result<(), String> {
     let cast = match deed.from {
         Moment::Starting => lines.wait_for("starting").map(|()| None)?,
@@ -82,7 +84,8 @@ pub(crate) fn perform(
     for step in deed.steps {
         match *step {
             Step::Within(most_us) => wait_us(random() % most_us),
-            Step::Gone => gone("child", child)?,
+            Step::Gone if promise == Promise::Nothing => gone("child", child)?,
+            Step::Gone => drop(wait_gone(child, SETTLE)),
             Step::Send(signal, whom) => cast.as_ref().unwrap_or(&Cast::of(victim)).send(signal, whom),
         }
     }

@@ -93,6 +93,12 @@ fn nothing_is_left_by_a_program_that_aborts_on_panic() {
     check("panic=abort", ends::ABORTING);
 }
 
+/// `UPDATE_EXPECT=1` writes it.
+#[test]
+fn the_docs_name_every_weak_cell() {
+    table::check_docs(promise::RULES);
+}
+
 #[test]
 fn what_is_left_when_all_are_killed_at_once_is_known() {
     check("all at once", ends::ALL_AT_ONCE);

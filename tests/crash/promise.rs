@@ -25,18 +25,34 @@ pub(crate) struct Rule {
 }
 
 /// All of us are gone at one moment.
-pub(crate) const ALL_AT_ONCE: Rule = Rule {
+const ALL_AT_ONCE: Rule = Rule {
     surroundings: "all, without `isolate(Isolation::Pid)`",
     ends: "guardian and shims SIGKILLed at one moment, with the test or without",
     children: "what has descendants, or has taken its death signal off",
-    why: "the kernel kills the service with its shim; nobody is left to whom its descendants would come",
+    why: "the kernel kills a service with its shim, and nobody is left to whom its descendants would come",
 };
 
+/// No orphan comes to us.
+const NO_SUBREAPER: Rule = Rule {
+    surroundings: "no subreaper",
+    ends: "all",
+    children: "what leaves its session, clears its environment and loses its parent at once",
+    why: "an orphan goes to PID 1, and no mark that we know is left on this one",
+};
+
+/// All of them, in the order of the table.
+pub(crate) const RULES: &[&Rule] = &[&ALL_AT_ONCE, &NO_SUBREAPER];
+
+/// What loses all marks between two looks at the processes.
+const UNMARKED: &[&str] = &["daemon_bare"];
+
 impl Promise {
-    pub(crate) fn of(end: &End, child: &Child, _surrounding: &Surrounding, is_isolated: bool) -> Promise {
-        let is_on_the_leash = ON_THE_LEASH.contains(&child.name);
-        if end.is_all_at_once && !is_isolated && !is_on_the_leash {
+    pub(crate) fn of(end: &End, child: &Child, surrounding: &Surrounding, is_isolated: bool) -> Promise {
+        if end.is_all_at_once && !is_isolated && !ON_THE_LEASH.contains(&child.name) {
             return Promise::Weak(&ALL_AT_ONCE);
+        }
+        if surrounding.name == "no subreaper" && UNMARKED.contains(&child.name) {
+            return Promise::Weak(&NO_SUBREAPER);
         }
         Promise::Nothing
     }

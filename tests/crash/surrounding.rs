@@ -54,7 +54,8 @@ pub(crate) static PLAIN: Surrounding = surrounding("plain");
 pub(crate) static SURROUNDINGS: &[Surrounding] = &[
     lacking("no pidfd", &[("PKIT_WITHOUT", "pidfd")]),
     lacking("no list of children", &[("PKIT_WITHOUT", "children")]),
-    lacking("no subreaper", &[("PKIT_WITHOUT", "subreaper")]),
+    // Whether a hopper is up cannot be known there: it leaves its leader between two looks.
+    Surrounding { without: &["hopper"], ..lacking("no subreaper", &[("PKIT_WITHOUT", "subreaper")]) },
     Surrounding { launcher: Some("as_docker"), without: &["tracer"], ..surrounding("seccomp of Docker") },
     Surrounding {
         launcher: Some("as_docker"),

@@ -8,12 +8,14 @@ use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Mutex;
 
 use crate::cell::Cell;
 use crate::children::CHILDREN;
 use crate::ends::GROUPS;
 use crate::matrix::Outcome;
+use crate::promise::Rule;
 use crate::surrounding::{PLAIN, SURROUNDINGS};
 
 /// One cell, by its names.
@@ -151,7 +153,7 @@ fn markdown(rows: &[Row]) -> String {
         .chain(["process limit", "nextest"])
         .filter(|column| rows.iter().any(|row| row.surrounding == *column))
         .collect();
-    let mut text = String::from(HEAD);
+    let mut text = head();
     let ends = GROUPS.iter().copied().flatten().map(|end| end.name);
     let other = rows.iter().map(|row| row.end.as_str()).filter(|name| ends.clone().all(|end| end != *name));
     let mut others: Vec<&str> = other.collect();
@@ -167,15 +169,32 @@ fn markdown(rows: &[Row]) -> String {
     text
 }
 
-const HEAD: &str = "\
+fn head() -> String {
+    let said = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output().map(|output| output.stdout).unwrap_or_default();
+        String::from_utf8_lossy(&output).trim().to_owned()
+    };
+    let set = |name: &str| std::env::var(name).map_or(String::new(), |value| format!("{name}={value} "));
+    format!(
+        "\
 # The crash matrix
 
-Written by `PKIT_CRASH_TABLE`. A cell is *runs/how many of them left something*: `*` where nothing is promised, `!` where it is. `–`
-is not run: an end that needs what is not there.
+{date}, {system}, {processors} processors, by
+`{loops}{surroundings}PKIT_CRASH_TABLE=crash/MATRIX.md cargo test -p pkit-test-tests --test crash`.
+
+A cell is *runs/how many of them left something*: `*` where nothing is promised, `!` where it is. `–` is not run: an end that
+needs what is not there.
 
 ## By end
 
-";
+",
+        date = said("date", &["-u", "+%Y-%m-%d"]),
+        system = said("uname", &["-srm"]),
+        processors = std::thread::available_parallelism().map_or(0, usize::from),
+        loops = set("PKIT_CRASH_LOOPS"),
+        surroundings = set("PKIT_CRASH_SURROUNDINGS"),
+    )
+}
 
 fn crossed(what: &str, names: &[&str], columns: &[&str], rows: &[Row], key: impl Fn(&Row) -> &String) -> String {
     let mut sums: BTreeMap<(&str, &str), Sum> = BTreeMap::new();
@@ -205,4 +224,25 @@ fn left(rows: &[Row]) -> String {
         let _ = writeln!(text, "| {surrounding} | {end} | {child} | {} |", cell_text(sum));
     }
     text
+}
+
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../GOTCHAS.md");
+
+/// Where the table of weak cells begins in them.
+const DOCS_HEAD: &str = "| where | end | child | why |\n|---|---|---|---|\n";
+
+/// The table of the documentation is the list of what is not promised: nothing else is weak.
+pub(crate) fn check_docs(rules: &[&Rule]) {
+    let page = fs::read_to_string(DOCS).expect("it is there");
+    let (before, rest) = page.split_once(DOCS_HEAD).expect("it has the table");
+    let end = rest.find("\n\n").expect("something follows the table") + 1;
+    let row = |rule: &&Rule| {
+        let Rule { surroundings, ends, children, why } = rule;
+        format!("| {surroundings} | {ends} | {children} | {why} |\n")
+    };
+    let table: String = rules.iter().map(row).collect();
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        return fs::write(DOCS, format!("{before}{DOCS_HEAD}{table}{}", &rest[end..])).expect("it can be written");
+    }
+    assert_eq!(&rest[..end], table, "UPDATE_EXPECT=1 writes it");
 }

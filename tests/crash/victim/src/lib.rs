@@ -13,8 +13,8 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, kill, raise, signal as sigaction};
 use nix::unistd::Pid;
 use pkit_test::{Isolation, Process, Spec, output, tcp};
-use pkit_test_tests::child::{pause, wait_ms};
-use pkit_test_tests::private::survivors;
+use pkit_test_tests::child::pause;
+use pkit_test_tests::private::wait_gone;
 use pkit_test_tests::process::{children, has_child};
 
 /// Short, as some children are deaf and every run of them waits for it.
@@ -32,12 +32,12 @@ pub fn spec() -> Spec {
     if env::var_os("VICTIM_ISOLATED").is_some() { spec.isolate(Isolation::Pid) } else { spec }
 }
 
-/// Waits until nothing runs the driver's program any more: for who goes on when a test is over.
+/// Waits until nothing runs the driver's program any more, or as long as the driver wants: for who goes on when a test is
+/// over.
 pub fn wait_until_all_are_gone() {
-    let program = PathBuf::from(variable("VICTIM_PROGRAM"));
-    while !survivors(&program).is_empty() {
-        wait_ms(2);
-    }
+    // A runner has no such wish, and a limit of its own.
+    let most_ms = env::var("VICTIM_PATIENCE_MS").map_or(60_000, |text| text.parse().expect("a number"));
+    let _ = wait_gone(&PathBuf::from(variable("VICTIM_PROGRAM")), Duration::from_millis(most_ms)); // The driver counts.
 }
 
 /// Brings two of them up, and says so.
