@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::limits::KEEP_FOR;
+use crate::sys::without;
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,6 +99,7 @@ fn read(get: &dyn Fn(&str) -> Option<String>) -> Config {
     let directory = get("PKIT_DIR").map_or_else(default_directory, PathBuf::from);
     let directory = std::path::absolute(&directory).unwrap_or(directory);
     let logs = get("PKIT_LOG").is_some_and(|value| value != "0");
+    mistakes.extend(get(without::VARIABLE).and_then(|_| without_mistake()));
     Config { timeout_scale, output, keep, keep_for, directory, logs, mistakes }
 }
 
@@ -125,6 +127,12 @@ fn span(name: &str, value: Option<String>, default: Duration, mistakes: &mut Vec
         },
         Duration::from_secs,
     )
+}
+
+fn without_mistake() -> Option<String> {
+    let unknown = without::unknown();
+    let words: Vec<&str> = without::words().collect();
+    (!unknown.is_empty()).then(|| format!("{}={}: not of {}", without::VARIABLE, unknown.join(","), words.join(", ")))
 }
 
 fn default_directory() -> PathBuf {

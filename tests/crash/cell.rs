@@ -1,84 +1,83 @@
-//! One cell of the matrix: one end, one child, and what is left afterwards.
+//! One cell of the matrix: one end, one child, some surroundings, and what is left afterwards.
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child as Process, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use pkit_test_tests::child::{wait_ms, wait_us};
-use pkit_test_tests::private::{Private, wait_gone};
+use pkit_test_tests::child::wait_ms;
+use pkit_test_tests::private::{Private, survivors, wait_gone};
 
-use crate::project::{ABORTING, Project, clean};
+use crate::children::Child;
+use crate::deed::perform;
+use crate::ends::{End, Ended, FAILED, Victim};
+use crate::lines::Lines;
+use crate::project::{Project, clean};
+use crate::promise::Promise;
+use crate::surrounding::{PLAIN, Surrounding};
 
 /// Only catches a hang. Everything that is waited for takes a few seconds at most, on a busy machine as well.
 pub(crate) const HANG: Duration = Duration::from_secs(60);
 
-/// Within this time of its first line a victim has started both its processes.
-const START_US: u64 = 6_000;
+/// What is not promised to go is given so long to go all the same, and then counted.
+pub(crate) const SETTLE: Duration = Duration::from_millis(300);
 
 /// A hundred pids say no more than a few.
 const SHOWN_PIDS: usize = 5;
 
-/// A child: its program, its arguments, and how it is known to be up.
+/// What is to end, how, where, and whether anything is to be left.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Child {
-    pub(crate) name: &'static str,
-    pub(crate) arguments: &'static str,
-    pub(crate) ready: &'static str,
+pub(crate) struct Cell {
+    pub(crate) end: End,
+    pub(crate) child: Child,
+    pub(crate) surrounding: &'static Surrounding,
+    pub(crate) is_isolated: bool,
+    pub(crate) promise: Promise,
 }
 
-/// All that leave something behind, or do not want to go.
-pub(crate) const CHILDREN: &[Child] = &[
-    Child { name: "sleeper", arguments: "", ready: "sleeper" },
-    Child { name: "deaf", arguments: "", ready: "deaf" },
-    Child { name: "daemon", arguments: "", ready: r"daemon \d+" },
-    Child { name: "daemon_bare", arguments: "", ready: r"daemon \d+" },
-    Child { name: "daemonizer", arguments: "{port}", ready: "tcp" },
-    Child { name: "forks", arguments: "100 --setsid", ready: "forked 100" },
-    Child { name: "hopper", arguments: "", ready: "hopping" },
-    Child { name: "stops_itself", arguments: "", ready: "stopping" },
-];
-
-/// How a victim is to end: the name of its test, and what its parent sees.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct End {
-    pub(crate) test: &'static str,
-    pub(crate) ended: Ended,
+/// What a run has shown.
+#[derive(Debug)]
+pub(crate) enum Shown {
+    /// Nothing is left, and it ended as it should.
+    Nothing,
+    /// Something is left where that was not promised otherwise.
+    Left,
 }
 
-/// What the parent of a victim sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
-    Code(i32),
-    Signal(i32),
-    /// It does not end by itself: we kill it, a random time after its first line.
-    KilledWhileStarting,
+/// The files that only one run executes.
+struct Files {
+    victim: Private,
+    child: Private,
+    launcher: Option<Private>,
 }
 
 /// The child's command and how it is known to be up, for a victim.
 pub(crate) fn describe(command: &mut Command, child: &Child, copy: &Private) {
     command.env("VICTIM_COMMAND", copy.command(child.arguments)).env("VICTIM_READY", child.ready);
+    command.env("VICTIM_PROGRAM", copy.path());
 }
 
-/// Runs a victim once. `Err` says what is left, or that it did not end as it should.
-pub(crate) fn run(project: &Project, end: End, child: &Child) -> Result<(), String> {
-    let victim = Private::copy_of_file(if end.test == ABORTING { &project.aborting } else { &project.ends });
-    let copy = Private::copy_of(child.name);
-    let mut process = spawn(&victim, end, child, &copy);
-    let lines = read(&mut process);
-    if end.ended == Ended::KilledWhileStarting {
-        kill_while_starting(&mut process, &lines)?;
-    }
-    let status = wait(&mut process)?;
-    let said = rest(&lines)?;
+/// Runs a victim once. `Err` says what is left against a promise, or that it did not end as it should.
+pub(crate) fn run(project: &Project, cell: &Cell) -> Result<Shown, String> {
+    let files = Files::of(project, cell);
+    let mut process = spawn(cell, &files);
+    let mut lines = Lines::of(&mut process);
+    let victim = files.victim.path();
+    let child = files.child.path();
+    let done =
+        cell.end.deed.map_or(Ok(()), |deed| perform(&deed, &mut process, &mut lines, victim, child, cell.promise));
+    let status = match done {
+        Ok(()) => wait(&mut process)?,
+        Err(why) => {
+            let _ = process.kill().and_then(|()| process.wait()); // It is a finding already.
+            return Err(why);
+        }
+    };
+    lines.wait_for_end()?;
     // The guardian and the shims first: while one of them lives, what it started may live as well.
-    gone("guardian or shim", victim.path())?;
-    gone(child.name, copy.path())?;
-    check_end(end, status, &said)
+    let left = left(cell, &files);
+    check_end(cell, status, &lines)?;
+    left
 }
 
 /// Runs a test that is ignored: it ends well, says nothing, and its child was never there. The same test, when it is asked
@@ -96,71 +95,15 @@ pub(crate) fn starts_nothing(project: &Project, test: &'static str, child: &Chil
     gone(child.name, copy.path()).expect("all of it has ended");
 }
 
-/// In a group of its own, like a job of a shell, so that a signal to its group does not reach us.
-fn spawn(victim: &Private, end: End, child: &Child, copy: &Private) -> Process {
-    let mut command = clean(victim.path());
-    describe(&mut command, child, copy);
-    if end.test != ABORTING {
-        command.args(["--exact", end.test, "--nocapture"]);
-    }
-    command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the victim can be run")
-}
-
-/// Both streams, line by line. It ends when *nobody* holds either of them any more.
-fn read(process: &mut Process) -> Receiver<String> {
-    let (sender, receiver) = mpsc::channel();
-    let streams: [Box<dyn Read + Send>; 2] =
-        [Box::new(process.stdout.take().expect("piped")), Box::new(process.stderr.take().expect("piped"))];
-    for stream in streams {
-        let sender = sender.clone();
-        thread::spawn(move || {
-            for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
-                let _ = sender.send(String::from_utf8_lossy(&line).into_owned()); // Nobody may care any more.
-            }
-        });
-    }
-    receiver
-}
-
-fn kill_while_starting(process: &mut Process, lines: &Receiver<String>) -> Result<(), String> {
+/// Waits until there is an answer, and only catches a hang.
+pub(crate) fn until<T>(mut seen: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + HANG;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match lines.recv_timeout(left) {
-            // The harness writes "test … " first, and does not end that line.
-            Ok(line) if line.ends_with("starting") => break,
-            Ok(_) => {}
-            Err(_) => return Err("never began to start anything".into()),
+        let value = seen();
+        if value.is_some() || Instant::now() >= deadline {
+            return value;
         }
-    }
-    wait_us(RandomState::new().build_hasher().finish() % START_US);
-    process.kill().map_err(|error| format!("kill: {error}"))
-}
-
-fn wait(process: &mut Process) -> Result<ExitStatus, String> {
-    let deadline = Instant::now() + HANG;
-    loop {
-        match process.try_wait() {
-            Ok(Some(status)) => return Ok(status),
-            Ok(None) if Instant::now() < deadline => wait_ms(1),
-            Ok(None) => break,
-            Err(error) => return Err(format!("wait: {error}")),
-        }
-    }
-    let _ = process.kill().and_then(|()| process.wait()); // It is a finding already; nothing is to be left of it.
-    Err(format!("did not end within {HANG:?}"))
-}
-
-/// What it said, once all holders of its streams have closed them.
-fn rest(lines: &Receiver<String>) -> Result<Vec<String>, String> {
-    let deadline = Instant::now() + HANG;
-    let mut said = Vec::new();
-    loop {
-        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(line) => said.push(line),
-            Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(said),
-            Err(mpsc::RecvTimeoutError::Timeout) => return Err("its stdout or stderr is still held".into()),
-        }
+        wait_ms(1);
     }
 }
 
@@ -173,17 +116,98 @@ pub(crate) fn gone(what: &str, path: &Path) -> Result<(), String> {
     }
 }
 
-fn check_end(end: End, status: ExitStatus, said: &[String]) -> Result<(), String> {
-    let as_expected = match end.ended {
+impl Files {
+    fn of(project: &Project, cell: &Cell) -> Files {
+        let original = match cell.end.victim {
+            Victim::Aborting(_) => &project.aborting,
+            Victim::Test(_) | Victim::Tests(_) => &project.ends,
+        };
+        let place = cell.surrounding.place();
+        Files {
+            victim: Private::copy_of_file_in(&place, original),
+            child: Private::copy_of_in(&place, cell.child.name),
+            launcher: cell.surrounding.launcher.map(|name| Private::copy_of_in(&place, name)),
+        }
+    }
+}
+
+/// In a group of its own, like a job of a shell, so that a signal to its group does not reach us.
+fn spawn(cell: &Cell, files: &Files) -> Process {
+    let launcher = files.launcher.as_ref().map(Private::path);
+    let mut command = cell.surrounding.command(launcher, files.victim.path());
+    describe(&mut command, &cell.child, &files.child);
+    let patience = if cell.promise == Promise::Nothing { HANG } else { SETTLE };
+    command.env("VICTIM_PATIENCE_MS", patience.as_millis().to_string());
+    if cell.is_isolated {
+        command.env("VICTIM_ISOLATED", "pid");
+    }
+    match cell.end.victim {
+        Victim::Test(test) => command.args(["--exact", test, "--nocapture"]),
+        Victim::Tests(module) => command.args([module, "--nocapture", "--test-threads=8"]),
+        Victim::Aborting(word) => command.arg(word),
+    };
+    command
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the victim can be run")
+}
+
+fn wait(process: &mut Process) -> Result<ExitStatus, String> {
+    if let Some(status) = until(|| process.try_wait().transpose()) {
+        return status.map_err(|error| format!("wait: {error}"));
+    }
+    let _ = process.kill().and_then(|()| process.wait()); // It is a finding already; nothing is to be left of it.
+    Err(format!("did not end within {HANG:?}"))
+}
+
+/// What is left, where the promise is that nothing is; and whether anything is, where there is none.
+fn left(cell: &Cell, files: &Files) -> Result<Shown, String> {
+    if let Promise::Nothing = cell.promise {
+        gone("guardian or shim", files.victim.path())?;
+        gone(cell.child.name, files.child.path())?;
+        return Ok(Shown::Nothing);
+    }
+    // A guardian that is alive may still be at it; where there is none, all that can happen happens at once.
+    let deadline = Instant::now() + SETTLE;
+    let is_any = || [&files.victim, &files.child].iter().any(|file| !survivors(file.path()).is_empty());
+    while is_any() {
+        if Instant::now() > deadline {
+            return Ok(Shown::Left);
+        }
+        wait_ms(2);
+    }
+    Ok(Shown::Nothing)
+}
+
+fn check_end(cell: &Cell, status: ExitStatus, lines: &Lines) -> Result<(), String> {
+    let as_expected = match cell.end.ended {
         Ended::Code(code) => status.code() == Some(code),
         Ended::Signal(signal) => status.signal() == Some(signal),
-        Ended::KilledWhileStarting => return Ok(()),
+        Ended::Refused => !lines.has("nothing is refused") && (lines.has("up") || status.code() == Some(FAILED)),
+        Ended::Anyhow => true,
     };
-    let was_up = said.iter().any(|line| line.ends_with("up"));
+    // What is to happen at a moment of the start may happen before.
+    let depends_on_the_moment = matches!(cell.end.ended, Ended::Anyhow | Ended::Refused);
+    let was_up = lines.has("up") || depends_on_the_moment || cell.end.name.contains("while_it_starts");
     if as_expected && was_up {
         return Ok(());
     }
     let up = if was_up { "was up" } else { "was never up" };
     // Indented, so that nobody takes the victim's harness for ours.
-    Err(format!("{up}, {status} instead of {:?}:\n    {}", end.ended, said.join("\n    ")))
+    Err(format!("{up}, {status} instead of {:?}:\n    {}", cell.end.ended, lines.said.join("\n    ")))
+}
+
+impl Cell {
+    /// A cell of the plain table.
+    pub(crate) fn plain(end: End, child: Child) -> Cell {
+        Cell::new(end, child, &PLAIN, false)
+    }
+
+    pub(crate) fn new(end: End, child: Child, surrounding: &'static Surrounding, is_isolated: bool) -> Cell {
+        let promise = Promise::of(&end, &child, surrounding, is_isolated);
+        Cell { end, child, surrounding, is_isolated, promise }
+    }
 }

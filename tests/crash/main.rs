@@ -1,84 +1,51 @@
-//! Every end of a test process × every hostile child: nothing may be left, ever.
+//! Every end of a test process × every hostile child × every surrounding: nothing may be left where that is promised.
 //!
 //! The victims are a project of their own, in `victim/`. Each is run from a private copy of its executable, with a
 //! private copy of the child's: the first is also what its guardian and its shims execute. Both are counted after the
-//! end, and the count must be zero. Loops a cell: three, or `PKIT_CRASH_LOOPS`.
+//! end, and the count must be zero. `ends.rs` has the ends, `deed.rs` what is done from outside, `surrounding.rs` where,
+//! `promise.rs` which cells are weaker than that. Loops a cell: one, or `PKIT_CRASH_LOOPS`. In other surroundings than the plain
+//! ones a part of the cells is run, or with `PKIT_CRASH_SURROUNDINGS=all` each of them.
 
 mod cell;
+mod children;
+mod deed;
+mod ends;
+mod lines;
 mod matrix;
 mod project;
+mod promise;
 mod runner;
+mod surrounding;
+mod table;
 
-use cell::{CHILDREN, End, Ended};
-use matrix::check;
-use nix::sys::signal::Signal;
-
-const fn code(test: &'static str, code: i32) -> End {
-    End { test, ended: Ended::Code(code) }
-}
-
-const fn signal(test: &'static str, signal: Signal) -> End {
-    End { test, ended: Ended::Signal(signal as i32) }
-}
-
-/// What the harness exits with when a test failed.
-const FAILED: i32 = 101;
+use children::CHILDREN;
+use matrix::{check, check_isolated, check_limit, check_surrounding};
+use pkit_test_tests::left_out;
+use surrounding::{PROCESS_LIMIT, SURROUNDINGS, Surrounding};
 
 #[test]
 fn nothing_is_left_after_a_test_that_ends() {
-    check(&[
-        code("returns", 0),
-        code("returns_an_error", FAILED),
-        code("panics", FAILED),
-        code("panics_with_handles_of_its_own", FAILED),
-        code("exits", 3),
-    ]);
+    check("a test ends", ends::ENDS);
 }
 
 #[test]
 fn nothing_is_left_after_a_test_that_crashes() {
-    check(&[
-        signal("aborts", Signal::SIGABRT),
-        signal("overflows_its_stack", Signal::SIGABRT),
-        signal("segfaults", Signal::SIGSEGV),
-    ]);
+    check("a test crashes", ends::CRASHES);
 }
 
 #[test]
 fn nothing_is_left_after_a_test_that_is_killed() {
-    check(&[
-        signal("kills_itself", Signal::SIGKILL),
-        signal("terminates_itself", Signal::SIGTERM),
-        signal("is_interrupted_with_its_group", Signal::SIGINT),
-        signal("is_killed_with_its_group", Signal::SIGKILL),
-    ]);
+    check("a test is killed", ends::SIGNALS);
 }
 
 #[test]
 fn nothing_is_left_by_handles_that_are_never_dropped() {
-    check(&[
-        code("is_abandoned_by_its_timeout", FAILED),
-        code("is_abandoned_with_its_parameters", FAILED),
-        code("keeps_a_fixture_that_is_made_once", 0),
-        signal("is_killed_with_a_fixture_that_is_made_once", Signal::SIGKILL),
-        code("keeps_handles_in_a_static", 0),
-        code("forgets_handles", 0),
-        code("forgets_parameters", 0),
-    ]);
+    check("handles are never dropped", ends::NEVER_DROPPED);
 }
 
 #[test]
 fn nothing_is_left_after_a_runtime() {
-    check(&[
-        code("returns_in_a_runtime", 0),
-        code("panics_in_a_runtime", FAILED),
-        code("panics_in_a_task", FAILED),
-        code("leaves_a_task_behind", 0),
-        code("exits_in_a_runtime", 3),
-        signal("aborts_in_a_runtime", Signal::SIGABRT),
-        signal("is_killed_in_a_runtime", Signal::SIGKILL),
-        code("is_dropped_by_its_timeout", FAILED),
-    ]);
+    check("in a runtime", ends::RUNTIMES);
 }
 
 #[test]
@@ -87,54 +54,117 @@ fn an_ignored_test_starts_nothing() {
 }
 
 #[test]
+fn nothing_is_left_when_the_guardian_or_shims_are_killed_by_the_test() {
+    check("owners are killed", ends::OWNERS);
+}
+
+#[test]
 fn nothing_is_left_when_the_guardian_is_killed() {
-    check(&[code("goes_on_without_its_guardian", 0), signal("dies_after_its_guardian", Signal::SIGKILL)]);
+    check("killed from outside", ends::KILLED_WHEN_UP);
 }
 
 #[test]
 fn nothing_is_left_when_shims_are_killed() {
-    check(&[
-        code("goes_on_without_shims", 0),
-        signal("dies_after_its_shims", Signal::SIGKILL),
-        code("goes_on_without_one_shim", 0),
-        signal("dies_after_one_shim", Signal::SIGKILL),
-    ]);
+    check("killed in the middle of an end", ends::KILLED_WHILE_STOPPING);
+}
+
+#[test]
+fn nothing_is_left_of_what_somebody_has_stopped() {
+    check("stopped, then killed", ends::KILLED_WHEN_STOPPED);
 }
 
 #[test]
 fn nothing_is_left_after_a_scope_whose_processes_are_supervised() {
-    check(&[
-        code("orchestrated::returns", 0),
-        code("orchestrated::returns_early", FAILED),
-        code("orchestrated::panics", FAILED),
-        code("orchestrated::panics_while_a_member_is_down", FAILED),
-        code("orchestrated::exits", 3),
-        signal("orchestrated::kills_itself", Signal::SIGKILL),
-        code("orchestrated::forgets_the_stack", 0),
-    ]);
+    check("supervised", ends::SUPERVISED);
 }
 
 #[test]
 fn nothing_is_left_of_what_is_just_started_again() {
-    check(&[
-        code("orchestrated::returns_while_all_are_restarted", 0),
-        code("orchestrated::panics_while_all_are_restarted", FAILED),
-        signal("orchestrated::kills_itself_while_all_are_restarted", Signal::SIGKILL),
-        code("orchestrated::comes_back_without_its_guardian", 0),
-    ]);
+    check("started again", ends::RESTARTED);
 }
 
 #[test]
 fn nothing_is_left_when_the_test_is_killed_at_any_moment_of_its_start() {
-    check(&[End { test: "driven::starts", ended: Ended::KilledWhileStarting }]);
+    check("killed while it starts", ends::KILLED_WHILE_STARTING);
 }
 
 #[test]
 fn nothing_is_left_by_a_program_that_aborts_on_panic() {
-    check(&[End { test: project::ABORTING, ended: Ended::Signal(Signal::SIGABRT as i32) }]);
+    check("panic=abort", ends::ABORTING);
+}
+
+/// `UPDATE_EXPECT=1` writes it.
+#[test]
+fn the_docs_name_every_weak_cell() {
+    table::check_docs(promise::RULES);
+}
+
+#[test]
+fn what_is_left_when_all_are_killed_at_once_is_known() {
+    check("all at once", ends::ALL_AT_ONCE);
+}
+
+#[test]
+fn nothing_is_left_of_isolated_processes_when_all_are_killed_at_once() {
+    check_isolated("all at once, isolated", ends::ALL_AT_ONCE);
+}
+
+#[test]
+fn nothing_is_left_of_isolated_processes() {
+    check_isolated("isolated", ends::KILLED_WHEN_UP);
+}
+
+/// A test for each of the other surroundings.
+macro_rules! elsewhere {
+    ($($test:ident: $number:literal,)*) => {$(
+        #[test]
+        fn $test() {
+            elsewhere($number);
+        }
+    )*};
+}
+
+elsewhere! {
+    nothing_is_left_without_pidfds: 0,
+    nothing_is_left_without_a_list_of_children: 1,
+    nothing_is_left_without_a_subreaper: 2,
+    nothing_is_left_where_docker_refuses: 3,
+    nothing_is_left_where_an_old_docker_refuses: 4,
+    nothing_is_left_by_another_user: 5,
+    nothing_is_left_with_a_read_only_tmp: 6,
+    nothing_is_left_with_a_full_tmp: 7,
+    nothing_is_left_with_a_long_tmpdir: 8,
+    nothing_is_left_with_few_descriptors: 9,
+    nothing_is_left_below_an_init_that_does_not_reap: 10,
+}
+
+fn elsewhere(number: usize) {
+    let surrounding = &SURROUNDINGS[number];
+    match surrounding.trouble() {
+        Some(trouble) => left_out::because(format_args!("{}: {trouble}", surrounding.name)),
+        None => check_surrounding(surrounding, number),
+    }
+}
+
+#[test]
+fn nothing_is_left_when_descriptors_run_out() {
+    limited(&SURROUNDINGS[9], ends::DESCRIPTORS_RUN_OUT, 1);
+}
+
+/// Eight limits for each of the cells: it is to run out at each step of a start.
+#[test]
+fn nothing_is_left_when_processes_run_out() {
+    limited(&PROCESS_LIMIT, ends::PROCESSES_RUN_OUT, 8);
+}
+
+fn limited(surrounding: &'static Surrounding, ends: &[ends::End], loops: u32) {
+    match SURROUNDINGS[5].trouble() {
+        Some(trouble) => left_out::because(format_args!("{}: {trouble}", surrounding.name)),
+        None => check_limit(surrounding, ends, loops),
+    }
 }
 
 #[test]
 fn nothing_is_left_and_nothing_leaks_under_nextest() {
-    runner::check_all(CHILDREN);
+    runner::check_all(&matrix::some_children());
 }

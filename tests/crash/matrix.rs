@@ -1,68 +1,124 @@
-//! All cells of some ends: run beside each other, shown as a table, and all of them zero.
+//! Many cells: run beside each other, shown as a table, and nothing left where that is promised.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::{env, thread};
 
-use crate::cell::{CHILDREN, Child, End, run};
+use crate::cell::{Cell, Shown, run};
+use crate::children::{CHILDREN, Child};
+use crate::ends::{End, GROUPS};
 use crate::project::{Project, project};
+use crate::surrounding::Surrounding;
+use crate::table;
 
-/// More than there are processors: most cells wait for a grace period to pass.
-const WORKERS: usize = 6;
+/// How many runs are under way for each processor: most of them wait for a grace period to pass.
+const RUNS_PER_PROCESSOR: usize = 3;
 
-const NAME_WIDTH: usize = 52;
-const CELL_WIDTH: usize = 13;
+/// Of how many ends each surrounding sees one, unless all are asked for.
+const TURNS: usize = 4;
 
-/// What became of one cell: how many loops went wrong, and how.
+/// What became of one cell.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Outcome {
-    pub(crate) loops: u32,
+    pub(crate) runs: u32,
+    /// How many of them left something, promised or not.
+    pub(crate) left: u32,
+    /// What is against a promise, or was not as it should be.
     pub(crate) failures: Vec<String>,
 }
 
-/// Runs all cells of these ends; fails unless nothing is left in any.
-pub(crate) fn check(ends: &[End]) {
-    let project = project();
-    let cells: Vec<(End, Child)> =
-        ends.iter().flat_map(|&end| CHILDREN.iter().map(move |&child| (end, child))).collect();
-    let outcomes = in_parallel(&cells, |(end, child)| repeated(project, *end, child));
-    let names: Vec<&str> = ends.iter().map(|end| end.test).collect();
-    show(&names, CHILDREN, &outcomes);
+/// Runs all cells of these ends in the plain; fails unless nothing is left in any that is promised.
+pub(crate) fn check(title: &str, ends: &[End]) {
+    let row = |&end: &End| CHILDREN.iter().map(|&child| Cell::plain(end, child)).collect();
+    check_rows(title, ends.iter().map(row).collect());
+}
+
+/// The same with a PID namespace for each process.
+pub(crate) fn check_isolated(title: &str, ends: &[End]) {
+    let row =
+        |&end: &End| CHILDREN.iter().map(|&child| Cell::new(end, child, &crate::surrounding::PLAIN, true)).collect();
+    check_rows(title, ends.iter().map(row).collect());
+}
+
+/// Runs a part of all cells in other surroundings, or with `PKIT_CRASH_SURROUNDINGS=all` all of them.
+///
+/// A part is each fourth end, with one child each; which ones is fixed, but another part for each of the surroundings, and with
+/// `PKIT_CRASH_TURN=1`, `2` or `3` one more.
+pub(crate) fn check_surrounding(surrounding: &'static Surrounding, number: usize) {
+    let (turn, is_all) = (turn() + number, is_all());
+    let ends = GROUPS.iter().copied().flatten().enumerate();
+    let ends = ends.filter(|(at, _)| is_all || (at + turn) % TURNS == 0);
+    let cells = |(at, &end): (usize, &End)| -> Vec<Cell> {
+        let chosen = (at / TURNS + turn) % CHILDREN.len();
+        let is_chosen = |place: usize| is_all || place == chosen;
+        let children = CHILDREN.iter().enumerate().filter(|(place, child)| is_chosen(*place) && surrounding.has(child));
+        children.map(|(_, &child)| Cell::new(end, child, surrounding, false)).collect()
+    };
+    check_rows(surrounding.name, ends.map(cells).filter(|row: &Vec<Cell>| !row.is_empty()).collect());
+}
+
+/// Starts until there is no room for one more. Not with each child: some of them are a hundred processes.
+pub(crate) fn check_limit(surrounding: &'static Surrounding, ends: &[End], loops: u32) {
+    let children = || CHILDREN.iter().filter(|child| FEW.contains(&child.name));
+    let row = |&end: &End| -> Vec<Cell> {
+        let cells = children().map(|&child| Cell::new(end, child, surrounding, false));
+        cells.flat_map(|cell| vec![cell; loops as usize]).collect()
+    };
+    check_rows(surrounding.name, ends.iter().map(row).collect());
+}
+
+const FEW: &[&str] = &["sleeper", "daemon", "daemonizer", "unleashed"];
+
+/// Each fourth child, or with `PKIT_CRASH_SURROUNDINGS=all` each of them.
+pub(crate) fn some_children() -> Vec<Child> {
+    let chosen = CHILDREN.iter().enumerate().filter(|(at, _)| is_all() || (at + turn()) % TURNS == 0);
+    chosen.map(|(_, &child)| child).collect()
+}
+
+fn is_all() -> bool {
+    env::var("PKIT_CRASH_SURROUNDINGS").is_ok_and(|which| which == "all")
+}
+
+fn turn() -> usize {
+    number_in("PKIT_CRASH_TURN").unwrap_or(0) as usize
 }
 
 /// How often each cell is run.
 pub(crate) fn loops() -> u32 {
-    let variable = env::var("PKIT_CRASH_LOOPS").ok();
-    variable.map_or(3, |text| text.parse().expect("PKIT_CRASH_LOOPS is a number"))
+    number_in("PKIT_CRASH_LOOPS").unwrap_or(1)
 }
 
-/// The table, in which each cell is `failures/loops`; and the failures themselves, if there are any.
-pub(crate) fn show(rows: &[&str], columns: &[Child], outcomes: &[Outcome]) {
-    let mut table = format!("\n{:NAME_WIDTH$}", "failures/loops");
-    for child in columns {
-        let _ = write!(table, "{:>CELL_WIDTH$}", child.name);
-    }
-    let mut report = String::new();
-    for (row, cells) in rows.iter().zip(outcomes.chunks(columns.len())) {
-        let _ = write!(table, "\n{row:NAME_WIDTH$}");
-        for (child, cell) in columns.iter().zip(cells) {
-            let _ = write!(table, "{:>CELL_WIDTH$}", format!("{}/{}", cell.failures.len(), cell.loops));
-            cell.failures.iter().for_each(|failure| {
-                let _ = writeln!(report, "{row} × {}: {failure}", child.name);
-            });
+fn number_in(variable: &str) -> Option<u32> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
+}
+
+fn check_rows(title: &str, rows: Vec<Vec<Cell>>) {
+    let project = project();
+    let cells: Vec<Cell> = rows.into_iter().flatten().filter(is_wanted).collect();
+    let outcomes = in_parallel(&cells, |cell| repeated(project, cell));
+    let results: Vec<table::Row> =
+        cells.iter().zip(&outcomes).map(|(cell, outcome)| table::Row::of(cell, outcome)).collect();
+    table::show(title, &results);
+}
+
+/// For somebody who looks for the cause of one: `PKIT_CRASH_ONLY="guardian stopped × deaf"`, or a part of it.
+fn is_wanted(cell: &Cell) -> bool {
+    let name = format!("{} × {}", cell.end.name, cell.child.name);
+    env::var("PKIT_CRASH_ONLY").map_or(true, |part| name.contains(&part))
+}
+
+fn repeated(project: &Project, cell: &Cell) -> Outcome {
+    let mut outcome = Outcome::default();
+    for _ in 0..loops() {
+        let _permit = Permit::taken();
+        outcome.runs += 1;
+        match run(project, cell) {
+            Ok(Shown::Nothing) => {}
+            Ok(Shown::Left) => outcome.left += 1,
+            Err(failure) => outcome.failures.push(failure),
         }
     }
-    // Straight to the stream: the table is to be seen also when all is well, and the harness keeps what is printed. What
-    // went wrong as well, for a run of many loops may be broken off before the harness says it.
-    let _ = writeln!(std::io::stderr(), "{table}\n{report}");
-    assert!(report.is_empty(), "\n{report}");
-}
-
-fn repeated(project: &Project, end: End, child: &Child) -> Outcome {
-    let loops = loops();
-    let failures = (0..loops).filter_map(|_| run(project, end, child).err()).collect();
-    Outcome { loops, failures }
+    outcome
 }
 
 /// What `act` makes of each item, in the order of the items.
@@ -70,7 +126,7 @@ fn in_parallel<T: Sync>(items: &[T], act: impl Fn(&T) -> Outcome + Sync) -> Vec<
     let outcomes = Mutex::new(vec![Outcome::default(); items.len()]);
     let next = Mutex::new(0..items.len());
     thread::scope(|scope| {
-        for _ in 0..WORKERS {
+        for _ in 0..most_runs() {
             scope.spawn(|| {
                 while let Some(at) = taken(&next) {
                     let outcome = act(&items[at]);
@@ -85,4 +141,37 @@ fn in_parallel<T: Sync>(items: &[T], act: impl Fn(&T) -> Outcome + Sync) -> Vec<
 /// On its own, so that the lock is not held while an item is worked on.
 fn taken(next: &Mutex<std::ops::Range<usize>>) -> Option<usize> {
     next.lock().expect("nothing panics while it holds it").next()
+}
+
+fn most_runs() -> usize {
+    thread::available_parallelism().map_or(2, usize::from) * RUNS_PER_PROCESSOR
+}
+
+/// One of the runs that may be under way at a time, in all tests of this process.
+struct Permit;
+
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static HAS_ENDED: Condvar = Condvar::new();
+
+impl Permit {
+    fn taken() -> Permit {
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = HAS_ENDED.wait_while(running, |running| *running >= most_runs());
+        *waited.unwrap_or_else(PoisonError::into_inner) += 1;
+        Permit
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        HAS_ENDED.notify_one();
+    }
+}
+
+impl Child {
+    /// For a row that is not about one of the ends.
+    pub(crate) fn row(&self, end: &str, outcome: &Outcome) -> table::Row {
+        table::Row { surrounding: "nextest".into(), end: end.into(), child: self.name.into(), outcome: outcome.clone() }
+    }
 }

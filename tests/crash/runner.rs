@@ -4,13 +4,17 @@ use std::path::Path;
 use std::process::{Child as Process, Command, Stdio};
 use std::time::Instant;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::left_out;
 use pkit_test_tests::private::Private;
 
-use crate::cell::{Child, HANG, describe, gone};
-use crate::matrix::{Outcome, loops, show};
+use crate::cell::{HANG, describe, gone};
+use crate::children::Child;
+use crate::matrix::{Outcome, loops};
 use crate::project::{Project, clean, project, target_directory};
+use crate::table::{Row, show};
 
 /// What nextest says of each test: the whole word, so that `FAIL + LEAK` or `LEAK-FAIL` is something else.
 const VERDICTS: &[(&str, &str)] = &[
@@ -19,8 +23,20 @@ const VERDICTS: &[(&str, &str)] = &[
     ("panics", "FAIL"),
     ("panics_with_handles_of_its_own", "FAIL"),
     ("exits", "FAIL"),
+    ("exits_while_it_starts", "FAIL"),
+    ("executes_another_program", "PASS"),
+    ("forks_and_returns", "PASS"),
+    ("forks_and_is_killed", "SIGKILL"),
+    ("dies_of::sighup", "SIGHUP"),
+    ("dies_of::sigquit", "SIGQUIT"),
+    ("dies_of::sigpipe", "SIGPIPE"),
+    ("dies_of::sigalrm", "SIGALRM"),
+    ("dies_of::sigusr1", "ABORT SIG 10"),
+    ("dies_of::sigxcpu", "ABORT SIG 24"),
+    ("dies_of::sigbus", "ABORT SIG 7"),
     ("aborts", "SIGABRT"),
     ("overflows_its_stack", "SIGABRT"),
+    ("panics_while_it_panics", "SIGABRT"),
     ("segfaults", "SIGSEGV"),
     ("kills_itself", "SIGKILL"),
     ("terminates_itself", "SIGTERM"),
@@ -61,26 +77,41 @@ const VERDICTS: &[(&str, &str)] = &[
     ("orchestrated::comes_back_without_its_guardian", "PASS"),
 ];
 
-/// One row for a whole run with each child, one for a runner that is killed.
+/// One row for a whole run with each child, one for each way to end a runner.
 pub(crate) fn check_all(children: &[Child]) {
     if Command::new("cargo-nextest").arg("--version").output().is_err() {
         left_out::because("cargo-nextest is not installed");
         return;
     }
     let project = project();
-    let each = |act: fn(&Project, &Child) -> Vec<String>| -> Vec<Outcome> {
-        // A run is more than twenty tests: a third of the loops is more than enough.
-        let loops = loops().div_ceil(3);
-        let failures = |child: &Child| (0..loops).flat_map(|_| act(project, child)).collect();
-        children.iter().map(|child| Outcome { loops, failures: failures(child) }).collect()
+    let mut rows = each(children, "nextest: all ends", |child| run_all(project, child));
+    for (name, signal) in RUNNER_ENDS {
+        rows.extend(each(children, name, |child| end_runner(project, child, *signal)));
+    }
+    show("nextest", &rows);
+}
+
+const RUNNER_ENDS: &[(&str, Signal)] = &[
+    ("nextest SIGKILLed", Signal::SIGKILL),
+    ("nextest: Ctrl-C", Signal::SIGINT),
+    ("nextest SIGTERMed", Signal::SIGTERM),
+    ("nextest: hangup", Signal::SIGHUP),
+];
+
+fn each(children: &[Child], name: &str, act: impl Fn(&Child) -> Vec<String>) -> Vec<Row> {
+    // A run is dozens of tests: a third of the loops is more than enough.
+    let loops = loops().div_ceil(3);
+    let outcome = |child: &Child| Outcome {
+        runs: loops,
+        failures: (0..loops).flat_map(|_| act(child)).collect(),
+        ..Outcome::default()
     };
-    let outcomes = [each(run_all), each(kill_runner)].concat();
-    show(&["nextest, all ends", "nextest SIGKILLed"], children, &outcomes);
+    children.iter().map(|child| child.row(name, &outcome(child))).collect()
 }
 
 fn run_all(project: &Project, child: &Child) -> Vec<String> {
     let copy = Private::copy_of(child.name);
-    let output = nextest(child, &copy, "not test(/^driven::/)").output().expect("nextest can be run");
+    let output = nextest(child, &copy, "not test(/^(driven|beside|limited)::/)").output().expect("nextest can be run");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let mut failures: Vec<String> =
         VERDICTS.iter().filter_map(|&(test, wanted)| wrong_verdict(&text, test, wanted)).collect();
@@ -91,17 +122,19 @@ fn run_all(project: &Project, child: &Child) -> Vec<String> {
     failures
 }
 
-/// The tests go on without their runner, as nextest has no guard; when they end, all must be gone.
-fn kill_runner(project: &Project, child: &Child) -> Vec<String> {
+/// After SIGKILL the tests go on without their runner, as nextest has no guard; when they end, all must be gone. What it can
+/// handle it hands on to them, and they die of it.
+fn end_runner(project: &Project, child: &Child, signal: Signal) -> Vec<String> {
     let copy = Private::copy_of(child.name);
     let up = copy.path().with_file_name("up");
     let mut command = nextest(child, &copy, "test(=driven::outlives_its_runner)");
     let mut runner =
         command.env("VICTIM_UP", &up).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it is there");
     let was_up = wait_for_file(&mut runner, &up);
-    let killed = runner.kill().and_then(|()| runner.wait());
+    let sent = kill(Pid::from_raw(runner.id().cast_signed()), signal);
+    let ended = runner.wait();
     let mut failures = left(project, child, &copy);
-    if !was_up || killed.is_err() {
+    if !was_up || sent.is_err() || ended.is_err() {
         failures.push("its test was never up".into());
     }
     failures

@@ -21,6 +21,9 @@ use crate::child::{Child, HANG, child};
 use crate::race::RACE_SECONDS;
 use crate::text::normalised;
 
+/// Makes the library do as if the system lacked some of its means.
+pub(crate) const WITHOUT: &str = "PKIT_WITHOUT";
+
 /// Set for a process that is to run one victim.
 pub(crate) const CHOSEN: &str = "PKIT_TEST_VICTIM";
 
@@ -46,11 +49,11 @@ pub(crate) fn victim(name: &'static str) -> Victim {
     let victim = Victim { name, binary, children: BTreeMap::new(), env: BTreeMap::new() };
     let directory = victim.directory();
     let victim = victim.env(CHOSEN, name).env("PKIT_DIR", &directory.display().to_string());
-    // The one setting that is for the tests themselves.
-    match env::var(RACE_SECONDS) {
-        Ok(seconds) => victim.env(RACE_SECONDS, &seconds),
+    // The settings that are for the tests themselves.
+    [RACE_SECONDS, WITHOUT].into_iter().fold(victim, |victim, name| match env::var(name) {
+        Ok(value) => victim.env(name, &value),
         Err(_) => victim,
-    }
+    })
 }
 
 impl Victim {

@@ -7,5 +7,6 @@ pub mod left_out;
 pub mod namespace;
 pub mod private;
 pub mod process;
+pub mod seccomp;
 pub mod servers;
 pub mod source;

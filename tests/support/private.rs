@@ -17,7 +17,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::child::wait_ms;
-use crate::process::pids;
+use crate::process::{pids, stat};
 
 const BETWEEN_LOOKS_MS: u32 = 2;
 
@@ -47,8 +47,24 @@ impl Private {
     /// If there is no such file.
     #[must_use]
     pub fn copy_of_file(original: &Path) -> Private {
+        Private::copy_of_file_in(&own_place(), original)
+    }
+
+    /// The same below another directory, for a place that others may look into.
+    #[must_use]
+    pub fn copy_of_in(place: &Path, child: &str) -> Private {
+        Private::copy_of_file_in(place, &executable(child))
+    }
+
+    /// The same for any executable.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such file.
+    #[must_use]
+    pub fn copy_of_file_in(place: &Path, original: &Path) -> Private {
         let name = original.file_name().expect("an executable has a name");
-        let path = own_directory().join(name);
+        let path = own_directory(place).join(name);
         copy(original, &path);
         Private { path }
     }
@@ -97,7 +113,9 @@ pub fn survivors(path: &Path) -> Vec<u32> {
             return found;
         }
     }
-    vec![HOPPING]
+    // Only now: of the dead there may be many.
+    let headless: Vec<u32> = pids().into_iter().filter(|&pid| goes_on_without_its_first_thread(pid, path)).collect();
+    if headless.is_empty() { vec![HOPPING] } else { headless }
 }
 
 /// Waits until nothing executes `path`, and returns what still does when the bound is reached. It only catches a hang:
@@ -112,6 +130,16 @@ pub fn wait_gone(path: &Path, bound: Duration) -> Vec<u32> {
         }
         wait_ms(BETWEEN_LOOKS_MS);
     }
+}
+
+/// Where private copies are, unless somebody wants them elsewhere.
+///
+/// # Panics
+///
+/// When called from anything but a test binary that cargo built.
+#[must_use]
+pub fn own_place() -> PathBuf {
+    profile_directory().join("private")
 }
 
 /// One of the programs in `children/`, where cargo has put it: beside the directory of the test binaries.
@@ -129,7 +157,20 @@ pub fn executable(child: &str) -> PathBuf {
 }
 
 fn executes(pid: u32, path: &Path) -> bool {
-    let Ok(target) = fs::read_link(format!("/proc/{pid}/exe")) else { return false };
+    is_executed_by(&format!("/proc/{pid}"), path)
+}
+
+/// The process itself then seems to execute nothing, as a zombie does; its other threads know better.
+fn goes_on_without_its_first_thread(pid: u32, path: &Path) -> bool {
+    if stat(pid).is_none_or(|stat| stat.state != 'Z') {
+        return false;
+    }
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.filter_map(|thread| thread.path().to_str().map(str::to_owned)).any(|thread| is_executed_by(&thread, path))
+}
+
+fn is_executed_by(entry: &str, path: &Path) -> bool {
+    let Ok(target) = fs::read_link(format!("{entry}/exe")) else { return false };
     // When the file is gone the kernel appends a word to its name.
     target == path || target.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(Path::new) == Some(path)
 }
@@ -147,10 +188,10 @@ fn copy(original: &Path, to: &Path) {
     assert!(copied.is_ok_and(|status| status.success()), "{} cannot be copied; is it built?", original.display());
 }
 
-fn own_directory() -> PathBuf {
+fn own_directory(place: &Path) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let directory = profile_directory().join("private").join(format!("{}-{number}", process::id()));
+    let directory = place.join(format!("{}-{number}", process::id()));
     let _ = fs::remove_dir_all(&directory); // Of an earlier process with our pid, which died before it could do so.
     fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
     directory

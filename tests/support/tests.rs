@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::private::{Private, executable};
-use pkit_test_tests::process::{children, fds, has_child, parent, pss_kb, stat, threads};
+use pkit_test_tests::process::{children, fds, has_child, parent, pids, pss_kb, stat, threads};
 
 /// Only catches a hang.
 const HANG: Duration = Duration::from_secs(20);
@@ -147,6 +147,16 @@ mod survivors {
         for _ in 0..50 {
             assert!(!run.executable.survivors().is_empty(), "it hops on, but was not seen");
         }
+    }
+
+    #[test]
+    fn are_seen_though_their_first_thread_is_gone() {
+        let mut run = Run::start("headless", &[]);
+        assert_eq!(run.line(), "headless");
+        assert_eq!(stat(run.process.id()).map(|stat| stat.state), Some('Z'));
+        assert_eq!(run.executable.survivors(), [run.process.id()]);
+        run.signal(Signal::SIGKILL);
+        assert!(run.executable.wait_gone(HANG).is_empty());
     }
 
     #[test]
@@ -308,6 +318,69 @@ mod child {
         assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
         let mut run = Run::start("wrong_port", &[&port.to_string(), "--v6"]);
         assert_eq!(run.line(), format!("listening on [::1]:{port}"));
+    }
+
+    #[test]
+    fn closes_all_has_no_descriptor() {
+        let mut run = Run::start("closes_all", &[]);
+        assert_eq!((run.line().as_str(), run.line().as_str()), ("closing", ""));
+        until(|| (fds(run.process.id()) == Some(0)).then_some(()));
+    }
+
+    #[test]
+    fn nameless_has_neither_environment_nor_command_line() {
+        let mut run = Run::start("nameless", &["lost"]);
+        assert_eq!(run.line(), "nameless");
+        let read =
+            |entry: &str| std::fs::read_to_string(format!("/proc/{}/{entry}", run.process.id())).expect("it lives");
+        assert_eq!((read("environ").as_str(), read("cmdline").as_str(), read("comm").as_str()), ("", "\0", "-\n"));
+        assert_eq!(run.executable.survivors(), [run.process.id()]);
+    }
+
+    #[test]
+    fn unleashed_and_other_user_leave_one_behind() {
+        for (name, line) in [("unleashed", "unleashed"), ("other_user", "other user")] {
+            let mut run = Run::start(name, &[]);
+            assert_eq!(run.line(), line);
+            until(|| (run.executable.survivors().len() == 2).then_some(()));
+            assert_eq!(run.kill_leader(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn hydra_has_more_heads_after_each_blow() {
+        let mut run = Run::start("hydra", &["--heads", "3"]);
+        assert_eq!(run.line(), "hydra");
+        for blow in 0..3 {
+            let heads = until(|| Some(run.executable.survivors()).filter(|heads| heads.len() == 1 << blow));
+            heads
+                .into_iter()
+                .for_each(|head| kill(Pid::from_raw(head.cast_signed()), Signal::SIGTERM).expect("it lives"));
+        }
+        until(|| (run.executable.survivors().len() == 8).then_some(()));
+        assert_eq!(run.kill_leader(), 7);
+    }
+
+    #[test]
+    fn tracer_stands_between_its_child_and_a_signal() {
+        let mut run = Run::start("tracer", &[]);
+        assert_eq!(run.line(), "tracing");
+        let traced = children(run.process.id());
+        kill(Pid::from_raw(traced[0].cast_signed()), Signal::SIGTERM).expect("it lives");
+        until(|| stat(traced[0]).filter(|stat| stat.state == 't'));
+        run.signal(Signal::SIGKILL);
+        assert!(run.executable.wait_gone(HANG).is_empty(), "it gets the signal when nobody traces it any more");
+    }
+
+    #[test]
+    fn hoarder_keeps_the_dead_and_the_living() {
+        let mut run = Run::start("hoarder", &["4"]);
+        assert_eq!(run.line(), "hoarding");
+        let pid = run.process.id();
+        assert_eq!(children(pid).len(), 4, "they lost their parents, and came to it");
+        let dead = pids().into_iter().filter_map(stat).filter(|stat| stat.ppid == pid && stat.state == 'Z').count();
+        assert!(dead >= 8, "{dead} of the four and the eight in between");
+        assert_eq!(run.kill_leader(), 4);
     }
 
     #[test]

@@ -26,7 +26,8 @@ use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, KILL_LIMIT, REPLY
 use crate::network;
 use crate::sync::{Monitor, lock};
 use crate::sys::bell::Rope;
-use crate::sys::{child, fd, platform, procfs, takeover};
+use crate::sys::takeover::{self, Owner};
+use crate::sys::{child, fd, platform, procfs};
 
 /// The connection of this process to its guardian.
 pub(crate) struct Guardian {
@@ -41,6 +42,9 @@ pub(crate) struct Guardian {
     next_id: AtomicU32,
     is_dead: Monitor<bool>,
 }
+
+/// How often a shim is looked at that cannot be waited for.
+const SHIM_LOOK: Duration = Duration::from_millis(1);
 
 /// The guardian of this process; one after the other if they are killed.
 static CURRENT: Mutex<Option<Arc<Guardian>>> = Mutex::new(None);
@@ -87,10 +91,9 @@ impl Guardian {
         let ours = UnixStream::from(fd::above_standard(ours.into()).map_err(trouble)?);
         // A guardian that somebody has stopped does not read; whoever talks to it is not to wait for that for ever.
         ours.set_write_timeout(Some(REPLY_LIMIT)).map_err(trouble)?;
-        let owner = platform::pidfd_of_self().map_err(trouble)?;
         let stderr = io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);
         // It is for all tests of this process, and so is its thread here.
-        let spawn = move || takeover::spawn_guardian(theirs.into(), owner, stderr);
+        let spawn = move || takeover::spawn_guardian(theirs.into(), Owner::this_process(), stderr);
         let child = network::at_home(spawn).map_err(trouble)?;
         let guardian = Arc::new(Guardian {
             pid: child.id() as i32,
@@ -313,9 +316,16 @@ fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>) {
 /// Waits for a shim that is about to end. Its id cannot have been used again in the moments since it was last heard of,
 /// and the name is looked at all the same.
 fn wait_for_shim(shim: i32, deadline: Instant) {
-    let Ok(process) = platform::pidfd_open(shim) else { return };
-    if procfs::name(shim).as_deref().map(str::as_bytes) == Some(SHIM_NAME.to_bytes()) {
-        fd::is_readable_until(process.as_fd(), deadline);
+    let is_shim = || procfs::name(shim).as_deref().map(str::as_bytes) == Some(SHIM_NAME.to_bytes());
+    match platform::end_of(shim) {
+        Ok(end) if is_shim() => _ = fd::is_readable_until(end.as_fd(), deadline),
+        Ok(_) => {}
+        // Nothing tells of it, so it is looked at.
+        Err(_) => {
+            while is_shim() && procfs::is_alive(shim) && Instant::now() < deadline {
+                fd::pause(SHIM_LOOK);
+            }
+        }
     }
 }
 

@@ -47,12 +47,12 @@ pub(super) struct Identity {
 impl Identity {
     /// The process that has that id now.
     pub(super) fn of(pid: i32) -> Option<Identity> {
-        Some(Identity { pid, started: procfs::started(pid)? })
+        Some(Identity { pid, started: procfs::birth(pid)? })
     }
 
     /// Whether it is there and not dead.
     pub(super) fn lives(self) -> bool {
-        Identity::of(self.pid) == Some(self) && !procfs::is_zombie(self.pid)
+        Identity::of(self.pid) == Some(self)
     }
 }
 

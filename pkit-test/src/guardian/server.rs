@@ -26,6 +26,7 @@ use super::wire::{Frame, Got, Inbox, Outbox};
 use crate::limits::FRAME_BYTES;
 use crate::sys::child::{self, FileLimit, Reaped};
 use crate::sys::platform::Crowd;
+use crate::sys::strays::{self, Whose};
 use crate::sys::wait::{self, For};
 use crate::sys::{fd, namespace, platform, procfs};
 
@@ -35,17 +36,14 @@ mod ending;
 mod janitor;
 mod kept;
 mod member;
+mod sweep;
+mod watch;
 
 use birth::{SPARE_DELAY, Spare};
 use ending::{Ending, patience};
 use janitor::Janitor;
 use member::Shim;
-
-/// How long between two looks for orphans of a shim that was killed.
-const SWEEP_PAUSE: Duration = Duration::from_millis(1);
-
-/// The same where a thousand looks did not help: somebody whom we may not kill.
-const LONG_SWEEP_PAUSE: Duration = Duration::from_millis(100);
+use watch::OwnerWatch;
 
 /// More unsent orders than this, beside a start of any size, and a shim is stuck: it reads whatever comes.
 const STUCK_BYTES: usize = FRAME_BYTES + 4 * 1024 * 1024;
@@ -61,7 +59,7 @@ pub(crate) fn main() -> ! {
 
 struct Guardian {
     owner: Option<UnixStream>,
-    owner_pidfd: Option<OwnedFd>,
+    watch: Option<OwnerWatch>,
     stderr: Option<File>,
     inbox: Inbox,
     outbox: Outbox,
@@ -110,7 +108,9 @@ impl Guardian {
         wait::forget_inherited_signals();
         wait::prepare_signals()?;
         platform::set_process_name(c"pkit-guardian");
-        platform::become_subreaper()?;
+        child::adopt_orphans(Whose::OfEndedChildren);
+        // Should somebody have stopped us, we are to see the death of the test all the same.
+        platform::wake_with_parent();
         namespace::share_rights_no_further();
         let file_limit = child::raise_file_limit();
         // Asked once here, and known in every shim.
@@ -119,7 +119,7 @@ impl Guardian {
         socket.set_nonblocking(true)?;
         Ok(Guardian {
             owner: Some(socket),
-            owner_pidfd: Some(owner),
+            watch: Some(OwnerWatch::begin(owner)?),
             stderr: Some(stderr.into()),
             inbox: Inbox::default(),
             outbox: Outbox::default(),
@@ -203,20 +203,23 @@ impl Guardian {
 
     fn poll(&self) -> io::Result<Seen> {
         let mut fds: Vec<(BorrowedFd<'_>, For)> = Vec::with_capacity(3);
-        fds.extend(self.owner_pidfd.as_ref().map(|pidfd| (pidfd.as_fd(), For::Reading)));
+        let is_dead = || self.watch.as_ref().is_some_and(OwnerWatch::is_orphan);
+        let watched = self.watch.as_ref().and_then(OwnerWatch::fd);
+        fds.extend(watched.map(|fd| (fd, For::Reading)));
         fds.extend(self.owner.as_ref().map(|socket| (socket.as_fd(), direction(&self.outbox))));
         fds.push((self.crowd.as_fd(), For::Reading));
-        let mut ready = wait::wait(&fds, self.deadline())?.into_iter();
+        // Whatever happens after this look comes with a signal, which ends the wait.
+        let deadline = if is_dead() { Some(Instant::now()) } else { self.deadline() };
+        let mut ready = wait::wait(&fds, deadline)?.into_iter();
+        let is_told = watched.is_some() && ready.next() == Some(true);
         Ok(Seen {
-            owner_is_dead: self.owner_pidfd.is_some() && ready.next() == Some(true),
+            owner_is_dead: is_told || is_dead(),
             owner_speaks: self.owner.is_some() && ready.next() == Some(true),
             shims_speak: if ready.next() == Some(true) { self.crowd.ready()? } else { Vec::new() },
         })
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let pause = if self.sweeps < 1000 { SWEEP_PAUSE } else { LONG_SWEEP_PAUSE };
-        let sweep = self.is_sweeping.then(|| Instant::now() + pause);
         let overdue = self.shims.values().flat_map(|shim| [shim.overdue, shim.silent_until]).flatten();
         let ending = match &self.phase {
             Phase::Ending(ending) => ending.deadline(),
@@ -224,7 +227,7 @@ impl Guardian {
             Phase::Serving => None,
         };
         let janitor = self.janitor.deadline();
-        sweep.into_iter().chain(ending).chain(self.spare_due).chain(janitor).chain(overdue).min()
+        self.next_sweep().into_iter().chain(ending).chain(self.spare_due).chain(janitor).chain(overdue).min()
     }
 
     // The owner.
@@ -331,6 +334,7 @@ impl Guardian {
     }
 
     fn reap(&mut self) {
+        strays::look_if_due();
         if !wait::has_child_ended() {
             return;
         }
@@ -358,29 +362,13 @@ impl Guardian {
         if matches!(self.phase, Phase::Serving) {
             self.note(|ledger| ledger.gone(shim.pid));
         }
-        if !shim.has_said_all {
+        if shim.has_said_all {
+            strays::has_ended(shim.pid);
+        } else {
+            strays::has_ended_early(shim.pid);
             self.is_sweeping = true;
             self.lost.push(id);
             self.sweep();
-        }
-    }
-
-    /// Kills what a shim left that was itself killed: it came to us, the next subreaper.
-    fn sweep(&mut self) {
-        let spare = self.spare.iter().map(|spare| spare.pid).chain(self.janitor.pid());
-        let shims: Vec<i32> = self.shims.values().map(|shim| shim.pid).chain(spare).collect();
-        let orphans = child::own_children().into_iter().filter(|pid| !shims.contains(pid));
-        let mut any = false;
-        for orphan in orphans {
-            any = true;
-            child::kill_child(orphan);
-        }
-        self.is_sweeping = any;
-        self.sweeps = if any { self.sweeps.saturating_add(1) } else { 0 };
-        if !any {
-            for id in std::mem::take(&mut self.lost) {
-                self.outbox.push(&Event::Lost.to_frame(id));
-            }
         }
     }
 
@@ -389,13 +377,7 @@ impl Guardian {
     fn kill_overdue(&mut self) {
         let now = Instant::now();
         self.janitor.kill_overdue(now);
-        for shim in self.shims.values_mut() {
-            let dues = [&mut shim.overdue, &mut shim.silent_until];
-            let is_due = dues.into_iter().any(|due| due.take_if(|due| *due <= now).is_some());
-            if is_due && !shim.is_reaped {
-                child::kill_child(shim.pid);
-            }
-        }
+        self.shims.values_mut().for_each(|shim| shim.kill_if_overdue(now));
     }
 
     fn flush(&mut self) {

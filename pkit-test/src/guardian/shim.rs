@@ -23,6 +23,7 @@ use crate::output::record::Recorder;
 use crate::sys::bell::Rope;
 use crate::sys::child::{self, Reaped, Step};
 use crate::sys::namespace::{Apart, Outside};
+use crate::sys::strays::{self, Whose};
 use crate::sys::wait::{self, For};
 use crate::sys::{fd, platform};
 
@@ -79,7 +80,7 @@ fn settle(birth: &mut Birth) -> Result<Option<Outside>, (Step, io::Error)> {
 
 /// Waits for something to run; `None` when the guardian goes before there is.
 fn first_order(socket: &UnixStream, inbox: &mut Inbox) -> Option<(u32, Launch)> {
-    platform::become_subreaper().ok()?;
+    child::adopt_orphans(Whose::All);
     platform::wake_with_parent();
     loop {
         if let Some(frame) = inbox.take().ok()? {
@@ -174,7 +175,8 @@ impl Shim {
                 return self.finish();
             }
             self.speak();
-            let next = self.stopping.next_look(now).into_iter().chain(self.input.deadline()).min();
+            let next =
+                self.stopping.next_look(now).into_iter().chain(self.input.deadline()).chain(strays::next_look()).min();
             let Ok(()) = self.wait(next) else { return };
         }
     }
@@ -443,7 +445,7 @@ fn image(launch: &Launch, file_limit: Option<child::FileLimit>) -> io::Result<ch
     Ok(child::Image {
         program: child::c_path(&launch.program)?,
         arguments: strings(&launch.arguments)?,
-        environment: strings(&launch.environment)?,
+        environment: strings(&launch.environment)?.into_iter().chain(strays::mark()).collect(),
         cwd: child::c_path(&launch.cwd)?,
         user: launch.user.clone(),
         file_limit,

@@ -154,6 +154,7 @@ impl Stopping {
             if children.is_empty() {
                 return;
             }
+            child::kill_hoppers();
             children.into_iter().for_each(child::kill_child);
             let mut any = false;
             loop {

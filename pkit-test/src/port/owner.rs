@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::sys::diag::{Diag, Listener};
-use crate::sys::procfs;
+use crate::sys::{procfs, strays};
 
 /// How often is looked again where a socket was closed while its owner was looked for.
 const LOOKS: u32 = 3;
@@ -133,7 +133,7 @@ impl Tree {
             match procfs::socket_inodes(pid) {
                 Ok(sockets) => self.held.extend(sockets.into_iter().filter(|inode| missing.remove(inode))),
                 Err(error) => {
-                    self.is_opaque |= error.kind() == io::ErrorKind::PermissionDenied && !procfs::is_dead(pid);
+                    self.is_opaque |= error.kind() == io::ErrorKind::PermissionDenied && procfs::is_alive(pid);
                 }
             }
         }
@@ -164,8 +164,8 @@ impl Tree {
             return Holds::Ours;
         }
         match procfs::find_socket_owner(inode, &self.processes) {
-            // It was born after the tree was read.
-            Some((pid, _)) if procfs::is_below(pid, self.root) => Holds::Ours,
+            // It was born after the tree was read, or has lost its parent where orphans do not come back.
+            Some((pid, _)) if procfs::is_below(pid, self.root) || strays::is_marked_by(pid, self.root) => Holds::Ours,
             Some((pid, command)) => Holds::Foreign { pid, command },
             None if self.has_in_a_thread(inode) => Holds::Ours,
             None if self.is_opaque => Holds::Unknown,

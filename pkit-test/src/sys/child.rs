@@ -8,14 +8,15 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
-use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{self, ForkResult, Pid};
 
+use super::strays::{self, Whose};
 use super::{fd, platform, procfs, user::User, wait};
 
 /// Which side of a fork we are on.
@@ -28,7 +29,10 @@ pub(crate) enum Side {
 pub(crate) fn fork() -> io::Result<Side> {
     // SAFETY: guardian and shim are single-threaded, so no lock can be held by a thread that is not copied.
     match unsafe { unistd::fork()? } {
-        ForkResult::Parent { child } => Ok(Side::Parent { child: child.as_raw() }),
+        ForkResult::Parent { child } => {
+            strays::has_begun(child.as_raw());
+            Ok(Side::Parent { child: child.as_raw() })
+        }
         ForkResult::Child => Ok(Side::Child),
     }
 }
@@ -60,7 +64,54 @@ pub(crate) enum Reaped {
 /// Takes the exit of one child, any child, without waiting.
 ///
 /// Not by nix, which refuses a status with a real-time signal in it: the child is reaped, and nobody knows which.
+///
+/// Where orphans do not come back, no child is not yet the end: it is when none of the orphans that we know lives.
 pub(crate) fn reap() -> Reaped {
+    strays::look_if_due();
+    if strays::are_all_ours() { reap_after_strays() } else { reap_child() }
+}
+
+/// Tells of the end of the one child, and reaps it after its orphans.
+fn reap_after_strays() -> Reaped {
+    use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+    static IS_TOLD: AtomicBool = AtomicBool::new(false);
+    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    let end = match waitid(Id::All, look) {
+        Ok(WaitStatus::Exited(pid, code)) => Reaped::Ended(pid.as_raw(), End::Code(code)),
+        Ok(WaitStatus::Signaled(pid, number, core_dumped)) => {
+            Reaped::Ended(pid.as_raw(), End::Signal { number: number as i32, core_dumped })
+        }
+        Ok(_) => return Reaped::NoneYet,
+        // Stopped by us without our asking, or a signal that nix has no name for: as always.
+        Err(_) => return reap_child(),
+    };
+    if !IS_TOLD.swap(true, Ordering::Relaxed) {
+        strays::look_at_all();
+        return end;
+    }
+    if has_strays() {
+        return Reaped::NoneYet;
+    }
+    // Somebody may be there all the same who hops away from every look. This is the end, so there is nobody to spare.
+    strays::kill_group();
+    if has_strays() {
+        return Reaped::NoneYet;
+    }
+    match reap_child() {
+        // It was told before.
+        Reaped::Ended(..) => Reaped::NoChildren,
+        reaped => reaped,
+    }
+}
+
+fn has_strays() -> bool {
+    if strays::living().is_empty() {
+        strays::look_at_all();
+    }
+    !strays::living().is_empty()
+}
+
+fn reap_child() -> Reaped {
     let mut status = 0;
     loop {
         // SAFETY: waitpid writes nothing but the one status.
@@ -100,6 +151,9 @@ pub(crate) fn wait_for(child: i32) {
 
 /// Signals a child that was not reaped yet. A child that is dead already is not an error.
 pub(crate) fn signal(child: i32, number: i32) -> io::Result<()> {
+    if let Some(result) = strays::signal(child, number) {
+        return result;
+    }
     // SAFETY: kill takes two integers. The id cannot have been reused: only we reap it, and did not.
     let result = unsafe { libc::kill(child, number) };
     if result == 0 {
@@ -114,14 +168,27 @@ pub(crate) fn signal(child: i32, number: i32) -> io::Result<()> {
 /// Wakes a stopped child, so that it sees the signal it was sent.
 pub(crate) fn wake(child: i32) {
     // A child that is gone or that we may not signal needs no waking.
-    let _ = kill(Pid::from_raw(child), Signal::SIGCONT);
+    let _ = signal(child, libc::SIGCONT);
 }
 
 /// The children of the calling process that were not reaped, dead ones included.
 ///
 /// Where they cannot be listed there seem to be none: whoever kills them asks again, and only [`reap`] knows the end.
 pub(crate) fn own_children() -> Vec<i32> {
-    procfs::children_of_single(own_pid()).unwrap_or_default()
+    let mut children = procfs::children_of_single(own_pid()).unwrap_or_default();
+    if strays::is_needed() {
+        strays::look_at_all();
+        children.extend(strays::living());
+    }
+    children
+}
+
+/// From now on orphans among the descendants count as children: they become such, or they are looked for.
+pub(crate) fn adopt_orphans(whose: Whose) {
+    match platform::become_subreaper() {
+        Ok(()) => strays::end(),
+        Err(_) => strays::begin(whose),
+    }
 }
 
 /// The id of the calling process and of its parent.
@@ -214,7 +281,10 @@ pub(crate) fn spawn(image: &Image, stdio: &Stdio) -> Result<i32, (Step, io::Erro
     let spawned = platform::spawn_sharing_memory(&mut || failed = try_become(image, stdio, parent).err());
     let pid = spawned.map_err(|error| (Step::Fork, error))?;
     match failed {
-        None => Ok(pid),
+        None => {
+            strays::has_leader(pid);
+            Ok(pid)
+        }
         Some(failed) => {
             // It has nothing more to say than what it left in our memory.
             wait_for(pid);
@@ -224,7 +294,12 @@ pub(crate) fn spawn(image: &Image, stdio: &Stdio) -> Result<i32, (Step, io::Erro
 }
 
 fn try_become(image: &Image, stdio: &Stdio, parent: i32) -> Result<std::convert::Infallible, (Step, io::Error)> {
-    leave_session();
+    if strays::is_needed() {
+        // It stays in our session, by which its orphans are found.
+        let _ = unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0));
+    } else {
+        leave_session();
+    }
     for (number, end) in [&stdio.input, &stdio.output, &stdio.error].into_iter().enumerate() {
         fd::duplicate_to(end.as_fd(), number as i32).map_err(|error| (Step::Prepare, error))?;
     }
@@ -262,6 +337,11 @@ fn change_user(user: &User) -> io::Result<()> {
 /// A path as the kernel takes it.
 pub(crate) fn c_path(path: &Path) -> io::Result<CString> {
     Ok(CString::new(path.as_os_str().as_bytes())?)
+}
+
+/// Kills those at once that a signal to one after the other might miss, where that is not seen to by the kernel.
+pub(crate) fn kill_hoppers() {
+    strays::kill_group();
 }
 
 /// Kills a process of our own making by its unreaped id, whatever state it is in.

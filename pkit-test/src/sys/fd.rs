@@ -198,6 +198,13 @@ pub(crate) fn is_readable_until(fd: BorrowedFd<'_>, deadline: std::time::Instant
     }
 }
 
+/// Waits for nothing but time: for what the system has no event for.
+pub(crate) fn pause(limit: std::time::Duration) {
+    use nix::poll::{PollTimeout, poll};
+    // Whoever comes back early looks once more.
+    let _ = poll(&mut [], PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX));
+}
+
 /// The same descriptor under a number that is none of the standard three: a test that has closed those and writes to
 /// them all the same would write to us.
 pub(crate) fn above_standard(fd: OwnedFd) -> io::Result<OwnedFd> {

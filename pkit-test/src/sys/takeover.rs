@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::libc;
 
-use super::{namespace, platform};
+use super::without::{Means, lacks};
+use super::{child, namespace, platform};
 
 /// The argument that makes a guardian. It has a version, since two versions of the crate can be in one binary, and no
 /// test harness accepts it, so that a guardian that was not taken over ends with an error instead of running tests.
@@ -45,7 +46,8 @@ pub(crate) use before_main;
 /// Whether this process is to be a guardian. Notes that somebody asked.
 pub(crate) fn is_guardian() -> bool {
     DID_RUN.store(true, Ordering::Relaxed);
-    platform::is_started_as_itself() && has_argument()
+    let is_likely = platform::is_started_as_itself() || lacks(Means::Execfn);
+    is_likely && arguments().get(1).is_some_and(|argument| argument == ARGUMENT.as_bytes())
 }
 
 /// Whether the constructor ran in this process: without it a guardian would run the tests a second time.
@@ -53,17 +55,56 @@ pub(crate) fn did_run() -> bool {
     DID_RUN.load(Ordering::Relaxed)
 }
 
-/// Reads the command line from the kernel: the arguments of `std` are empty in a musl constructor.
-fn has_argument() -> bool {
-    let Ok(line) = std::fs::read("/proc/self/cmdline") else { return false };
-    line.split(|byte| *byte == 0).nth(1) == Some(ARGUMENT.as_bytes())
+/// The command line of this process, from the kernel: the arguments of `std` are empty in a musl constructor.
+fn arguments() -> Vec<Vec<u8>> {
+    platform::own_command_line().split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+}
+
+/// How the guardian is to know that the test has died.
+#[derive(Debug)]
+pub(crate) enum Owner {
+    /// A descriptor that becomes readable then, which the test has made.
+    Pidfd(OwnedFd),
+    /// The test is its parent, and has this id. For where a test cannot make such a descriptor.
+    Parent(i32),
+}
+
+/// What stands for a pidfd among the arguments, where the id of the parent would be.
+const BY_PIDFD: &str = "pidfd";
+
+impl Owner {
+    /// This process.
+    pub(crate) fn this_process() -> Owner {
+        platform::pidfd_of_self().map_or_else(|_| Owner::Parent(child::own_pid()), Owner::Pidfd)
+    }
+
+    /// The process that started this guardian, which has left a descriptor if it has said so.
+    pub(crate) fn of_guardian(left: OwnedFd) -> Owner {
+        let said = arguments().get(2).map(|word| String::from_utf8_lossy(word).into_owned()).unwrap_or_default();
+        said.parse().map_or(Owner::Pidfd(left), Owner::Parent)
+    }
+
+    fn argument(&self) -> String {
+        match self {
+            Owner::Pidfd(_) => BY_PIDFD.to_owned(),
+            Owner::Parent(pid) => pid.to_string(),
+        }
+    }
+
+    fn into_stdio(self) -> Stdio {
+        match self {
+            Owner::Pidfd(pidfd) => pidfd.into(),
+            Owner::Parent(_) => Stdio::null(),
+        }
+    }
 }
 
 /// Starts the guardian with a control socket as 0, the owner's pidfd as 1 and a place for its last report as 2.
-pub(crate) fn spawn_guardian(control: OwnedFd, owner: OwnedFd, report: Stdio) -> io::Result<Child> {
+pub(crate) fn spawn_guardian(control: OwnedFd, owner: Owner, report: Stdio) -> io::Result<Child> {
     HAS_SPAWNED.store(true, Ordering::Relaxed);
-    let mut guardian = Command::new(platform::OWN_EXECUTABLE);
-    guardian.arg0("pkit-guardian").arg(ARGUMENT).stdin(control).stdout(owner).stderr(report);
+    let mut guardian = Command::new(platform::own_executable()?);
+    guardian.arg0("pkit-guardian").args([ARGUMENT, &owner.argument()]);
+    guardian.stdin(control).stdout(owner.into_stdio()).stderr(report);
     namespace::sharing_rights(|| guardian.spawn())
 }
 
@@ -75,7 +116,8 @@ pub(crate) fn execute_again(variable: &str, value: &str) -> io::Error {
     }
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
-    Command::new(platform::OWN_EXECUTABLE).arg0(name).args(arguments).env(variable, value).exec()
+    let again = |program| Command::new(program).arg0(name).args(arguments).env(variable, value).exec();
+    platform::own_executable().map_or_else(|error| error, again)
 }
 
 /// Runs `at_exit` when this process exits normally: at the end of `main` and in `process::exit`.

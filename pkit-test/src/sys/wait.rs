@@ -18,6 +18,9 @@ static CHILD_ENDED: AtomicBool = AtomicBool::new(false);
 
 const ENDS: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
 
+/// The end of a child, and perhaps of the parent: one is sent by the kernel then, and also wakes who was stopped.
+const NEWS: [Signal; 2] = [Signal::SIGCHLD, Signal::SIGCONT];
+
 /// What is waited for at one descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum For {
@@ -30,8 +33,10 @@ pub(crate) enum For {
 pub(crate) fn prepare_signals() -> io::Result<()> {
     ASKED_TO_END.store(false, Ordering::Relaxed);
     let mut blocked = SigSet::empty();
-    blocked.add(Signal::SIGCHLD);
-    set_handler(Signal::SIGCHLD, SigHandler::Handler(on_child))?;
+    for news in NEWS {
+        blocked.add(news);
+        set_handler(news, SigHandler::Handler(on_child))?;
+    }
     for end in ENDS {
         blocked.add(end);
         set_handler(end, SigHandler::Handler(on_end))?;
@@ -59,7 +64,7 @@ const LAST_SIGNAL: libc::c_int = 64;
 pub(crate) fn reset_signals() {
     // All of these have valid arguments and cannot fail. Handlers would go with the exec, but a signal may come first,
     // and they would change memory that is still the parent's.
-    for ours in ENDS.into_iter().chain([Signal::SIGCHLD, Signal::SIGPIPE, Signal::SIGXFSZ]) {
+    for ours in ENDS.into_iter().chain(NEWS).chain([Signal::SIGPIPE, Signal::SIGXFSZ]) {
         let _ = set_handler(ours, SigHandler::SigDfl);
     }
     let _ = signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);

@@ -5,6 +5,7 @@
 
 pub mod daemon;
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -30,6 +31,15 @@ impl Args {
     #[must_use]
     pub fn of_process() -> Args {
         Args { words: std::env::args().skip(1).collect() }
+    }
+
+    /// Those before `--`, and behind it a command with arguments of its own.
+    #[must_use]
+    pub fn and_command() -> (Args, Vec<OsString>) {
+        let mut all = std::env::args_os().skip(1);
+        let own = all.by_ref().take_while(|word| word != "--").map(|word| word.to_string_lossy().into_owned());
+        let words = own.collect();
+        (Args { words }, all.collect())
     }
 
     /// Whether `--name` is there.

@@ -34,7 +34,7 @@ fn what_is_being_made_is_never_taken_for_what_is_left() {
         let janitors = [0, 1].map(|_| scope.spawn(move || clear_until(is_over, &round())));
         let makers = [0, 1, 2].map(|number| scope.spawn(move || make_until(end, base, number)));
         // All of them first, so that the janitors end also where one of them has failed.
-        let counts = makers.map(std::thread::ScopedJoinHandle::join);
+        let counts = makers.map(thread::ScopedJoinHandle::join);
         is_over.store(true, Ordering::Relaxed);
         made += counts.into_iter().map(Result::unwrap).sum::<u32>();
         cleared += janitors.into_iter().map(|janitor| janitor.join().unwrap()).sum::<u32>();

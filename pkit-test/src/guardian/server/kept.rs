@@ -20,7 +20,7 @@ impl Guardian {
     }
 
     pub(super) fn owner_died(&mut self) {
-        self.owner_pidfd = None;
+        self.watch = None;
         if matches!(self.phase, Phase::Kept(_)) {
             return;
         }
@@ -39,7 +39,7 @@ impl Guardian {
         let time = self.hello.as_ref().map_or(Duration::ZERO, Hello::keep_for);
         self.phase = Phase::Kept(deadline_in(time));
         self.owner = None;
-        self.owner_pidfd = None;
+        self.watch = None;
         self.note(|ledger| ledger.kept_until(now_seconds().saturating_add(time.as_secs())));
     }
 

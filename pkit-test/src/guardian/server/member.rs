@@ -62,4 +62,14 @@ impl Shim {
         self.outbox.push(&Order::Sync { token: 0 }.to_frame(id));
         self.silent_until = Some(silent_until);
     }
+
+    /// A shim that does not answer, or not stop its service in time, is stuck. Without it the service gets SIGKILL,
+    /// and what is left comes to us.
+    pub(super) fn kill_if_overdue(&mut self, now: Instant) {
+        let dues = [&mut self.overdue, &mut self.silent_until];
+        let is_due = dues.into_iter().any(|due| due.take_if(|due| *due <= now).is_some());
+        if is_due && !self.is_reaped {
+            child::kill_child(self.pid);
+        }
+    }
 }

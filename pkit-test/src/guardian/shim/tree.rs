@@ -6,7 +6,8 @@ use std::io;
 use nix::errno::Errno;
 
 use crate::signal::Signal;
-use crate::sys::{child, platform, procfs};
+use crate::sys::held::Held;
+use crate::sys::{child, procfs};
 
 /// How many times a tree is walked that grows while it is walked.
 const WALKS: usize = 20;
@@ -48,16 +49,12 @@ fn signal_all(signal: Signal) -> io::Result<()> {
     if met.is_empty() { Err(Errno::ESRCH.into()) } else { Ok(()) }
 }
 
-/// Signals a process that is not our child, safely: the pidfd is opened first and cannot change its meaning, and only
-/// then do we ask whether the process behind it is one of ours.
+/// Signals a process that is not our child, safely: it is held first and cannot change its meaning, and only then do we
+/// ask whether it is one of ours.
 fn signal_descendant(pid: i32, signal: Signal) -> io::Result<()> {
-    let Ok(process) = platform::pidfd_open(pid) else { return Ok(()) };
-    if !descends_from_us(pid) {
-        return Ok(());
-    }
-    match platform::pidfd_signal(&process, signal.number()) {
-        Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => Ok(()),
-        result => result,
+    match Held::of(pid) {
+        Some(process) if descends_from_us(pid) => process.signal(signal.number()),
+        _ => Ok(()),
     }
 }
 

@@ -4,18 +4,31 @@ use std::ffi::CStr;
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::libc;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+use crate::sys::without::{Means, lacks};
+
 /// Whether processes can be owned here in the way that the guardian needs.
 pub(crate) const SUPPORTED: bool = true;
 
-/// Where a process finds its own executable.
-pub(crate) const OWN_EXECUTABLE: &str = "/proc/self/exe";
+/// Where a process finds its own executable, also when that was deleted.
+const OWN_EXECUTABLE: &str = "/proc/self/exe";
 
-/// Whether this process was started as [`OWN_EXECUTABLE`], which nobody but us does with a test binary.
+/// What to execute to become this program again.
+pub(crate) fn own_executable() -> io::Result<PathBuf> {
+    if lacks(Means::Execfn) { std::env::current_exe() } else { Ok(OWN_EXECUTABLE.into()) }
+}
+
+/// The arguments of this process, each with a zero behind it.
+pub(crate) fn own_command_line() -> Vec<u8> {
+    std::fs::read("/proc/self/cmdline").unwrap_or_default()
+}
+
+/// Whether this process was started as [`own_executable`], which nobody but us does with a test binary.
 ///
 /// The auxiliary vector is read because it costs nothing: the check runs at every start of every test binary.
 pub(crate) fn is_started_as_itself() -> bool {
@@ -36,12 +49,30 @@ pub(crate) fn pidfd_of_self() -> io::Result<OwnedFd> {
     pidfd_open(std::process::id() as i32)
 }
 
+/// A descriptor that becomes readable when this process is dead.
+pub(crate) fn end_of(pid: i32) -> io::Result<OwnedFd> {
+    pidfd_open(pid)
+}
+
 /// A descriptor for a process, which can never mean another one.
 pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+    if lacks(Means::Pidfd) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     // SAFETY: pidfd_open takes two integers and returns a new descriptor or -1.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     // SAFETY: the descriptor was just made, so nobody else owns it.
     check(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// A descriptor that becomes readable when this process, our parent, is dead; or nothing, where the calling process
+/// gets a SIGCONT each time when its parent may have died: then [`parent_pid`](crate::sys::child::parent_pid) tells.
+///
+/// The kernel signals at the end of the thread that started us, and others of the parent may go on.
+pub(crate) fn watch_parent(_parent: i32) -> io::Result<Option<OwnedFd>> {
+    // SAFETY: prctl with integer arguments only.
+    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGCONT, 0, 0, 0) };
+    check(result.into()).map(|_| None)
 }
 
 /// Sends a signal to the process behind a pidfd.
@@ -55,6 +86,9 @@ pub(crate) fn pidfd_signal(process: &OwnedFd, signal: i32) -> io::Result<()> {
 
 /// Orphans among the descendants become children of the calling process.
 pub(crate) fn become_subreaper() -> io::Result<()> {
+    if lacks(Means::Subreaper) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     // SAFETY: prctl with integer arguments only.
     let result = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
     check(result.into()).map(drop)
@@ -105,6 +139,9 @@ pub(crate) fn cloexec_from(first: RawFd) {
 }
 
 fn close_range(first: RawFd, flags: libc::c_uint) {
+    if lacks(Means::CloseRange) {
+        return close_one_by_one(first, flags);
+    }
     // SAFETY: closes or marks descriptors by number; the callers own the whole process at this point: they are a
     // fresh exec or a fresh fork, and no Rust value that owns one of these descriptors is used afterwards.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, flags) };
@@ -166,6 +203,9 @@ const STACK_BYTES: usize = 64 * 1024;
 
 /// Moves at most `max` bytes from a pipe into a file at `offset`, without copying them through this process.
 pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, offset: u64, max: usize) -> io::Result<usize> {
+    if lacks(Means::Splice) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     let mut offset = offset as libc::off64_t;
     // SAFETY: both descriptors are valid for the call; the offset lives on our stack; the input is a pipe and has no
     // offset of its own.

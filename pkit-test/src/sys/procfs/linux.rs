@@ -11,6 +11,8 @@ use nix::dir::Dir;
 use nix::fcntl::{OFlag, readlinkat};
 use nix::sys::stat::Mode;
 
+use crate::sys::without::{Means, lacks};
+
 /// How much of a command line is read, and how much of it is shown.
 const COMMAND_BYTES: u64 = 4096;
 const COMMAND_CHARS: usize = 120;
@@ -50,11 +52,6 @@ pub(crate) fn socket_inodes_of_threads(pid: i32) -> Vec<u64> {
     let targets =
         threads.flat_map(|thread| open_files(&thread.path().join("fd").to_string_lossy()).unwrap_or_default());
     targets.filter_map(|target| socket_inode(&target)).collect()
-}
-
-/// Whether it is gone, or has ended and waits for its parent: then it holds nothing.
-pub(crate) fn is_dead(pid: i32) -> bool {
-    Stat::read(pid).is_none_or(|stat| matches!(stat.field(3), Some("Z" | "X")))
 }
 
 /// The pipes that a process holds, by their inodes. None where we may not know.
@@ -117,19 +114,9 @@ pub(crate) fn parent(pid: i32) -> Option<i32> {
     Stat::read(pid)?.field(4)?.parse().ok()
 }
 
-/// When a process was started, in ticks since the boot: with its id it means one process, as long as the system runs.
-pub(crate) fn started(pid: i32) -> Option<u64> {
-    Stat::read(pid)?.field(22)?.parse().ok()
-}
-
 /// The session of a process.
 pub(crate) fn session(pid: i32) -> Option<i32> {
     Stat::read(pid)?.field(6)?.parse().ok()
-}
-
-/// Whether a process is dead, and only not reaped yet.
-pub(crate) fn is_zombie(pid: i32) -> bool {
-    Stat::read(pid).is_some_and(|stat| matches!(stat.field(3), Some("Z" | "X")))
 }
 
 /// What is different after each boot, and in no other system.
@@ -142,6 +129,23 @@ pub(crate) fn pid_namespace() -> Option<u64> {
     numbered(fs::read_link("/proc/self/ns/pid").ok()?.as_os_str(), "pid:[")
 }
 
+/// Whether there is such a process, and it has not ended.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    Stat::read(pid).is_some_and(|stat| stat.is_alive())
+}
+
+/// When a process began, in ticks since the boot. With its id this means one process and no later one.
+pub(crate) fn birth(pid: i32) -> Option<u64> {
+    Stat::read(pid).filter(Stat::is_alive)?.field(22)?.parse().ok()
+}
+
+/// The value of a variable that a process was given. Unknown for those that we may not look at.
+pub(crate) fn given(pid: i32, variable: &str) -> Option<Vec<u8>> {
+    let given = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut variables = given.split(|byte| *byte == 0);
+    variables.find_map(|one| Some(one.strip_prefix(variable.as_bytes())?.strip_prefix(b"=")?.to_vec()))
+}
+
 /// Makes this process one whose descriptors nobody but root may see, like a server that has changed its user.
 #[cfg(test)]
 pub(crate) fn forbid_looking() -> io::Result<()> {
@@ -151,7 +155,7 @@ pub(crate) fn forbid_looking() -> io::Result<()> {
 /// Whether the kernel lists children (`CONFIG_PROC_CHILDREN`), which spares reading all of `/proc`.
 pub(crate) fn knows_children() -> bool {
     static KNOWS: OnceLock<bool> = OnceLock::new();
-    *KNOWS.get_or_init(|| Path::new("/proc/thread-self/children").exists())
+    *KNOWS.get_or_init(|| !lacks(Means::Children) && Path::new("/proc/thread-self/children").exists())
 }
 
 /// The children of a process that has one thread.
@@ -195,7 +199,7 @@ fn below(root: i32, mut children: impl FnMut(i32) -> Vec<i32>) -> Vec<i32> {
     found
 }
 
-/// All processes that there are, ourselves included.
+/// All processes that we see, ourselves included.
 pub(crate) fn processes() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -234,6 +238,11 @@ impl Stat {
         let bytes = fs::read(format!("/proc/{pid}/stat")).ok()?;
         let name_end = bytes.iter().rposition(|byte| *byte == b')')?;
         Some(Stat(String::from_utf8_lossy(&bytes[name_end + 1..]).into_owned()))
+    }
+
+    /// Zombies have ended.
+    fn is_alive(&self) -> bool {
+        !matches!(self.field(3), None | Some("Z" | "X"))
     }
 
     /// A field by its number in `proc(5)`, from the third on.

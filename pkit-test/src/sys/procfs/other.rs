@@ -26,10 +26,6 @@ pub(crate) fn socket_inodes_of_threads(_pid: i32) -> Vec<u64> {
     Vec::new()
 }
 
-pub(crate) fn is_dead(_pid: i32) -> bool {
-    false
-}
-
 pub(crate) fn find_socket_owner(_inode: u64, _skip: &[i32]) -> Option<(i32, String)> {
     None
 }
@@ -58,16 +54,8 @@ pub(crate) fn pipe_inodes(_pid: i32) -> Vec<u64> {
     Vec::new()
 }
 
-pub(crate) fn started(_pid: i32) -> Option<u64> {
-    None
-}
-
 pub(crate) fn session(_pid: i32) -> Option<i32> {
     None
-}
-
-pub(crate) fn is_zombie(_pid: i32) -> bool {
-    false
 }
 
 pub(crate) fn boot_id() -> Option<String> {

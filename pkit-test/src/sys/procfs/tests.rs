@@ -117,25 +117,25 @@ fn a_command_line_is_joined() {
 #[test]
 fn a_process_is_known_by_its_start_its_session_and_its_pipes() {
     let [first, second] = [(); 2].map(|()| Shell::new("echo; read -r _"));
-    assert!(started(first.pid()).unwrap() <= started(second.pid()).unwrap());
-    assert!(started(own_pid()).unwrap() <= started(first.pid()).unwrap());
+    assert!(birth(first.pid()).unwrap() <= birth(second.pid()).unwrap());
+    assert!(birth(own_pid()).unwrap() <= birth(first.pid()).unwrap());
     assert_eq!(session(first.pid()), session(own_pid()));
     let (ours, theirs) = (pipe_inodes(own_pid()), pipe_inodes(first.pid()));
     // Its standard input and output, of which we hold the other ends.
     assert!(theirs.len() >= 2 && theirs[..2].iter().all(|pipe| ours.contains(pipe)), "{theirs:?} {ours:?}");
     assert!(!pipe_inodes(second.pid()).iter().any(|pipe| theirs[..2].contains(pipe)));
-    assert_eq!((started(0), session(0), pipe_inodes(0)), (None, None, Vec::new()));
+    assert_eq!((birth(0), session(0), pipe_inodes(0)), (None, None, Vec::new()));
 }
 
 #[test]
-fn the_dead_are_zombies_until_they_are_reaped() {
+fn who_has_ended_is_not_alive_even_before_it_is_reaped() {
     let mut child = Command::new("true").spawn().unwrap();
     let pid = child.id() as i32;
-    while !is_zombie(pid) {
+    while is_alive(pid) {
         std::thread::yield_now();
     }
     child.wait().unwrap();
-    assert!(!is_zombie(pid) && !is_zombie(own_pid()));
+    assert!(!is_alive(pid) && is_alive(own_pid()));
 }
 
 #[test]

@@ -1,11 +1,23 @@
-//! Panics in a program that was built with `panic = "abort"`: no unwinding, no `Drop`.
+//! A program that was built with `panic = "abort"`: no unwinding, no `Drop`. What it does is its argument.
 
+use std::{env, process, thread};
+
+use nix::sys::signal::Signal;
 use pkit_test::{Process, with_processes};
-use victim::{say_up, spec};
+use pkit_test_tests::child::pause;
+use victim::{die_of, say_up, spec};
 
 #[with_processes(a = spec(), b = spec())]
 fn main(a: Process, b: Process) {
     let _both = (a, b);
     say_up();
-    panic!("on purpose")
+    match env::args().nth(1).as_deref() {
+        Some("returns") => {}
+        Some("panics") => panic!("on purpose"),
+        Some("panics_in_a_thread") => drop(thread::spawn(|| panic!("on purpose")).join()),
+        Some("exits") => process::exit(3),
+        Some("kills_itself") => die_of(Signal::SIGKILL),
+        Some("pauses") => pause(),
+        _ => process::exit(64),
+    }
 }

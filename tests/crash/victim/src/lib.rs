@@ -10,10 +10,11 @@ use std::time::Duration;
 use std::{env, fs, process};
 
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::{Signal, kill, raise};
+use nix::sys::signal::{SigHandler, Signal, kill, raise, signal as sigaction};
 use nix::unistd::Pid;
-use pkit_test::{Process, Spec, output, tcp};
+use pkit_test::{Isolation, Process, Spec, output, tcp};
 use pkit_test_tests::child::pause;
+use pkit_test_tests::private::wait_gone;
 use pkit_test_tests::process::{children, has_child};
 
 /// Short, as some children are deaf and every run of them waits for it.
@@ -26,7 +27,17 @@ pub fn spec() -> Spec {
         "tcp" => tcp(command, 0),
         pattern => output(command, pattern),
     };
-    spec.stop_timeout(GRACE)
+    let spec = spec.stop_timeout(GRACE);
+    // Whatever is killed at one moment, the kernel ends what is in there.
+    if env::var_os("VICTIM_ISOLATED").is_some() { spec.isolate(Isolation::Pid) } else { spec }
+}
+
+/// Waits until nothing runs the driver's program any more, or as long as the driver wants: for who goes on when a test is
+/// over.
+pub fn wait_until_all_are_gone() {
+    // A runner has no such wish, and a limit of its own.
+    let most_ms = env::var("VICTIM_PATIENCE_MS").map_or(60_000, |text| text.parse().expect("a number"));
+    let _ = wait_gone(&PathBuf::from(variable("VICTIM_PROGRAM")), Duration::from_millis(most_ms)); // The driver counts.
 }
 
 /// Brings two of them up, and says so.
@@ -48,8 +59,12 @@ pub fn say_up() {
     }
 }
 
-/// Dies of a signal.
+/// Dies of a signal, also of one that Rust's runtime or its parent has seen to.
 pub fn die_of(signal: Signal) -> ! {
+    if signal != Signal::SIGKILL {
+        // SAFETY: the default action is no code of this process.
+        unsafe { sigaction(signal, SigHandler::SigDfl) }.expect("it is not SIGKILL");
+    }
     raise(signal).expect("it is a signal");
     pause()
 }
@@ -82,8 +97,10 @@ pub fn murder(pid: u32) {
     kill(Pid::from_raw(raw), Signal::SIGKILL).expect("it is there");
 }
 
+/// Says a line, flushed.
+///
 /// Not by `println!`, which the harness keeps until a test has ended, and ours end otherwise.
-fn say(line: &str) {
+pub fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).expect("the driver reads");
 }

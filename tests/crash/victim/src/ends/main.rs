@@ -1,17 +1,19 @@
 //! Every end that a test can come to while its processes are up: one test, one end.
 
+use std::fs::File;
 use std::hint::black_box;
-use std::os::unix::process::parent_id;
-use std::process;
+use std::os::unix::process::CommandExt as _;
+use std::process::{self, Command};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+use std::{env, thread};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork};
 use pkit_test::{Orchestra, Process, Stack, Strategy, Supervision, orchestra, with_processes};
-use pkit_test_tests::child::{pause, wait_ms};
+use pkit_test_tests::child::{pause, wait_us};
 use rstest::{fixture, rstest};
-use victim::{busy_shim, die_of, guardian, murder, say_up, shims, spec, up};
+use victim::{busy_shim, die_of, guardian, murder, say_up, shims, spec, up, wait_until_all_are_gone};
 
 #[with_processes(a = spec(), b = spec())]
 #[test]
@@ -46,6 +48,59 @@ fn panics_with_handles_of_its_own() {
 fn exits() {
     let _both = up();
     process::exit(3)
+}
+
+/// On another thread, at any moment of it.
+#[test]
+fn exits_while_it_starts() {
+    thread::spawn(|| {
+        wait_us(nanos() % 6_000);
+        process::exit(3)
+    });
+    let _both = up();
+    pause()
+}
+
+/// What it becomes has the same pid, and goes on when all must be gone.
+#[test]
+fn executes_another_program() {
+    let _both = up();
+    let own = env::current_exe().unwrap();
+    let error = Command::new(own).args(["--ignored", "--exact", "waits_until_all_are_gone", "--nocapture"]).exec();
+    panic!("{error}");
+}
+
+#[test]
+#[ignore = "another test executes it"]
+fn waits_until_all_are_gone() {
+    wait_until_all_are_gone();
+}
+
+/// The child has all that its parent had: sockets, handles, and longer to live.
+#[test]
+fn forks_and_returns() {
+    let _both = up();
+    fork_who_outlives_us();
+}
+
+#[test]
+fn forks_and_is_killed() {
+    let _both = up();
+    fork_who_outlives_us();
+    die_of(Signal::SIGKILL)
+}
+
+#[test]
+fn panics_while_it_panics() {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("once more, on purpose");
+        }
+    }
+    let _both = up();
+    let _panics = Panics;
+    panic!("on purpose")
 }
 
 #[test]
@@ -268,6 +323,35 @@ fn dies_after_one_shim() {
     die_of(Signal::SIGKILL)
 }
 
+mod beside;
+mod driven;
+mod limited;
+
+/// Each by its default, whatever Rust makes of it.
+mod dies_of {
+    use super::*;
+
+    macro_rules! dies_of {
+        ($($name:ident: $signal:ident,)*) => {$(
+            #[test]
+            fn $name() {
+                let _both = up();
+                die_of(Signal::$signal)
+            }
+        )*};
+    }
+
+    dies_of! {
+        sighup: SIGHUP,
+        sigquit: SIGQUIT,
+        sigpipe: SIGPIPE,
+        sigalrm: SIGALRM,
+        sigusr1: SIGUSR1,
+        sigxcpu: SIGXCPU,
+        sigbus: SIGBUS,
+    }
+}
+
 /// All of it in the scope of an orchestra, supervised, and taken along with each other.
 mod orchestrated {
     use super::*;
@@ -369,26 +453,21 @@ mod orchestrated {
     }
 }
 
-/// Needs a driver that does something to them, or to their runner.
-mod driven {
-    use super::*;
-
-    /// Is killed at any moment of its start, or when it is up.
-    #[test]
-    fn starts() {
-        let _both = up();
-        pause()
+fn fork_who_outlives_us() {
+    // SAFETY: the child calls nothing but system calls and what allocates; the allocator of glibc is sound after a fork.
+    if matches!(unsafe { fork() }.unwrap(), ForkResult::Child) {
+        // The runner is not to take it for a leak.
+        let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+        let done = dup2_stdin(&null).and_then(|()| dup2_stdout(&null)).and_then(|()| dup2_stderr(&null));
+        done.unwrap();
+        wait_until_all_are_gone();
+        // SAFETY: it only takes the process away.
+        unsafe { nix::libc::_exit(0) };
     }
+}
 
-    /// Ends when its runner does.
-    #[test]
-    fn outlives_its_runner() {
-        let runner = parent_id();
-        let _both = up();
-        while parent_id() == runner {
-            wait_ms(5);
-        }
-    }
+fn nanos() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos().into()
 }
 
 fn signal_group(signal: Signal) -> ! {

@@ -1,0 +1,263 @@
+//! Descendants that do not come back: the next best where there is no subreaper.
+//!
+//! An orphan then goes to PID 1, and nothing but the memory of having seen it says that it is ours. So a shim looks again
+//! and again who is below it, and holds whom it has met. Two marks find those that were born and orphaned between two
+//! looks: the session, which is the shim's own and whose number nobody can have while the shim lives, and a variable in
+//! the environment. What leaves the session, clears its environment *and* is orphaned between two looks escapes.
+//!
+//! The guardian looks as well, for the descendants of shims that are killed.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{self, Pid};
+
+use super::held::Held;
+use super::{child, procfs};
+
+/// How long until the next look: after a change, and when nothing happens for long.
+const SOON: Duration = Duration::from_millis(5);
+const LATE: Duration = Duration::from_millis(100);
+
+/// The variable of the mark.
+const MARK: &str = "PKIT_KIN";
+
+/// Stands for a child that has ended and whose id is another's.
+const NO_ROOT: i32 = 0;
+
+/// Whose orphans are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Of all that descends from this process.
+    All,
+    /// Of the children of this process that have ended; those that live look after their own.
+    OfEndedChildren,
+}
+
+/// The watch of this process, if it needs one. It has one thread; the lock is for the compiler.
+static WATCH: Mutex<Option<Watch>> = Mutex::new(None);
+
+#[derive(Debug)]
+struct Watch {
+    whose: Whose,
+    /// Two ids that together mean us, whoever inherits them.
+    mark: String,
+    known: HashMap<i32, Known>,
+    leader: Option<i32>,
+    /// Children of ours that have ended, as long as somebody may be left of them.
+    ended_roots: Vec<i32>,
+    /// Who was looked at and is none of ours: nobody becomes a descendant later. By id and birth.
+    strangers: HashMap<i32, u64>,
+    next_look: Instant,
+    pause: Duration,
+}
+
+#[derive(Debug)]
+struct Known {
+    process: Held,
+    /// The child of ours that it descends from.
+    root: i32,
+}
+
+/// By whom a process is marked.
+enum Marked {
+    No,
+    /// By somebody else, or by a child of ours that lives.
+    ByAnother,
+    /// By us, or by a child of ours that has ended.
+    By(i32),
+}
+
+/// Begins to look; also in a fork, which knows nobody yet.
+pub(crate) fn begin(whose: Whose) {
+    let mark = mark_of(child::parent_pid(), child::own_pid());
+    let (known, ended_roots, leader) = (HashMap::new(), Vec::new(), None);
+    let (strangers, next_look) = (HashMap::new(), Instant::now() + SOON);
+    leave_inherited();
+    *watch() = Some(Watch { whose, mark, known, leader, ended_roots, strangers, next_look, pause: SOON });
+}
+
+/// Ends it, in a fork whose orphans come back.
+pub(crate) fn end() {
+    leave_inherited();
+}
+
+/// What a fork has of its parent. The descriptors in it were closed with all others.
+fn leave_inherited() {
+    std::mem::forget(watch().take());
+}
+
+/// Whether orphans have to be looked for at all.
+pub(crate) fn is_needed() -> bool {
+    watch().is_some()
+}
+
+/// The variable that everything which descends from this process is to have.
+pub(crate) fn mark() -> Option<CString> {
+    watch().as_ref().and_then(|watch| CString::new(format!("{MARK}={}", watch.mark)).ok())
+}
+
+/// When the next look is due.
+pub(crate) fn next_look() -> Option<Instant> {
+    watch().as_ref().map(|watch| watch.next_look)
+}
+
+/// Looks, if it is due.
+pub(crate) fn look_if_due() {
+    let now = Instant::now();
+    if let Some(watch) = watch().as_mut().filter(|watch| watch.next_look <= now) {
+        let any = watch.look();
+        watch.pause = if any { SOON } else { LATE.min(watch.pause * 2) };
+        watch.next_look = now + watch.pause;
+    }
+}
+
+/// Looks at all processes, whose children they may be.
+pub(crate) fn look_at_all() {
+    if let Some(watch) = watch().as_mut() {
+        watch.look();
+        watch.look_for_marks();
+    }
+}
+
+/// A child has ended before it could look after its own: whom it has left is to be looked after here.
+pub(crate) fn has_ended_early(child: i32) {
+    if let Some(watch) = watch().as_mut() {
+        watch.ended_roots.push(child);
+    }
+}
+
+/// A child has ended, and has said that nobody is left of it.
+pub(crate) fn has_ended(child: i32) {
+    if let Some(watch) = watch().as_mut() {
+        watch.known.retain(|_, known| known.root != child);
+    }
+}
+
+/// The one child that a shim has. It is not reaped before its orphans are gone, so that its id, and with it that of its
+/// group, means it.
+pub(crate) fn has_leader(child: i32) {
+    if let Some(watch) = watch().as_mut() {
+        watch.leader = Some(child);
+    }
+}
+
+/// Kills the group of the leader, in which everything is that did not leave it; at once, so that nobody can hop away.
+pub(crate) fn kill_group() {
+    if let Some(leader) = watch().as_ref().and_then(|watch| watch.leader) {
+        // Nobody may be left in it.
+        let _ = killpg(Pid::from_raw(leader), Signal::SIGKILL);
+    }
+}
+
+/// Whether the orphans are ours alone to look for: in a shim.
+pub(crate) fn are_all_ours() -> bool {
+    watch().as_ref().is_some_and(|watch| watch.whose == Whose::All)
+}
+
+/// A child was made. Its id may be that of one that ended before, and means this one from now on.
+pub(crate) fn has_begun(child: i32) {
+    if let Some(watch) = watch().as_mut() {
+        watch.ended_roots.retain(|root| *root != child);
+        watch.known.values_mut().filter(|known| known.root == child).for_each(|known| known.root = NO_ROOT);
+    }
+}
+
+/// The orphans that live.
+pub(crate) fn living() -> Vec<i32> {
+    watch().as_mut().map(Watch::living).unwrap_or_default()
+}
+
+/// Signals an orphan; `None` if this is none.
+pub(crate) fn signal(pid: i32, number: i32) -> Option<std::io::Result<()>> {
+    let watch = watch();
+    Some(watch.as_ref()?.known.get(&pid)?.process.signal(number))
+}
+
+/// Whether a process bears a mark of this shim: also to be asked by others than the shim.
+pub(crate) fn is_marked_by(pid: i32, shim: i32) -> bool {
+    let ending = format!(".{shim}");
+    let has_mark = || procfs::given(pid, MARK).is_some_and(|given| given.ends_with(ending.as_bytes()));
+    shim > 0 && (session(pid) == Some(shim) || has_mark())
+}
+
+impl Watch {
+    /// Whoever is below us or below somebody whom we know. Whether there was anybody new.
+    fn look(&mut self) -> bool {
+        self.known.retain(|_, known| known.process.is_alive());
+        let before = self.known.len();
+        let children = procfs::children_of_single(child::own_pid()).unwrap_or_default();
+        let orphans: Vec<(i32, i32)> = self.known.iter().map(|(pid, known)| (*pid, known.root)).collect();
+        for (pid, root) in children.into_iter().map(|child| (child, child)).chain(orphans) {
+            for descendant in procfs::descendants(pid) {
+                // It may have been somebody else's by the time that it was held.
+                self.meet(descendant, root, &|| procfs::is_below(descendant, pid));
+            }
+        }
+        self.known.len() > before
+    }
+
+    fn look_for_marks(&mut self) {
+        let own = child::own_pid();
+        for pid in procfs::processes().filter(|pid| *pid != own) {
+            let birth = procfs::birth(pid).unwrap_or_default();
+            if self.strangers.get(&pid) == Some(&birth) || procfs::parent(pid) == Some(own) {
+                continue;
+            }
+            match self.marked_root(pid) {
+                Marked::By(root) => self.meet(pid, root, &|| procfs::birth(pid) == Some(birth)),
+                Marked::ByAnother => {}
+                Marked::No => _ = self.strangers.insert(pid, birth),
+            }
+        }
+        // Whoever would have been left of them was met now.
+        let known = &self.known;
+        self.ended_roots.retain(|root| known.values().any(|known| known.root == *root));
+    }
+
+    fn marked_root(&self, pid: i32) -> Marked {
+        let own = child::own_pid();
+        if self.whose == Whose::All && session(pid) == Some(own) {
+            return Marked::By(own);
+        }
+        let Some(given) = procfs::given(pid, MARK) else { return Marked::No };
+        if self.whose == Whose::All && given == self.mark.as_bytes() {
+            return Marked::By(own);
+        }
+        let root = self.ended_roots.iter().find(|root| given == mark_of(own, **root).as_bytes());
+        root.map_or(Marked::ByAnother, |root| Marked::By(*root))
+    }
+
+    fn meet(&mut self, pid: i32, root: i32, is_ours: &dyn Fn() -> bool) {
+        if self.known.get(&pid).is_some_and(|known| known.process.is_alive()) {
+            return;
+        }
+        let held = Held::of(pid).filter(|_| is_ours());
+        self.known.extend(held.map(|process| (pid, Known { process, root })));
+    }
+
+    fn living(&mut self) -> Vec<i32> {
+        let own = child::own_pid();
+        self.known.retain(|_, known| known.process.is_alive());
+        let is_due = |(pid, known): &(&i32, &Known)| match self.whose {
+            Whose::All => !procfs::is_below(**pid, own),
+            Whose::OfEndedChildren => known.root == NO_ROOT || self.ended_roots.contains(&known.root),
+        };
+        self.known.iter().filter(is_due).map(|(pid, _)| *pid).collect()
+    }
+}
+
+fn mark_of(guardian: i32, shim: i32) -> String {
+    format!("{guardian}.{shim}")
+}
+
+fn session(pid: i32) -> Option<i32> {
+    unistd::getsid(Some(Pid::from_raw(pid))).ok().map(Pid::as_raw)
+}
+
+fn watch() -> MutexGuard<'static, Option<Watch>> {
+    WATCH.lock().unwrap_or_else(PoisonError::into_inner)
+}

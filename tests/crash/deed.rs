@@ -1,0 +1,143 @@
+//! What is done to a victim from outside: by a third process, which none of them has started.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Child as Process;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use pkit_test_tests::child::wait_us;
+use pkit_test_tests::private::{HOPPING, survivors, wait_gone};
+use pkit_test_tests::process::{has_child, parent};
+
+use crate::cell::{SETTLE, gone, until};
+use crate::lines::Lines;
+use crate::promise::Promise;
+
+/// Some things that are done one after the other, from some moment on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deed {
+    pub(crate) from: Moment,
+    pub(crate) steps: &'static [Step],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// It is about to start the first of its processes. Who is there changes all the time.
+    Starting,
+    Up,
+    /// It was told to go on, and has said that it does.
+    Told(&'static str),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    Send(Signal, Whom),
+    /// A random time, at most so long.
+    Within(u64),
+    /// Waits until nothing runs the child any more, where that is promised.
+    Gone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whom {
+    Test,
+    Guardian,
+    Shims,
+    OneShim,
+    /// Whatever executes the victim's file: test, guardian and shims, in no order.
+    All,
+}
+
+/// Who is who, among those that execute the victim's file. They are looked for once, so that nothing but signals happens
+/// between two steps.
+#[derive(Debug, Default)]
+struct Cast {
+    test: Vec<u32>,
+    guardian: Vec<u32>,
+    shims: Vec<u32>,
+    /// The shims that have somebody to look after.
+    busy: Vec<u32>,
+    others: Vec<u32>,
+}
+
+/// Does it. `Err` says what could not be done.
+pub(crate) fn perform(
+    deed: &Deed,
+    process: &mut Process,
+    lines: &mut Lines,
+    victim: &Path,
+    child: &Path,
+    promise: Promise,
+) -> Result<(), String> {
+    let cast = match deed.from {
+        Moment::Starting => lines.wait_for("starting").map(|()| None)?,
+        Moment::Up => Some(complete(victim, lines)?),
+        Moment::Told(line) => {
+            let cast = complete(victim, lines)?;
+            process.stdin.as_mut().expect("piped").write_all(b"!").map_err(|error| format!("not told: {error}"))?;
+            lines.wait_for(line)?;
+            Some(cast)
+        }
+    };
+    for step in deed.steps {
+        match *step {
+            Step::Within(most_us) => wait_us(random() % most_us),
+            Step::Gone if promise == Promise::Nothing => gone("child", child)?,
+            Step::Gone => drop(wait_gone(child, SETTLE)),
+            Step::Send(signal, whom) => cast.as_ref().unwrap_or(&Cast::of(victim)).send(signal, whom),
+        }
+    }
+    Ok(())
+}
+
+/// All who are there when all is up.
+fn complete(victim: &Path, lines: &mut Lines) -> Result<Cast, String> {
+    lines.wait_for("up")?;
+    let cast = until(|| Some(Cast::of(victim)).filter(Cast::is_complete));
+    cast.ok_or_else(|| "there are no guardian and shims".into())
+}
+
+impl Cast {
+    fn of(victim: &Path) -> Cast {
+        let all: Vec<u32> = survivors(victim).into_iter().filter(|&pid| pid != HOPPING).collect();
+        let child_of = |parents: &[u32]| -> Vec<u32> {
+            all.iter().copied().filter(|&pid| parent(pid).is_some_and(|pid| parents.contains(&pid))).collect()
+        };
+        let test: Vec<u32> =
+            all.iter().copied().filter(|&pid| parent(pid).is_some_and(|pid| !all.contains(&pid))).collect();
+        let guardian = child_of(&test);
+        let shims = child_of(&guardian);
+        let others = child_of(&shims);
+        let busy = shims.iter().copied().filter(|&pid| has_child(pid)).collect();
+        Cast { test, guardian, shims, busy, others }
+    }
+
+    /// Both processes of the victim are there.
+    fn is_complete(&self) -> bool {
+        self.guardian.len() == 1 && self.busy.len() >= 2
+    }
+
+    fn send(&self, signal: Signal, whom: Whom) {
+        let mut everybody = Vec::new();
+        let pids = match whom {
+            Whom::Test => &self.test,
+            Whom::Guardian => &self.guardian,
+            Whom::Shims => &self.shims,
+            Whom::OneShim => &self.busy.get(..1).unwrap_or_default().to_vec(),
+            Whom::All => {
+                everybody.extend([&self.guardian, &self.shims, &self.others, &self.test].into_iter().flatten());
+                &everybody
+            }
+        };
+        for pid in pids {
+            // What is dead by now is as it is to be.
+            let _ = kill(Pid::from_raw(pid.cast_signed()), signal);
+        }
+    }
+}
+
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
