@@ -458,6 +458,11 @@ mod signal;
 mod sync;
 #[cfg(unix)]
 mod sys;
+/// What is fuzzed, for the driver in `fuzz/`. In no build that anybody uses.
+#[cfg(all(unix, any(test, pkit_fuzz)))]
+#[doc(hidden)]
+#[path = "fuzz/mod.rs"]
+pub mod __fuzz;
 
 #[cfg(unix)]
 pub use command::{Command, IntoArgs, sh};

@@ -134,7 +134,8 @@ impl Part {
     }
 
     fn end(&self) -> io::Result<u64> {
-        Ok(self.base + self.data.metadata()?.len())
+        // The base is read from a file, which can hold anything after a crash.
+        Ok(self.base.saturating_add(self.data.metadata()?.len()))
     }
 
     fn read(&self, from: u64, hint: &mut Hint) -> io::Result<Vec<Piece>> {
@@ -142,7 +143,7 @@ impl Part {
         let mut place = from;
         for stretch in self.stretches(hint.entry)? {
             if stretch.end > place {
-                place = self.read_stretch(stretch, place, from + PIECE_BYTES, &mut pieces)?;
+                place = self.read_stretch(stretch, place, from.saturating_add(PIECE_BYTES), &mut pieces)?;
             }
             if place < stretch.end {
                 break;

@@ -26,7 +26,7 @@ use crate::template::{Hole, Template};
 
 mod finished;
 mod http;
-mod http_exchange;
+pub(crate) mod http_exchange;
 mod output;
 mod poll;
 mod tcp;
