@@ -3,8 +3,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// What a target may take whatever its input is: buffers of a fixed size, tables of a regex.
-const BASE_BYTES: usize = 8 * 1024 * 1024;
+/// What a target may take whatever its input is: buffers of a fixed size, and the tables of a regex, whose crate has limits of
+/// its own.
+const BASE_BYTES: usize = 64 * 1024 * 1024;
 
 /// What it may take for each byte of it. A token of the macro is a hundred bytes, and a few are copied.
 const BYTES_A_BYTE: usize = 16 * 1024;

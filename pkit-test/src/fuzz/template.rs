@@ -57,8 +57,8 @@ pub(super) fn script(bytes: &[u8]) {
     assert_eq!(shell_words::split(&filled), Ok(expected), "{source:?} with {value:?} is {filled:?}");
 }
 
-/// A value that needs no quotes anywhere.
-const PLAIN: &str = "x7x";
+/// A value that needs no quotes anywhere, and that cannot overlap with itself or with what stands beside it.
+const PLAIN: &str = "Q";
 
 fn filled_with(template: &Template, value: &str) -> String {
     let filled = template.render(&mut |_| Ok::<_, ()>(value.to_owned()));
