@@ -26,8 +26,7 @@ fn no_case_lies_beside_the_directories() {
 #[test]
 fn mistakes_with_test_attributes_are_explained() {
     let project = Project::new();
-    let wrong: Vec<_> =
-        cases_in("in_tests").filter_map(|case| difference(&case, &project.errors_of(&case))).collect();
+    let wrong: Vec<_> = cases_in("in_tests").filter_map(|case| difference(&case, &project.errors_of(&case))).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
