@@ -9,6 +9,7 @@ use pkit_test_tests::source::{Source, Token};
 
 /// What stands on which floor.
 const FLOORS: &[(&str, u32)] = &[
+    ("fuzz", 10),
     ("private", 9),
     ("attributes", 9),
     ("fixtures", 9),

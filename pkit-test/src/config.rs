@@ -80,7 +80,7 @@ pub(crate) fn log(text: impl FnOnce() -> String) {
     }
 }
 
-fn read(get: &dyn Fn(&str) -> Option<String>) -> Config {
+pub(crate) fn read(get: &dyn Fn(&str) -> Option<String>) -> Config {
     let mut mistakes = Vec::new();
     let mut one_of = |name: &str, default: Show, allowed: &[(&str, Show)]| {
         let Some(value) = get(name) else { return default };

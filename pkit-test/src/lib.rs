@@ -289,8 +289,8 @@
 //! # Verdicts
 //!
 //! An exit that nobody asked for fails the test, with code 0 as well, unless the spec says [`may_exit`](Spec::may_exit) or
-//! [`expect_exit`](Spec::expect_exit), or is supervised. What the test stops, kills, or signals to end has been asked for. A handle without
-//! an attribute or a scope around it fails nothing: [`exit`](Process::exit) says how it ended.
+//! [`expect_exit`](Spec::expect_exit), or is supervised. What the test stops, kills, or signals to end has been asked for. A
+//! handle without an attribute or a scope around it fails nothing: [`exit`](Process::exit) says how it ended.
 //!
 //! ```
 //! use pkit_test::{orchestrated, simple};
@@ -465,6 +465,11 @@ mod signal;
 mod sync;
 #[cfg(unix)]
 mod sys;
+/// What is fuzzed, for the driver in `fuzz/`. In no build that anybody uses.
+#[cfg(all(unix, any(test, pkit_fuzz)))]
+#[doc(hidden)]
+#[path = "fuzz/mod.rs"]
+pub mod __fuzz;
 
 #[cfg(unix)]
 pub use command::{Command, IntoArgs, sh};

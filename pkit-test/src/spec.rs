@@ -338,6 +338,15 @@ impl Spec {
         self.command.holes().chain(env).chain(cwd).chain(ready)
     }
 
+    /// A free port is asked for where nothing tells the program which one that is.
+    pub(crate) fn keeps_port_secret(&self) -> bool {
+        let is_free = self.ports.iter().all(|(name, number)| !name.is_empty() || *number == 0);
+        let is_asked = self.ready.iter().any(|ready| ready.own_port() == Some(""));
+        let env = self.env.iter().flat_map(|(_, value)| value.holes());
+        let mut told = self.command.holes().chain(env).chain(self.cwd.iter().flat_map(Template::holes));
+        is_free && is_asked && !told.any(|hole| matches!(hole.name(), "port" | "addr"))
+    }
+
     /// Every hole that a regex of it would have if its name were known.
     pub(crate) fn regex_holes(&self) -> Vec<Hole> {
         self.ready.iter().flat_map(Ready::regex_holes).collect()

@@ -130,7 +130,7 @@ fn cover_tmp(kind: &str, keep: Option<&Path>) {
         "full" => fill_tmp(),
         "read-only" => {
             mount(None::<&str>, "/tmp", None::<&str>, MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, None::<&str>)
-                .unwrap_or_else(|error| refuse("remount", error))
+                .unwrap_or_else(|error| refuse("remount", error));
         }
         _ => refuse("--tmp", "read-only or full"),
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use crate::fuzz;
 use crate::gauntlet::{Gauntlet, Verdict};
 use crate::outside::{self, has_program};
 use crate::run::{cargo, check, tests};
@@ -37,6 +38,7 @@ pub(crate) fn run(gauntlet: &mut Gauntlet) {
     gauntlet.step("deny", || with_tool("cargo-deny", &["deny", "--workspace", "check"]));
     gauntlet.step("typos", typos);
     gauntlet.step("semver", semver);
+    gauntlet.step("fuzz", fuzz);
 }
 
 /// In a directory of its own: the children that two toolchains build have the same names.
@@ -46,7 +48,9 @@ fn msrv() -> Verdict {
     }
     let toolchain = format!("+{MSRV}");
     let directory = target_directory().join("msrv").display().to_string();
-    let which = ["--package", "pkit-test-tests", "--lib", "--test", "it", "--target-dir", &directory];
+    // Without the test attributes of others, which take longer to build than the tests to run.
+    let tests_alone = ["--package", "pkit-test-tests", "--no-default-features", "--lib", "--test", "it"];
+    let which = [&tests_alone[..], &["--target-dir", &directory]].concat();
     tests(cargo(&[&[toolchain.as_str(), "test"], &LIBRARIES[..], &which[..]].concat()))
 }
 
@@ -141,6 +145,11 @@ fn semver() -> Verdict {
         }
         None => Verdict::Skipped("there is no release to compare with".into()),
     }
+}
+
+/// A minute for all targets; their corpora are replayed by the tests.
+fn fuzz() -> Verdict {
+    fuzz::Wish::of_environment().map_or_else(|why| Verdict::of(Err(why)), |wish| fuzz::run(&wish))
 }
 
 fn path_text(path: &Path) -> String {

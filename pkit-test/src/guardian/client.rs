@@ -345,7 +345,8 @@ fn goodbye() {
             return config::say(&report::kept(guardian.pid, config().keep_for));
         }
         if said.is_err() || !fd::is_closed_within(&guardian.socket, GOODBYE_LIMIT) {
-            // It is stopped or stuck, or the test has closed its descriptors under us. Its shims see its end and stop their services.
+            // It is stopped or stuck, or the test has closed its descriptors under us. Its shims see its end and stop their
+            // services.
             let _ = lock(&guardian.child).kill();
         }
     }

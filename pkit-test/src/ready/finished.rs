@@ -79,7 +79,7 @@ impl Probe for Finished {
     }
 
     fn question(&self) -> String {
-        format!("exit code {}", self.code)
+        format!("ends with exit code {}", self.code)
     }
 }
 

@@ -147,7 +147,7 @@ fn read_on(stream: &mut TcpStream, head: &mut Vec<u8>, limits: &Limits<'_>) -> R
 }
 
 /// The status, if it is there yet. Answers on the way, like `103 Early Hints`, are passed over.
-fn status(head: &[u8]) -> Result<Option<u16>, Trouble> {
+pub(crate) fn status(head: &[u8]) -> Result<Option<u16>, Trouble> {
     let mut rest = head;
     loop {
         let beginning = &rest[..rest.len().min(5)];

@@ -32,7 +32,7 @@ use crate::template::{Hole, Template};
 mod file;
 mod finished;
 mod http;
-mod http_exchange;
+pub(crate) mod http_exchange;
 mod notify;
 mod output;
 mod poll;

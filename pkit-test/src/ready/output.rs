@@ -102,8 +102,9 @@ pub(super) fn holes_of(regex: &str) -> Vec<Hole> {
 
 /// What is wrong with a regex, whatever is in its holes.
 pub(super) fn mistake_of(regex: &str) -> Option<String> {
-    // With a letter in each hole: a value is inserted escaped, so that none makes a sound regex unsound. Where a name turns
-    // out to mean nothing, its braces are looked at again when the probe is prepared.
+    // With a letter in each hole: a value is inserted escaped, so that none makes a sound regex unsound, unless it is one
+    // end of a range or a flag: `[{x}-z]`, `(?{x})`. That is found when the probe is prepared, and so is what becomes of the braces
+    // where a name turns out to mean nothing.
     let filled = Template::parse_regex(regex, &|_| true).render(&mut |_| Ok::<_, ()>("x".to_owned()));
     let sound = Regex::new(&filled.unwrap_or_default());
     sound.err().map(|error| invalid(regex, &error))

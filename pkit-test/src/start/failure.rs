@@ -50,6 +50,9 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
             };
             let error = asked(core.about(Error::new(kind, title), Some(run)), waited);
             let error = error.fact("serves", elsewhere(run, waited)).fact("needs", needs(core));
+            let secret =
+                core.spec().keeps_port_secret().then_some("nothing in the command uses {port}: how would it know?");
+            let error = error.fact("hint", secret.unwrap_or_default());
             with_last_words(error, run)
         }
     }

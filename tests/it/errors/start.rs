@@ -64,11 +64,12 @@ fn a_server_that_does_not_listen_is_told_where_it_does() {
     check(
         tcp(sleeper.with(""), 0).start_timeout(SOON),
         expect![[r#"
-        `sleeper` was not ready after 500ms
-          spec:   tcp("'CHILDREN/sleeper'", 0)   tests/it/errors/start.rs
-          ran:    CHILDREN/sleeper   pid N, in N ms
-          probe:  tcp 127.0.0.1:PORT: connection refused, N tries
-          stdout: sleeper"#]],
+            `sleeper` was not ready after 500ms
+              spec:   tcp("'CHILDREN/sleeper'", 0)   tests/it/errors/start.rs
+              ran:    CHILDREN/sleeper   pid N, in N ms
+              probe:  tcp 127.0.0.1:PORT: connection refused, N tries
+              hint:   nothing in the command uses {port}: how would it know?
+              stdout: sleeper"#]],
     );
     check(
         tcp(wrong.with("{port}"), 0).start_timeout(SOON),
@@ -107,11 +108,12 @@ fn a_server_that_answers_otherwise_is_told_how() {
     check(
         http(sleeper.with(""), "/").start_timeout(SOON),
         expect![[r#"
-        `sleeper` was not ready after 500ms
-          spec:   http("'CHILDREN/sleeper'", "/")   tests/it/errors/start.rs
-          ran:    CHILDREN/sleeper   pid N, in N ms
-          probe:  GET http://127.0.0.1:PORT/: connection refused, N tries
-          stdout: sleeper"#]],
+            `sleeper` was not ready after 500ms
+              spec:   http("'CHILDREN/sleeper'", "/")   tests/it/errors/start.rs
+              ran:    CHILDREN/sleeper   pid N, in N ms
+              probe:  GET http://127.0.0.1:PORT/: connection refused, N tries
+              hint:   nothing in the command uses {port}: how would it know?
+              stdout: sleeper"#]],
     );
     check(
         simple(slow.with("0 {port}")).ready(Http::get("/").status(418)).start_timeout(SOON),

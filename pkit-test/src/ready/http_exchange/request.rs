@@ -22,7 +22,7 @@ impl Request {
     }
 
     /// The request as it is sent.
-    pub(super) fn bytes(&self) -> Result<Vec<u8>, Trouble> {
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>, Trouble> {
         if !is_token(&self.method) {
             return Err(Trouble::Unsendable(format!("`{}` is no method", self.method.escape_debug())));
         }
