@@ -33,7 +33,7 @@ mod tcp;
 mod view;
 
 pub use finished::Finished;
-pub use http::Http;
+pub use http::{Body, Http, Statuses};
 pub use output::Output;
 pub(crate) use output::{Found, Search, Seen};
 pub use poll::{Answer, Poll, poll};
@@ -110,7 +110,8 @@ impl Ready {
     pub(crate) fn regex_holes(&self) -> Vec<Hole> {
         match &self.kind {
             Kind::Output(probe) => probe.holes(),
-            Kind::Tcp(_) | Kind::Http(_) | Kind::Finished(_) | Kind::Poll(_) => Vec::new(),
+            Kind::Http(probe) => probe.regex_holes(),
+            Kind::Tcp(_) | Kind::Finished(_) | Kind::Poll(_) => Vec::new(),
         }
     }
 
@@ -211,10 +212,15 @@ pub(crate) trait Probe: Send {
     /// The question, for people.
     fn question(&self) -> String;
 
-    /// An address on this machine that it asks and that nobody has reserved: whether somebody is there already is to be
-    /// known before the process is started.
-    fn unreserved(&self) -> Option<SocketAddr> {
-        None
+    /// The addresses that it asks.
+    fn addresses(&self) -> Vec<SocketAddr> {
+        Vec::new()
+    }
+
+    /// Those on this machine that nobody has reserved: whether somebody is there already is to be known before the process
+    /// is started.
+    fn unreserved(&self) -> Vec<SocketAddr> {
+        Vec::new()
     }
 }
 

@@ -147,6 +147,6 @@ fn strangers(core: &Core) -> String {
 /// Where it listens instead of where it was asked.
 fn elsewhere(run: &Run, waited: &Waited) -> String {
     let (Ok(diag), Some(shim)) = (Diag::open(), run.look(|state| state.shim)) else { return String::new() };
-    let addresses = port::listens_elsewhere(&diag, shim).into_iter().map(|address| address.to_string());
-    addresses.filter(|address| !waited.question.contains(address)).collect::<Vec<_>>().join(", ")
+    let found = port::listens_elsewhere(&diag, shim, &waited.addresses);
+    found.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -262,7 +262,7 @@ impl Core {
 
 /// Which of the addresses that are asked have a listener before anything of ours runs.
 fn served(probes: &[Box<dyn Probe>]) -> Vec<SocketAddr> {
-    let asked: Vec<SocketAddr> = probes.iter().filter_map(|probe| probe.unreserved()).collect();
+    let asked: Vec<SocketAddr> = probes.iter().flat_map(|probe| probe.unreserved()).collect();
     if asked.is_empty() {
         return asked;
     }

@@ -9,6 +9,7 @@
 //! code 0 while descendants live: those are the process from then on. And not where this exit is expected and the probes
 //! hold: one of them may be about the exit itself.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -254,6 +255,7 @@ struct Bounds {
 #[derive(Debug, Clone, Default)]
 struct Waited {
     question: String,
+    addresses: Vec<SocketAddr>,
     last: String,
     tries: u64,
     is_foreign: bool,
@@ -331,6 +333,7 @@ fn ask(core: &Arc<Core>, run: &Arc<Run>, probe: &mut dyn Probe, bounds: &Bounds,
     waited.tries += u64::from(!matches!(look, Look::Unanswered(_)));
     if waited.question.is_empty() {
         waited.question = probe.question();
+        waited.addresses = probe.addresses();
     }
     match &look {
         Look::Ready => "it holds, and the process had ended".clone_into(&mut waited.last),

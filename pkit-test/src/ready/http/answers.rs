@@ -1,0 +1,149 @@
+//! Whether the answer is the one that was asked for.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::body::Wanted;
+use super::statuses::Statuses;
+use crate::port::{self, Owner};
+use crate::ready::http_exchange::{Answer, Extent, Limits, Reader, Request, exchange, shown};
+use crate::ready::tcp::Listening;
+use crate::ready::{Look, Probe, Sight};
+use crate::sys::diag::Diag;
+
+/// One question for one start, at one address or, of `localhost`, at two.
+#[derive(Debug)]
+pub(in crate::ready) struct Answers {
+    pub(super) doors: Vec<Door>,
+    pub(super) request: Request,
+    pub(super) shown: String,
+    pub(super) judge: Judge,
+}
+
+/// One address that is asked.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) address: SocketAddr,
+    /// Where it is an address of this machine, whose listeners the kernel tells of.
+    pub(super) listening: Option<Listening>,
+    pub(super) is_unreserved: bool,
+    /// Somebody listened there before the start.
+    pub(super) was_served: bool,
+}
+
+/// What makes an answer the right one.
+#[derive(Debug)]
+pub(super) struct Judge {
+    pub(super) statuses: Statuses,
+    pub(super) contents: Vec<Wanted>,
+}
+
+/// What one address gave, and whether the process itself was asked.
+struct Seen {
+    address: SocketAddr,
+    look: Look,
+    was_asked: bool,
+}
+
+impl Probe for Answers {
+    fn look(&mut self, sight: &Sight<'_>) -> Look {
+        let share = sight.patience / u32::try_from(self.doors.len()).unwrap_or(1).max(1);
+        let mut all = Vec::with_capacity(self.doors.len());
+        for door in &mut self.doors {
+            let seen = door.look(&self.request, &self.judge, share, sight);
+            if seen.look == Look::Ready {
+                return Look::Ready;
+            }
+            all.push(seen);
+        }
+        together(&all)
+    }
+
+    fn question(&self) -> String {
+        self.shown.clone()
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.doors.iter().map(|door| door.address).collect()
+    }
+
+    fn unreserved(&self) -> Vec<SocketAddr> {
+        self.doors.iter().filter(|door| door.is_unreserved).map(|door| door.address).collect()
+    }
+}
+
+/// A stranger at one address is not the news where the process itself was asked at the other one.
+fn together(all: &[Seen]) -> Look {
+    let is_foreign = all.iter().any(|seen| matches!(seen.look, Look::Foreign(_)));
+    let why = match all {
+        [first, rest @ ..] if rest.iter().all(|seen| text(seen) == text(first)) => text(first).to_owned(),
+        all => all.iter().map(|seen| format!("{}: {}", seen.address, text(seen))).collect::<Vec<_>>().join("; "),
+    };
+    if is_foreign && !all.iter().any(|seen| seen.was_asked) { Look::Foreign(why) } else { Look::NotYet(why) }
+}
+
+fn text(seen: &Seen) -> &str {
+    match &seen.look {
+        Look::Foreign(why) | Look::NotYet(why) => why,
+        _ => "",
+    }
+}
+
+impl Door {
+    fn look(&mut self, request: &Request, judge: &Judge, patience: Duration, sight: &Sight<'_>) -> Seen {
+        let address = self.address;
+        let unasked = |look| Seen { address, look, was_asked: false };
+        let listening = self.listening.as_mut().map(|listening| listening.look(sight));
+        if let Some(look) = listening.filter(|look| *look != Look::Ready) {
+            return unasked(look);
+        }
+        if let Some(stranger) = self.stranger(sight) {
+            return unasked(stranger);
+        }
+        let limits = Limits::until(Instant::now() + patience, sight.is_over);
+        let look = match exchange(address, request, judge, &limits) {
+            Ok(answer) => judge.verdict(&answer).map_or(Look::Ready, Look::NotYet),
+            Err(trouble) => Look::NotYet(trouble.to_string()),
+        };
+        Seen { address, look, was_asked: true }
+    }
+
+    /// A listener that may be anybody's is believed only where nobody was before the start.
+    fn stranger(&self, sight: &Sight<'_>) -> Option<Look> {
+        if !self.was_served || !self.is_unreserved {
+            return None;
+        }
+        let owner = Diag::open().and_then(|diag| port::owner(&diag, self.address, sight.tree_root, false));
+        let why = "was served before the start, by a process that we may not look at";
+        matches!(owner, Ok(Owner::Unknown(_))).then(|| Look::Foreign(format!("{} {why}", self.address)))
+    }
+}
+
+impl Judge {
+    /// What is wrong with an answer, if anything is.
+    fn verdict(&self, answer: &Answer) -> Option<String> {
+        if !self.statuses.accept(answer.status) {
+            let to = answer.location.as_ref().map(|to| format!(" to {to}, which is not followed"));
+            return Some(format!("{}{}", answer.title(), to.unwrap_or_default()));
+        }
+        let missing = self.contents.iter().find_map(|wanted| wanted.missing(&answer.body))?;
+        let cut = if answer.is_cut { "; no more of it was read" } else { "" };
+        Some(format!("{}, but {missing}: {}{cut}", answer.title(), shown(&answer.body)))
+    }
+}
+
+impl Reader for Judge {
+    fn extent(&self, status: u16) -> Extent {
+        match self.statuses.accept(status) {
+            true if self.contents.is_empty() => Extent::Status,
+            true => Extent::Body,
+            // Where it leads is worth reading.
+            false if (300..400).contains(&status) => Extent::Headers,
+            false => Extent::Status,
+        }
+    }
+
+    fn is_enough(&self, body: &[u8]) -> bool {
+        self.contents.iter().all(|wanted| wanted.is_there_already(body))
+    }
+}
