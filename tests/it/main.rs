@@ -10,6 +10,7 @@ mod abandoned;
 mod attribute;
 mod contested;
 mod errors;
+mod exec;
 mod finished;
 mod handle;
 mod isolation;

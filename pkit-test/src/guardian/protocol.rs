@@ -50,6 +50,8 @@ pub(crate) struct Launch {
     pub(crate) input: Vec<u8>,
     /// Whether its standard input ends after that.
     pub(crate) input_ends: bool,
+    /// It is there for another one, and never outlives the test, nor is anything told of it when the test has died.
+    pub(crate) is_errand: bool,
 }
 
 /// What the test says of itself, first thing.
@@ -303,7 +305,7 @@ fn write_launch(fields: Writer, launch: &Launch) -> Writer {
     let fields = write_path(fields, &launch.cwd);
     let fields = write_user(fields, launch.user.as_ref());
     let fields = write_path(write_plan(fields, launch.stop), &launch.log).number(launch.log_bytes);
-    fields.text(&launch.input).number(launch.input_ends.into())
+    fields.text(&launch.input).number(launch.input_ends.into()).number(launch.is_errand.into())
 }
 
 fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
@@ -319,6 +321,7 @@ fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
         log_bytes: fields.number()?,
         input: fields.text()?.to_vec(),
         input_ends: fields.number()? != 0,
+        is_errand: fields.number()? != 0,
     })
 }
 
@@ -375,6 +378,7 @@ mod tests {
             log_bytes: 9,
             input: b"in".to_vec(),
             input_ends: true,
+            is_errand: true,
         };
         let hello = Hello { directory: "/d".into(), crash_ms: 1, reports: true, keep: Keep::Failed };
         let orders = [

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::client::Guardian;
@@ -24,6 +24,8 @@ pub(crate) struct Run {
     log: PathBuf,
     born: Instant,
     state: Monitor<State>,
+    /// Another one, whose waiters look at this one as well.
+    told: OnceLock<Weak<Run>>,
 }
 
 /// What is known of a run.
@@ -123,7 +125,7 @@ impl Run {
             answers: HashMap::new(),
             on_end: Some(on_end),
         };
-        Run { id, guardian, log, born: Instant::now(), state: Monitor::new(state) }
+        Run { id, guardian, log, born: Instant::now(), state: Monitor::new(state), told: OnceLock::new() }
     }
 
     /// Where its output is.
@@ -173,6 +175,12 @@ impl Run {
     /// Wakes whoever waits for this run, to look at something else.
     pub(crate) fn wake(&self) {
         self.state.wake();
+    }
+
+    /// Wakes also whoever waits for another run, from now on: they look at both.
+    pub(crate) fn tell(&self, other: &Arc<Run>) {
+        // There is one that it belongs to.
+        let _ = self.told.set(Arc::downgrade(other));
     }
 
     /// Asks for its end. The exit that follows is one that was asked for.
@@ -257,6 +265,10 @@ impl Run {
                 on_end(state);
             }
         });
+        // Not under the lock: whoever waits for the other one looks at this one under that of the other.
+        if let Some(other) = self.told.get().and_then(Weak::upgrade) {
+            other.wake();
+        }
     }
 
     fn send(&self, order: &Order) {

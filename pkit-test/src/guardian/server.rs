@@ -287,6 +287,12 @@ impl Guardian {
         self.phase = Phase::Kept;
         self.owner = None;
         self.owner_pidfd = None;
+        for (id, shim) in self.shims.iter_mut().filter(|(_, shim)| shim.is_errand && !shim.is_closed) {
+            shim.outbox.push(&Order::Stop(shim.stop).to_frame(*id));
+            shim.overdue = Some(Instant::now() + patience(shim.stop));
+            self.unsent.insert(*id);
+        }
+        self.flush_unsent();
     }
 
     fn owner_died(&mut self) {
@@ -298,7 +304,8 @@ impl Guardian {
         let is_kept = self.hello.as_ref().is_some_and(|hello| hello.keep != Keep::Never);
         let reports = self.hello.as_ref().is_some_and(|hello| hello.reports);
         if let (Phase::Serving, Some(stderr)) = (&self.phase, stderr.filter(|_| reports)) {
-            report(stderr, self.shims.values().map(|shim| &shim.account), is_kept);
+            let services = self.shims.values().filter(|shim| !shim.is_errand);
+            report(stderr, services.map(|shim| &shim.account), is_kept);
         }
         self.owner = None;
         // What is ending already goes on doing so, only faster.

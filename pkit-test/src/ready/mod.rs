@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use crate::guardian::run::{Phase, Run};
 use crate::template::{Hole, Template};
 
+mod exec;
 mod finished;
 mod http;
 mod http_exchange;
@@ -32,6 +33,7 @@ mod poll;
 mod tcp;
 mod view;
 
+pub use exec::Exec;
 pub use finished::Finished;
 pub use http::{Body, Http, Statuses};
 pub use output::Output;
@@ -63,6 +65,7 @@ enum Kind {
     Http(Http),
     Output(Output),
     Finished(Finished),
+    Exec(Box<Exec>),
     Poll(Poll),
 }
 
@@ -90,6 +93,12 @@ impl From<Finished> for Ready {
     }
 }
 
+impl From<Exec> for Ready {
+    fn from(probe: Exec) -> Ready {
+        Ready { kind: Kind::Exec(Box::new(probe)) }
+    }
+}
+
 impl From<Poll> for Ready {
     fn from(probe: Poll) -> Ready {
         Ready { kind: Kind::Poll(probe) }
@@ -99,11 +108,12 @@ impl From<Poll> for Ready {
 impl Ready {
     /// The holes of it; not those of a regex.
     pub(crate) fn holes(&self) -> impl Iterator<Item = &Hole> {
-        let templates = match &self.kind {
-            Kind::Http(probe) => probe.templates(),
+        let holes: Vec<&Hole> = match &self.kind {
+            Kind::Http(probe) => probe.templates().into_iter().flat_map(Template::holes).collect(),
+            Kind::Exec(probe) => probe.holes().collect(),
             Kind::Tcp(_) | Kind::Output(_) | Kind::Finished(_) | Kind::Poll(_) => Vec::new(),
         };
-        templates.into_iter().flat_map(Template::holes)
+        holes.into_iter()
     }
 
     /// The holes that its regex has where their names are known.
@@ -111,7 +121,7 @@ impl Ready {
         match &self.kind {
             Kind::Output(probe) => probe.holes(),
             Kind::Http(probe) => probe.regex_holes(),
-            Kind::Tcp(_) | Kind::Finished(_) | Kind::Poll(_) => Vec::new(),
+            Kind::Tcp(_) | Kind::Finished(_) | Kind::Exec(_) | Kind::Poll(_) => Vec::new(),
         }
     }
 
@@ -120,6 +130,7 @@ impl Ready {
         match &self.kind {
             Kind::Http(probe) => probe.mistake(),
             Kind::Output(probe) => probe.mistake(),
+            Kind::Exec(probe) => probe.mistake(),
             Kind::Tcp(_) | Kind::Finished(_) | Kind::Poll(_) => None,
         }
     }
@@ -129,7 +140,7 @@ impl Ready {
         match &self.kind {
             Kind::Tcp(probe) => Some(probe.port_name()),
             Kind::Http(probe) => probe.own_port(),
-            Kind::Output(_) | Kind::Finished(_) | Kind::Poll(_) => None,
+            Kind::Output(_) | Kind::Finished(_) | Kind::Exec(_) | Kind::Poll(_) => None,
         }
     }
 
@@ -148,6 +159,7 @@ impl Ready {
             Kind::Http(probe) => probe.prepare(site, fill).map(boxed),
             Kind::Output(probe) => probe.prepare(fill).map(boxed),
             Kind::Finished(probe) => Ok(boxed(*probe)),
+            Kind::Exec(probe) => (fill.exec)(probe).map_err(Unprepared::Hole),
             Kind::Poll(probe) => Ok(boxed(probe.prepare(site))),
         }
     }
@@ -162,6 +174,8 @@ pub(crate) struct Fill<'a, E> {
     pub(crate) lookup: &'a mut dyn FnMut(&Hole) -> Result<String, E>,
     /// Whether a name means something here, for a regex.
     pub(crate) is_known: &'a dyn Fn(&str) -> bool,
+    /// Makes a probe of a command: what it needs for that is known only above.
+    pub(crate) exec: &'a dyn Fn(&Exec) -> Result<Box<dyn Probe>, E>,
 }
 
 /// Why there is no probe.

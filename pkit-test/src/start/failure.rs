@@ -68,10 +68,16 @@ fn ended_how(core: &Core, phase: Phase) -> String {
 /// The operating system did not run the program.
 pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
     let name = &core.place().name;
-    let errno = error.raw_os_error().map(Errno::from_raw);
     let spec = core.spec();
-    let user = spec.user.as_deref().unwrap_or_default();
-    let (kind, why) = match (step, errno) {
+    let (kind, why) = refusal(spec.user.as_deref(), step, error);
+    core.about(Error::new(kind, format!("`{name}` was not started: {why}")), None)
+}
+
+/// Why the operating system does not run a program.
+pub(super) fn refusal(user: Option<&str>, step: Step, error: &io::Error) -> (Kind, String) {
+    let user = user.unwrap_or_default();
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    match (step, errno) {
         (Step::Exec, Some(Errno::ENOEXEC)) => {
             (Kind::NotExecutable, "it is no program for this system, and has no `#!` line".to_owned())
         }
@@ -97,8 +103,7 @@ pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
             (Kind::System, "no more open files are allowed".to_owned())
         }
         (Step::Fork | Step::Prepare, _) => (Kind::System, format!("it could not be prepared: {error}")),
-    };
-    core.about(Error::new(kind, format!("`{name}` was not started: {why}")), None)
+    }
 }
 
 pub(super) fn no_cwd(core: &Core, spec: &Spec, cwd: &Path, why: &str) -> Error {

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
+use super::check::{self, Checking};
 use super::failure;
 use crate::callbacks;
+use crate::command::Command;
 use crate::config::{config, log};
 use crate::error::{Error, Kind, Result};
 use crate::ground::Executor;
@@ -18,15 +20,16 @@ use crate::guardian::client::Guardian;
 use crate::guardian::protocol::Launch;
 use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process, end_of};
-use crate::limits::OUTPUT_BYTES;
+use crate::limits::{EXEC_OUTPUT_BYTES, OUTPUT_BYTES};
 use crate::program::{NotFound, Wanted};
-use crate::ready::Probe;
+use crate::ready::{Exec, Probe};
 use crate::record::RunEnd;
 use crate::spec::Spec;
 use crate::supervise::News;
 use crate::sys::child::own_pid;
 use crate::sys::diag::Diag;
 use crate::sys::user;
+use crate::template::Template;
 
 /// How much of a name is part of a path: a file name has 255 bytes, of which a character takes up to four.
 const NAME_CHARS: usize = 40;
@@ -148,25 +151,55 @@ impl Core {
     }
 
     fn prepare(&self, spec: &Spec, guardian: &Guardian) -> Result<Launch> {
+        let Ordered { launch, ran, .. } = self.order_of(spec, &spec.command, &[])?;
+        let starts = self.life(|life| {
+            life.ran = ran;
+            life.starts
+        });
+        Ok(Launch {
+            log: log_directory(guardian, self.place().number, starts, &launch.name),
+            input: spec.stdin.clone().unwrap_or_default(),
+            input_ends: spec.stdin.is_some(),
+            ..launch
+        })
+    }
+
+    /// The probe that a command is, which runs where the process does.
+    pub(super) fn check(&self, spec: &Spec, exec: &Exec) -> Result<Box<dyn Probe>> {
+        let ordered = self.order_of(spec, &exec.command, &exec.env);
+        let probe = |error: Error| error.fact("probe", format!("exec {}", exec.command));
+        let Ordered { launch, written, .. } = ordered.map_err(probe)?;
+        let name = format!("{} (check)", launch.name);
+        let launch = Launch {
+            name,
+            stop: check::KILL,
+            log_bytes: EXEC_OUTPUT_BYTES,
+            input_ends: true,
+            is_errand: true,
+            ..launch
+        };
+        Ok(Box::new(Checking::new(launch, format!("exec {written}"), exec.try_timeout)))
+    }
+
+    /// How a command runs where the process does: as that user, in that directory, with that environment and more.
+    fn order_of(&self, spec: &Spec, command: &Command, more: &[(String, Template)]) -> Result<Ordered> {
         let name = &self.place().name;
         let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
-        let line = spec.command.render(&mut lookup)?;
-        let environment = self.environment(spec)?;
+        let line = command.render(&mut lookup)?;
+        let environment = self.environment(spec, more)?;
         let here = std::env::current_dir()
             .map_err(|error| Error::system("the working directory of the test was not found", error))?;
         let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
         let program = line.locate(path, &here).map_err(|why| not_found(name, spec, &why))?;
         let cwd = self.cwd(spec, &here)?;
-        let ran = line.for_people(&program, &here);
-        self.life(|life| life.ran = ran);
+        let (ran, written) = (line.for_people(&program, &here), line.as_written());
         let mut arguments = vec![own_argument(&line.program, &program)];
         arguments.extend(line.args.into_iter().map(String::into_bytes));
         let environment: Vec<Vec<u8>> =
             environment.into_iter().map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'=')).collect();
         self.refuse_nul("argument", &arguments)?;
         self.refuse_nul("environment variable", &environment)?;
-        let starts = self.life(|life| life.starts);
-        Ok(Launch {
+        let launch = Launch {
             name: name.clone(),
             program,
             arguments,
@@ -175,11 +208,13 @@ impl Core {
             // Whoever is that user already need not, and may not, become it.
             user: self.place().user.clone().filter(|_| user::may_change_user()),
             stop: spec.stop_plan(),
-            log: log_directory(guardian, self.place().number, starts, name),
+            log: PathBuf::new(),
             log_bytes: OUTPUT_BYTES,
-            input: spec.stdin.clone().unwrap_or_default(),
-            input_ends: spec.stdin.is_some(),
-        })
+            input: Vec::new(),
+            input_ends: false,
+            is_errand: false,
+        };
+        Ok(Ordered { launch, ran, written })
     }
 
     fn refuse_nul(&self, what: &str, texts: &[Vec<u8>]) -> Result<()> {
@@ -194,7 +229,7 @@ impl Core {
         }
     }
 
-    fn environment(&self, spec: &Spec) -> Result<BTreeMap<OsString, OsString>> {
+    fn environment(&self, spec: &Spec, more: &[(String, Template)]) -> Result<BTreeMap<OsString, OsString>> {
         let mut variables: BTreeMap<OsString, OsString> = BTreeMap::new();
         if !spec.clears_env {
             variables.extend(std::env::vars_os());
@@ -204,7 +239,7 @@ impl Core {
             variables.insert("USER".into(), user.name.clone().into());
             variables.insert("LOGNAME".into(), user.name.clone().into());
         }
-        for (name, value) in &spec.env {
+        for (name, value) in spec.env.iter().chain(more) {
             let value = value.render(&mut |hole| self.ground.value(hole))?;
             variables.insert(name.into(), value.into());
         }
@@ -258,6 +293,15 @@ impl Core {
             }
         })
     }
+}
+
+/// A command on its way to the guardian.
+struct Ordered {
+    /// All but where its output goes and what it reads.
+    launch: Launch,
+    /// The command line for people, with the program that was found, and as it was written.
+    ran: String,
+    written: String,
 }
 
 /// Which of the addresses that are asked have a listener before anything of ours runs.

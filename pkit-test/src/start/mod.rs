@@ -21,10 +21,11 @@ use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process};
 use crate::limits::{CALLBACK_LIMIT, HTTP_LAST_TRY, HTTP_TRY, POLL_MAX, POLL_MIN, POLL_SHARE};
 use crate::place::{Claim, Place, Wish};
-use crate::ready::{Around, Fill, Look, Probe, Sight, Site, Unprepared};
+use crate::ready::{Around, Exec, Fill, Look, Probe, Sight, Site, Unprepared};
 use crate::spec::{Expected, Spec};
 
 mod again;
+mod check;
 mod failure;
 mod launch;
 mod supervisor;
@@ -397,14 +398,17 @@ impl Core {
         let site = Site { served, ..self.place().site(spec.any_owner) };
         let is_known = |name: &str| crate::template::REFUSED_NAMES.contains(&name) || self.ground.knows(name);
         let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
-        let mut fill = Fill { lookup: &mut lookup, is_known: &is_known };
+        let exec = |exec: &Exec| self.check(&spec, exec);
+        let mut fill = Fill { lookup: &mut lookup, is_known: &is_known, exec: &exec };
         let prepared = spec.ready.iter().map(|ready| ready.prepare(&site, &mut fill));
         prepared.map(|probe| probe.map_err(|why| self.unprepared(why))).collect()
     }
 
     fn unprepared(&self, why: Unprepared<Error>) -> Error {
         match why {
-            Unprepared::Hole(error) => error.fact("spec", self.spec().shown()),
+            Unprepared::Hole(error) if error.is_spec() => error.fact("spec", self.spec().shown()),
+            // It says so already.
+            Unprepared::Hole(error) => error,
             Unprepared::Mistake(why) => {
                 Error::new(Kind::Spec, format!("`{}` was not started: {why}", self.place().name))
                     .fact("spec", self.spec().shown())

@@ -5,6 +5,7 @@ mod verdicts;
 mod inherits;
 mod abandoned;
 mod contested;
+mod exec;
 mod lost;
 mod settings;
 mod record;

@@ -16,6 +16,8 @@ pub(super) struct Shim {
     pub(super) outbox: Outbox,
     pub(super) account: Account,
     pub(super) stop: StopPlan,
+    /// It is there for another one: nobody keeps it, and nothing is told of it.
+    pub(super) is_errand: bool,
     /// It said that nothing is left, or that nothing was started.
     pub(super) has_said_all: bool,
     pub(super) is_reaped: bool,
@@ -37,6 +39,7 @@ impl Shim {
             outbox: Outbox::default(),
             account: Account { name: launch.name.clone(), log: launch.log.clone() },
             stop: launch.stop,
+            is_errand: launch.is_errand,
             has_said_all: false,
             is_reaped: false,
             is_closed: false,

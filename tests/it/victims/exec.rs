@@ -1,0 +1,42 @@
+//! Tests that die while a command is asked whether their process is ready.
+
+use std::path::PathBuf;
+use std::{env, process, thread};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use pkit_test::ready::Exec;
+use pkit_test::{Spec, sh};
+
+use super::chosen::{command, is_chosen};
+use crate::child::{HANG, wait_until};
+
+/// The process, and a check that says in a file that it has begun, and goes on for ever in two processes.
+fn spec() -> (Spec, PathBuf) {
+    let file = PathBuf::from(env::var("FILE").unwrap());
+    let deaf = command("deaf", "");
+    let check = sh(format!("{deaf} & touch '{}'; exec {deaf}", file.display()));
+    (Spec::new(command("sleeper", "")).ready(Exec::new(check)).start_timeout(HANG * 10), file)
+}
+
+#[test]
+fn is_killed_in_a_try() {
+    if is_chosen() {
+        let (spec, file) = spec();
+        thread::spawn(move || {
+            wait_until(|| file.exists());
+            kill(Pid::this(), Signal::SIGKILL).unwrap();
+        });
+        panic!("it is killed before {:?}", spec.start());
+    }
+}
+
+#[test]
+fn exits_in_a_try() {
+    if is_chosen() {
+        let (spec, file) = spec();
+        thread::spawn(move || spec.start().map(drop));
+        wait_until(|| file.exists());
+        process::exit(0);
+    }
+}
