@@ -96,15 +96,22 @@ fn what_it_saw_last_is_told() {
               output: none"#]],
     );
     fails(
-        service()
-            .ready(Exec::new(["printf", r"%0300d\033[31m\377\n", "7"]))
-            .ready(Exec::new("sh -c 'yes é | tr -d \"\\n\" | head -c 9999; exit 1'")),
+        service().ready(Exec::new(sh(r"printf '%0300d' 7; exit 1"))),
         expect![[r#"
-            `sleep` was not ready after 400ms
-              spec:   simple("sleep 60")   tests/it/exec.rs
-              ran:    /usr/bin/sleep 60   pid N, in N ms
-              probe:  exec sh -c 'yes é | tr -d "\n" | head -c 9999; exit 1': exit code 1: �ééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé…, N tries
-              output: none"#]],
+        `sleep` was not ready after 400ms
+          spec:   simple("sleep 60")   tests/it/exec.rs
+          ran:    /usr/bin/sleep 60   pid N, in N ms
+          probe:  exec /bin/sh -c 'printf '\''%0300d'\'' 7; exit 1' sh: exit code 1: 00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000…, N tries
+          output: none"#]],
+    );
+    fails(
+        service().ready(Exec::new(sh(r"printf '\033[31m\377\n'; exit 1"))),
+        expect![[r#"
+        `sleep` was not ready after 400ms
+          spec:   simple("sleep 60")   tests/it/exec.rs
+          ran:    /usr/bin/sleep 60   pid N, in N ms
+          probe:  exec /bin/sh -c 'printf '\''\033[31m\377\n'\''; exit 1' sh: exit code 1: \u{1b}[31m�, N tries
+          output: none"#]],
     );
 }
 
@@ -113,37 +120,58 @@ fn what_cannot_be_run_is_no_not_yet() {
     let directory = child("sleeper");
     let script = directory.file("script");
     let service = |check: &str| simple("sleep 60").ready(Exec::new(check));
-    fails(service("slepe 1"), expect![[r#"
+    fails(
+        service("slepe 1"),
+        expect![[r#"
         `sleep` was not started: program `slepe` is in no directory of PATH
           spec:   simple("sleep 60")   tests/it/exec.rs
           PATH:   …
           meant:  `sleep`?
-          probe:  exec slepe 1"#]]);
-    fails(service("/no/such/check --now"), expect![[r#"
+          probe:  exec slepe 1"#]],
+    );
+    fails(
+        service("/no/such/check --now"),
+        expect![[r#"
         `sleep` was not started: program `/no/such/check` does not exist
           spec:   simple("sleep 60")   tests/it/exec.rs
           hint:   the directory `/no` does not exist
-          probe:  exec /no/such/check --now"#]]);
-    fails(service("sh -c 'echo"), expect![[r#"
+          probe:  exec /no/such/check --now"#]],
+    );
+    fails(
+        service("sh -c 'echo"),
+        expect![[r#"
         `sleep` was not started: its probe cannot be run: the quote that opens at column 7 of `sh -c 'echo` is never closed: `'echo`
-          spec:   simple("sleep 60")   tests/it/exec.rs"#]]);
-    fails(service("echo {nobody.port}"), expect![[r#"
+          spec:   simple("sleep 60")   tests/it/exec.rs"#]],
+    );
+    fails(
+        service("echo {nobody.port}"),
+        expect![[r#"
         `sleep` was not started: {nobody.port} means nothing here
           why:    there is no process `nobody`: it is started by itself
           hint:   write {{nobody.port}} where the text {nobody.port} is meant
-          spec:   simple("sleep 60")   tests/it/exec.rs"#]]);
-    fails(simple("sleep 60").ready(Exec::new("true").env("A=B", "")), expect![[r#"
+          spec:   simple("sleep 60")   tests/it/exec.rs"#]],
+    );
+    fails(
+        simple("sleep 60").ready(Exec::new("true").env("A=B", "")),
+        expect![[r#"
         `sleep` was not started: `A=B` cannot be the name of an environment variable
-          spec:   simple("sleep 60")   tests/it/exec.rs"#]]);
-    fails(simple("sleep 60").ready(Exec::new("true").try_timeout(Duration::ZERO)), expect![[r#"
+          spec:   simple("sleep 60")   tests/it/exec.rs"#]],
+    );
+    fails(
+        simple("sleep 60").ready(Exec::new("true").try_timeout(Duration::ZERO)),
+        expect![[r#"
         `sleep` was not started: a try_timeout of zero leaves no time at all
-          spec:   simple("sleep 60")   tests/it/exec.rs"#]]);
+          spec:   simple("sleep 60")   tests/it/exec.rs"#]],
+    );
     executable(&script, "neither a program nor a script");
-    fails(service(&format!("'{}'", script.display())), expect![[r#"
+    fails(
+        service(&format!("'{}'", script.display())),
+        expect![[r#"
         `sleep` was stopped: its probe `exec CHILDREN/script` cannot be run: it is no program for this system, and has no `#!` line
           spec:   simple("sleep 60")   tests/it/exec.rs
           ran:    /usr/bin/sleep 60   pid N, in N ms
-          output: none"#]]);
+          output: none"#]],
+    );
     fs::write(&script, "").unwrap();
 }
 
@@ -160,12 +188,15 @@ fn one_that_hangs_is_killed_and_asked_again() {
     let check = |limit| Exec::new(sh(format!("{once} {}", deaf.with("")))).try_timeout(limit);
     let process = simple("sleep 60").ready(check(Duration::from_millis(50))).start().unwrap();
     assert_eq!((process.is_alive(), deaf.count()), (true, 0));
-    fails(simple("sleep 60").ready(Exec::new(deaf.with(""))).start_timeout(SOON), expect![[r#"
+    fails(
+        simple("sleep 60").ready(Exec::new(deaf.with(""))).start_timeout(SOON),
+        expect![[r#"
         `sleep` was not ready after 400ms
           spec:   simple("sleep 60")   tests/it/exec.rs
           ran:    /usr/bin/sleep 60   pid N, in N ms
           probe:  exec CHILDREN/deaf: still running after N ms: deaf, N tries
-          output: none"#]]);
+          output: none"#]],
+    );
     assert_eq!(deaf.count(), 0);
     fails(
         simple("sleep 60").ready(Exec::new(deaf.with("")).try_timeout(Duration::from_millis(70))).start_timeout(SOON),
@@ -181,19 +212,16 @@ fn one_that_hangs_is_killed_and_asked_again() {
 
 #[test]
 fn what_it_leaves_in_the_background_is_killed() {
-    for background in ["daemonizer", "daemon"] {
-        let left = child(background);
-        let command = if background == "daemonizer" {
-            left.with("{port.daemon}")
-        } else {
-            format!("{} & sleep 0.1", left.with(""))
-        };
-        let process = simple("sleep 60").port("daemon").ready(Exec::new(sh(command))).start().unwrap();
-        assert_eq!((process.is_alive(), left.count()), (true, 0), "{background}");
-    }
-    let forks = child("forks");
-    let check = Exec::new(sh(format!("{} 20 --setsid & sleep 0.05; exit 1", forks.path().display())));
-    assert!(simple("sleep 60").ready(check).start_timeout(SOON).start().unwrap_err().is_timeout());
+    let (daemonizer, forks) = (child("daemonizer"), child("forks"));
+    let check = Exec::new(daemonizer.with("{port.daemon}"));
+    let process = simple("sleep 60").port("daemon").ready(check).start().unwrap();
+    assert_eq!((process.is_alive(), daemonizer.count()), (true, 0));
+    let all_there = "until grep -q forked {dir}/out; do :; done";
+    let check = |code| format!("{} > {{dir}}/out & {all_there}; exit {code}", forks.with("20 --setsid"));
+    let process = simple("sleep 60").ready(Exec::new(sh(check(0)))).start().unwrap();
+    assert_eq!((process.is_alive(), forks.count()), (true, 0));
+    let spec = simple("sleep 60").ready(Exec::new(sh(check(1)))).start_timeout(SOON);
+    assert!(spec.start().unwrap_err().is_timeout());
     assert_eq!(forks.count(), 0);
 }
 
@@ -228,15 +256,19 @@ fn one_that_floods_is_bounded_and_leaves_no_log() {
 #[test]
 fn the_end_of_the_process_ends_a_try() {
     let (deaf, exits) = (child("deaf"), child("exits"));
-    let script = format!("until test -e {{dir}}/asked; do :; done; exec {}", exits.with("3 --say over"));
-    let check = Exec::new(sh(format!("touch {{dir}}/asked; exec {}", deaf.with("")))).try_timeout(HANG * 10);
-    fails(simple(sh(script)).ready(check).start_timeout(HANG * 10), expect![[r#"
+    let asked = exits.file("asked").display().to_string();
+    let script = format!("until test -e '{asked}'; do :; done; exec {}", exits.with("3 --say over"));
+    let check = Exec::new(sh(format!("touch '{asked}'; exec {}", deaf.with("")))).try_timeout(HANG * 10);
+    fails(
+        simple(sh(script)).ready(check).start_timeout(HANG * 10),
+        expect![[r#"
         `sh` exited before it was ready
-          spec:   simple("sh -c 'until test -e {dir}/asked; do :; done; exec '\''CHILDREN/exits'\'' 3 --say over'")   tests/it/exec.rs
-          ran:    /bin/sh -c 'until test -e DIRS/sh-12/asked; do :; done; exec '\''CHILDREN/exits'\'' 3 --say over' sh   pid N, in N ms
+          spec:   simple("sh -c 'until test -e '\''CHILDREN/asked'\''; do :; done; exec '\''CHILDREN/exits'\'' 3 --say over'")   tests/it/exec.rs
+          ran:    /bin/sh -c 'until test -e '\''CHILDREN/asked'\''; do :; done; exec '\''CHILDREN/exits'\'' 3 --say over' sh   pid N, in N ms
           exit:   exit code 3
-          probe:  exec /bin/sh -c 'touch DIRS/sh-12/asked; exec '\''CHILDREN/deaf'\'' ' sh: it was not asked
-          stderr: over"#]]);
+          probe:  exec /bin/sh -c 'touch '\''CHILDREN/asked'\''; exec '\''CHILDREN/deaf'\'' ' sh: it was still running
+          stderr: over"#]],
+    );
     assert_eq!(deaf.count(), 0);
 }
 

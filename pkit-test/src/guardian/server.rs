@@ -30,6 +30,7 @@ use crate::sys::{fd, platform, procfs};
 mod birth;
 mod decline;
 mod ending;
+mod keep;
 mod member;
 
 use birth::{SPARE_DELAY, Spare};
@@ -281,18 +282,6 @@ impl Guardian {
         } else {
             self.end(false);
         }
-    }
-
-    fn keep(&mut self) {
-        self.phase = Phase::Kept;
-        self.owner = None;
-        self.owner_pidfd = None;
-        for (id, shim) in self.shims.iter_mut().filter(|(_, shim)| shim.is_errand && !shim.is_closed) {
-            shim.outbox.push(&Order::Stop(shim.stop).to_frame(*id));
-            shim.overdue = Some(Instant::now() + patience(shim.stop));
-            self.unsent.insert(*id);
-        }
-        self.flush_unsent();
     }
 
     fn owner_died(&mut self) {

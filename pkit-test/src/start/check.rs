@@ -42,6 +42,8 @@ pub(super) struct Checking {
     /// What the last try came to, and how long the longest took that came to anything.
     last: Option<String>,
     longest: Duration,
+    /// One was under way when nobody wanted to know any more.
+    was_moot: bool,
 }
 
 /// What came of a try.
@@ -60,7 +62,7 @@ enum Came {
 impl Checking {
     pub(super) fn new(launch: Launch, question: String, try_timeout: Duration) -> Checking {
         let try_timeout = scaled(try_timeout);
-        Checking { launch, question, try_timeout, due: None, last: None, longest: Duration::ZERO }
+        Checking { launch, question, try_timeout, due: None, last: None, longest: Duration::ZERO, was_moot: false }
     }
 
     /// Rests, and returns whether there is to be another try. There is one at least, also right at the deadline.
@@ -72,7 +74,8 @@ impl Checking {
     }
 
     fn open(&self) -> Look {
-        Look::Unanswered(self.last.clone().unwrap_or_else(|| "it was not asked".to_owned()))
+        let nothing = if self.was_moot { "it was still running" } else { "it was not asked" };
+        Look::Unanswered(self.last.as_deref().unwrap_or(nothing).to_owned())
     }
 
     /// Starts one, waits for what comes of it, and leaves nothing of it.
@@ -119,7 +122,10 @@ impl Checking {
             Came::CutShort if took <= self.longest * 2 => self.open(),
             Came::CutShort => self.notes(format!("still running after {}{said}", time(took)), took),
             Came::Lost => self.notes("it was killed together with its shim".to_owned(), took),
-            Came::Moot => self.open(),
+            Came::Moot => {
+                self.was_moot = true;
+                self.open()
+            }
             // There may be room for it later.
             Came::Refused(step @ (Step::Fork | Step::Prepare), error) => {
                 let (_, why) = failure::refusal(None, step, &error);
