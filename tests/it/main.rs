@@ -13,6 +13,7 @@ mod errors;
 mod exec;
 mod finished;
 mod handle;
+mod http;
 mod isolation;
 mod lost;
 mod many;

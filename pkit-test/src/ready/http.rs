@@ -12,7 +12,7 @@ use super::http_exchange::{Request, Url, header_fault, method_fault};
 use super::tcp::Listening;
 use super::{Fill, Site, Unprepared};
 use crate::template::{Hole, Template};
-use answers::{Answers, Door, Judge};
+use answers::{Answers, Before, Door, Judge};
 pub use body::Body;
 use body::Content;
 pub use statuses::Statuses;
@@ -343,6 +343,7 @@ impl Http {
             shown: format!("{} http://{}{}", request.method, request.host, request.path),
             request,
             judge: Judge { statuses: self.statuses.clone(), contents },
+            before: Before::default(),
         })
     }
 

@@ -21,7 +21,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::sys::socket::{self, Wish};
-pub(crate) use answer::{Answer, Extent, Reader};
+pub(crate) use answer::{Answer, Extent, Reader, Watch};
 pub(crate) use request::{Request, header_fault, method_fault};
 pub(crate) use trouble::{Trouble, shown};
 pub(crate) use url::Url;

@@ -175,8 +175,11 @@ pub(crate) struct Fill<'a, E> {
     /// Whether a name means something here, for a regex.
     pub(crate) is_known: &'a dyn Fn(&str) -> bool,
     /// Makes a probe of a command: what it needs for that is known only above.
-    pub(crate) exec: &'a dyn Fn(&Exec) -> Result<Box<dyn Probe>, E>,
+    pub(crate) exec: &'a dyn Fn(&Exec) -> Made<E>,
 }
+
+/// A probe for one start, or why a hole of it means nothing.
+type Made<E> = Result<Box<dyn Probe>, E>;
 
 /// Why there is no probe.
 pub(crate) enum Unprepared<E> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::body::Wanted;
 use super::statuses::Statuses;
 use crate::port::{self, Owner};
-use crate::ready::http_exchange::{Answer, Extent, Limits, Reader, Request, exchange, shown};
+use crate::ready::http_exchange::{Answer, Extent, Limits, Reader, Request, Trouble, Watch, exchange, shown};
 use crate::ready::tcp::Listening;
 use crate::ready::{Look, Probe, Sight};
 use crate::sys::diag::Diag;
@@ -18,6 +18,15 @@ pub(in crate::ready) struct Answers {
     pub(super) request: Request,
     pub(super) shown: String,
     pub(super) judge: Judge,
+    pub(super) before: Before,
+}
+
+/// What was seen at the tries before.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    last: Option<String>,
+    /// How long the longest took that came to an end by itself.
+    longest: Duration,
 }
 
 /// One address that is asked.
@@ -43,10 +52,13 @@ struct Seen {
     address: SocketAddr,
     look: Look,
     was_asked: bool,
+    /// It had no time to answer, or too little.
+    is_late: bool,
 }
 
 impl Probe for Answers {
     fn look(&mut self, sight: &Sight<'_>) -> Look {
+        let began = Instant::now();
         let share = sight.patience / u32::try_from(self.doors.len()).unwrap_or(1).max(1);
         let mut all = Vec::with_capacity(self.doors.len());
         for door in &mut self.doors {
@@ -56,7 +68,8 @@ impl Probe for Answers {
             }
             all.push(seen);
         }
-        together(&all)
+        let is_late = all.iter().any(|seen| seen.is_late);
+        self.before.with(together(&all), is_late, began.elapsed())
     }
 
     fn question(&self) -> String {
@@ -69,6 +82,21 @@ impl Probe for Answers {
 
     fn unreserved(&self) -> Vec<SocketAddr> {
         self.doors.iter().filter(|door| door.is_unreserved).map(|door| door.address).collect()
+    }
+}
+
+impl Before {
+    /// The last try before a deadline may have less time than an answer takes: then what was seen before says more.
+    fn with(&mut self, look: Look, is_late: bool, took: Duration) -> Look {
+        match (look, &self.last) {
+            (Look::NotYet(_), Some(last)) if is_late && took <= self.longest * 2 => Look::NotYet(last.clone()),
+            (Look::NotYet(why), _) => {
+                self.longest = if is_late { self.longest } else { self.longest.max(took) };
+                self.last = Some(why.clone());
+                Look::NotYet(why)
+            }
+            (look, _) => look,
+        }
     }
 }
 
@@ -92,7 +120,7 @@ fn text(seen: &Seen) -> &str {
 impl Door {
     fn look(&mut self, request: &Request, judge: &Judge, patience: Duration, sight: &Sight<'_>) -> Seen {
         let address = self.address;
-        let unasked = |look| Seen { address, look, was_asked: false };
+        let unasked = |look| Seen { address, look, was_asked: false, is_late: false };
         let listening = self.listening.as_mut().map(|listening| listening.look(sight));
         if let Some(look) = listening.filter(|look| *look != Look::Ready) {
             return unasked(look);
@@ -101,11 +129,13 @@ impl Door {
             return unasked(stranger);
         }
         let limits = Limits::until(Instant::now() + patience, sight.is_over);
-        let look = match exchange(address, request, judge, &limits) {
+        let answer = exchange(address, request, judge, &limits);
+        let is_late = answer.as_ref().is_err_and(Trouble::is_late);
+        let look = match answer {
             Ok(answer) => judge.verdict(&answer).map_or(Look::Ready, Look::NotYet),
             Err(trouble) => Look::NotYet(trouble.to_string()),
         };
-        Seen { address, look, was_asked: true }
+        Seen { address, look, was_asked: true, is_late }
     }
 
     /// A listener that may be anybody's is believed only where nobody was before the start.
@@ -143,7 +173,32 @@ impl Reader for Judge {
         }
     }
 
-    fn is_enough(&self, body: &[u8]) -> bool {
-        self.contents.iter().all(|wanted| wanted.is_there_already(body))
+    fn watch(&self) -> Watch<'_> {
+        let mut open: Vec<&Wanted> = self.contents.iter().collect();
+        let mut seen = 0;
+        Box::new(move |body| {
+            open.retain(|wanted| !wanted.has_come(body, seen));
+            seen = body.len();
+            open.is_empty()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_try_that_had_too_little_time_says_less_than_those_before() {
+        let mut before = Before::default();
+        let ms = Duration::from_millis;
+        let mut said = |why: &str, is_late, took| before.with(Look::NotYet(why.to_owned()), is_late, took);
+        let is = |why: &str| Look::NotYet(why.to_owned());
+        assert_eq!(said("no answer", true, ms(100)), is("no answer"));
+        assert_eq!(said("503", false, ms(300)), is("503"));
+        assert_eq!(said("no answer", true, ms(100)), is("503"));
+        assert_eq!(said("no answer", true, ms(2000)), is("no answer"));
+        assert_eq!(said("no answer at all", true, ms(100)), is("no answer"));
+        assert_eq!(said("404", false, ms(1)), is("404"));
     }
 }

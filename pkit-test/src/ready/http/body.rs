@@ -144,10 +144,12 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
-    /// Whether it is there, in a body that may have more to come. Of a regex nobody knows: it may end in `$`.
-    pub(super) fn is_there_already(&self, body: &[u8]) -> bool {
+    /// Whether it is there, in a body that may have more to come, of which so much was `seen` without it. Of a regex nobody
+    /// knows: it may end in `$`.
+    pub(super) fn has_come(&self, body: &[u8], seen: usize) -> bool {
         match self {
-            Wanted::Text(text) => contains(body, text.as_bytes()),
+            // It may have begun in what was seen.
+            Wanted::Text(text) => contains(&body[seen.saturating_sub(text.len())..], text.as_bytes()),
             Wanted::Regex(_) => false,
         }
     }

@@ -36,9 +36,12 @@ pub(crate) trait Reader {
     /// How much is wanted of an answer with that status.
     fn extent(&self, status: u16) -> Extent;
 
-    /// Whether that much of a body is enough, before its end has come.
-    fn is_enough(&self, body: &[u8]) -> bool;
+    /// Looks at one body as it comes.
+    fn watch(&self) -> Watch<'_>;
 }
+
+/// Whether that much of a body is enough, before its end has come. It is shown more of it each time.
+pub(crate) type Watch<'a> = Box<dyn FnMut(&[u8]) -> bool + 'a>;
 
 impl Answer {
     /// The status as the server said it. Some have a dash where others have words.
@@ -111,6 +114,7 @@ fn read_body(
     let mut decoder = Decoder::new(framing);
     let mut portion = begun.to_owned();
     let mut came = portion.len();
+    let mut is_enough = reader.watch();
     loop {
         decoder.feed(&portion)?;
         portion.clear();
@@ -124,7 +128,7 @@ fn read_body(
             Ok(Came::Some) => came += portion.len(),
             Ok(Came::End) => return decoder.end().map(|body| (body, false)),
             // Asked only here: a body that comes at once is looked at once.
-            Ok(Came::Nothing) if reader.is_enough(decoder.body()) => return Ok((decoder.into_body(), true)),
+            Ok(Came::Nothing) if is_enough(decoder.body()) => return Ok((decoder.into_body(), true)),
             Ok(Came::Nothing) => {
                 talk.wait_for_more().map_err(|ended| Trouble::of_waiting_for_body(ended, decoder.body()))?;
             }

@@ -41,8 +41,8 @@ impl Reader for Wants {
         self.0
     }
 
-    fn is_enough(&self, body: &[u8]) -> bool {
-        !self.1.is_empty() && String::from_utf8_lossy(body).contains(self.1)
+    fn watch(&self) -> Watch<'_> {
+        Box::new(|body| !self.1.is_empty() && String::from_utf8_lossy(body).contains(self.1))
     }
 }
 

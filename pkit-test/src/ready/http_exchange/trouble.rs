@@ -77,6 +77,18 @@ impl Trouble {
         }
     }
 
+    /// Whether more time might have helped.
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(
+            self,
+            Trouble::NotAccepted(_)
+                | Trouble::NoAnswer(_)
+                | Trouble::PartOfAnswer { .. }
+                | Trouble::PartOfBody { .. }
+                | Trouble::Cancelled
+        )
+    }
+
     pub(super) fn of_end(got: &[u8]) -> Trouble {
         if got.is_empty() { Trouble::ClosedWithoutAnswer } else { Trouble::ClosedInAnswer(got.to_owned()) }
     }
