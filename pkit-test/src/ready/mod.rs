@@ -14,6 +14,8 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A command that knows is a probe as well: [`Exec`] asks `pg_isready` or `redis-cli ping`, and nothing of a try outlives it.
+//!
 //! A probe of your own is a closure, and [`poll`] makes it one. There is no trait to implement: what a probe has to do
 //! besides looking (to wait no longer than the process lives, to be asked again, to be cloned with its spec) is done for it.
 
