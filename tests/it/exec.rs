@@ -1,18 +1,21 @@
 //! A command says whether a process is ready.
 
 use std::fs;
+use std::future::Future as _;
 use std::path::Path;
 use std::sync::mpsc::channel;
+use std::task::{Context, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
 use pkit_test::ready::{Exec, Tcp};
-use pkit_test::{Restart, Spec, orchestra, sh, simple, tcp};
+use pkit_test::{Process, Restart, Spec, orchestra, sh, simple, tcp, with_processes};
 use pkit_test_tests::left_out;
 
 use crate::child::{HANG, child, wait_until};
 use crate::nested::{Victim, victim};
+use crate::race;
 use crate::text::normalised;
 
 const SOON: Duration = Duration::from_millis(400);
@@ -348,4 +351,58 @@ fn a_try_is_never_kept() {
     let guardian = guardian.unwrap_or_else(|| panic!("{}", ended.stderr)).parse().unwrap();
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(guardian), nix::sys::signal::Signal::SIGTERM).unwrap();
     victim.will_be_gone(&ended);
+}
+
+#[test]
+fn a_guardian_that_is_killed_in_a_try_takes_it_along() {
+    dying("exec::loses_its_guardian_in_a_try").passes();
+}
+
+#[test]
+fn a_try_that_loses_its_shim_is_made_again() {
+    let deaf = child("deaf");
+    let once = "test -e {dir}/asked && exit; touch {dir}/asked; ";
+    let check = format!("{once} {} & kill -KILL $PPID; exec {}", deaf.with(""), deaf.with(""));
+    let process = simple("sleep 60").ready(Exec::new(sh(check))).start().unwrap();
+    assert_eq!((process.is_alive(), deaf.count()), (true, 0));
+}
+
+#[test]
+fn a_future_that_is_dropped_ends_a_try() {
+    let deaf = child("deaf");
+    let asked = deaf.file("asked");
+    let check = Exec::new(sh(format!("touch '{}'; exec {}", asked.display(), deaf.with("")))).try_timeout(HANG * 10);
+    let spec = simple("sleep 60").ready(check).start_timeout(HANG * 10);
+    let mut future = Box::pin(stage(spec));
+    let mut context = Context::from_waker(Waker::noop());
+    wait_until(|| future.as_mut().poll(&mut context).is_ready() || asked.exists());
+    drop(future);
+    assert_eq!(deaf.count(), 0);
+}
+
+#[with_processes(patient = spec)]
+async fn stage(spec: Spec, patient: Process) {
+    unreachable!("{patient:?} never starts")
+}
+
+#[test]
+fn whatever_ends_the_wait_nothing_of_a_try_is_left() {
+    let (sleeper, deaf, end) = (child("sleeper"), child("deaf"), race::end());
+    let some_ms = || race::random_part(Duration::from_millis(15)) + Duration::from_millis(1);
+    while Instant::now() < end {
+        let check = Exec::new(deaf.with("")).try_timeout(some_ms());
+        let Ok(process) = simple(sleeper.with("")).ready(check).start_timeout(some_ms()).spawn() else { continue };
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| process.wait_ready());
+            let until = Instant::now() + race::random_part(Duration::from_millis(15));
+            wait_until(|| Instant::now() >= until);
+            match race::random(3) {
+                0 => process.kill().unwrap(),
+                1 => process.stop().unwrap(),
+                _ => {}
+            }
+            assert!(waiting.join().unwrap().is_err());
+        });
+        assert_eq!((deaf.count(), sleeper.count()), (0, 0));
+    }
 }

@@ -134,9 +134,10 @@ impl Http {
     /// ```
     /// use pkit_test::{Spec, ready::Http};
     /// # fn main() -> pkit_test::Result<()> {
-    /// let server = |method: &str| Spec::new("python3 -m http.server --bind {host} {port}").ready(Http::request(method, "/").status(501));
-    /// assert!(server("REPORT").start()?.stderr().contains("Unsupported method ('REPORT')"));
-    /// assert!(server("RE PORT").start().unwrap_err().is_spec());
+    /// let spec = Spec::new("python3 -m http.server --bind {host} {port}");
+    /// let server = spec.clone().ready(Http::request("REPORT", "/").status(501)).start()?;
+    /// assert!(server.stderr().contains("Unsupported method ('REPORT')"));
+    /// assert!(spec.ready(Http::request("RE PORT", "/")).start().unwrap_err().is_spec());
     /// # Ok(()) }
     /// ```
     pub fn request(method: impl Into<String>, target: impl Into<String>) -> Http {

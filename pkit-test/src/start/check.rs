@@ -23,6 +23,7 @@ use crate::limits::{EXEC_REST, EXEC_REST_LEAST_MAX, EXEC_REST_MAX, HTTP_LAST_TRY
 use crate::output::LogFiles;
 use crate::output::tail::tail;
 use crate::ready::{Look, Probe, Sight};
+use crate::signal::Signal;
 use crate::sys::child::Step;
 
 /// How much is read of what a try wrote, in search of its last line, and how much of that is shown.
@@ -30,7 +31,9 @@ const SAID_BYTES: u64 = 4096;
 const SAID_CHARS: usize = 200;
 
 /// At once and without a question: whatever it is about to find out, nobody wants to know it any more.
-pub(super) const KILL: StopPlan = StopPlan { signal: nix::libc::SIGKILL, grace_ms: 0, then_kill: true };
+pub(super) fn at_once() -> StopPlan {
+    StopPlan { signal: Signal::Kill.number(), grace_ms: 0, then_kill: true }
+}
 
 /// The command at work, for one start.
 pub(super) struct Checking {
@@ -185,7 +188,7 @@ impl Attempt {
     /// Ends what is left of it, be it what it left in the background.
     fn end(&self) {
         if !self.run.phase().is_over() {
-            self.run.stop(KILL);
+            self.run.stop(at_once());
             // What SIGKILL does not end in that time is nothing that we can end.
             self.run.wait_over(Some(Instant::now() + KILL_LIMIT));
         }

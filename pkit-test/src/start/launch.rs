@@ -172,7 +172,7 @@ impl Core {
         let name = format!("{} (check)", launch.name);
         let launch = Launch {
             name,
-            stop: check::KILL,
+            stop: check::at_once(),
             log_bytes: EXEC_OUTPUT_BYTES,
             input_ends: true,
             is_errand: true,

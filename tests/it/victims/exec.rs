@@ -7,6 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pkit_test::ready::Exec;
 use pkit_test::{Spec, sh};
+use pkit_test_tests::process::children;
 
 use super::chosen::{command, is_chosen};
 use crate::child::{HANG, wait_until};
@@ -28,6 +29,22 @@ fn is_killed_in_a_try() {
             kill(Pid::this(), Signal::SIGKILL).unwrap();
         });
         panic!("it is killed before {:?}", spec.start());
+    }
+}
+
+#[test]
+fn loses_its_guardian_in_a_try() {
+    if is_chosen() {
+        let (spec, file) = spec();
+        let error = thread::scope(|scope| {
+            let start = scope.spawn(|| spec.start().map(drop));
+            wait_until(|| file.exists());
+            let guardians = children(process::id());
+            assert_eq!(guardians.len(), 1);
+            kill(Pid::from_raw(guardians[0].try_into().unwrap()), Signal::SIGKILL).unwrap();
+            start.join().unwrap().unwrap_err()
+        });
+        assert!(error.is_guardian_lost(), "{error}");
     }
 }
 
