@@ -13,7 +13,7 @@ use pkit_test_tests::left_out;
 use crate::child::child;
 use crate::text::normalised;
 
-const SOON: Duration = Duration::from_millis(300);
+const SOON: Duration = Duration::from_millis(500);
 
 /// Whether this machine has IPv6. A test that cannot run says so.
 fn has_ipv6() -> bool {
@@ -45,7 +45,7 @@ fn one_that_listens_on_the_other_family_is_told() {
     fails(
         http(server.with("group {port} --host 127.0.0.1"), "/").host("::1"),
         expect![[r#"
-        `http_vice` was not ready after 300ms
+        `http_vice` was not ready after 500ms
           spec:   http("'CHILDREN/http_vice' group {port} --host 127.0.0.1", "/")   tests/it/http/addresses.rs
           ran:    CHILDREN/http_vice group PORT --host 127.0.0.1   pid N, in N ms
           probe:  GET http://[::1]:PORT/: connection refused, N tries
@@ -55,7 +55,7 @@ fn one_that_listens_on_the_other_family_is_told() {
     fails(
         tcp(server.with("group {port} --host 127.0.0.1"), 0).host("::1"),
         expect![[r#"
-        `http_vice` was not ready after 300ms
+        `http_vice` was not ready after 500ms
           spec:   tcp("'CHILDREN/http_vice' group {port} --host 127.0.0.1", 0)   tests/it/http/addresses.rs
           ran:    CHILDREN/http_vice group PORT --host 127.0.0.1   pid N, in N ms
           probe:  tcp [::1]:PORT: connection refused, N tries
@@ -93,7 +93,7 @@ fn localhost_is_both() {
         fails(
             http(server.with("closes {port} --host ::1"), "http://LocalHost:{port}/"),
             expect![[r#"
-            `http_vice` was not ready after 300ms
+            `http_vice` was not ready after 500ms
               spec:   http("'CHILDREN/http_vice' closes {port} --host ::1", "http://LocalHost:{port}/")   tests/it/http/addresses.rs
               ran:    CHILDREN/http_vice closes PORT --host ::1   pid N, in N ms
               probe:  GET http://LocalHost:PORT/: 127.0.0.1:PORT: connection refused; [::1]:PORT: closed the connection without an answer, N tries
@@ -103,7 +103,7 @@ fn localhost_is_both() {
     fails(
         http(child("sleeper").with(""), "http://localhost:{port}/"),
         expect![[r#"
-        `sleeper` was not ready after 300ms
+        `sleeper` was not ready after 500ms
           spec:   http("'CHILDREN/sleeper'", "http://localhost:{port}/")   tests/it/http/addresses.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
           probe:  GET http://localhost:PORT/: connection refused, N tries
@@ -117,7 +117,7 @@ fn what_answers_otherwise_at_its_address_is_not_said_to_be_elsewhere() {
     fails(
         http(server.with("closes {port} --host 0.0.0.0"), "/"),
         expect![[r#"
-        `http_vice` was not ready after 300ms
+        `http_vice` was not ready after 500ms
           spec:   http("'CHILDREN/http_vice' closes {port} --host 0.0.0.0", "/")   tests/it/http/addresses.rs
           ran:    CHILDREN/http_vice closes PORT --host 0.0.0.0   pid N, in N ms
           probe:  GET http://127.0.0.1:PORT/: closed the connection without an answer, N tries

@@ -15,7 +15,7 @@ use crate::alone::alone;
 use crate::child::{Child, HANG, child, wait_until};
 
 /// Far more than any of them needs to show what it is like.
-const SOON: Duration = Duration::from_millis(700);
+const SOON: Duration = Duration::from_millis(1000);
 
 fn spec(server: &Child, vice: &str) -> Spec {
     Spec::new(server.with(&format!("{vice} {{port}}")))
