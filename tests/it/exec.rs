@@ -349,6 +349,11 @@ fn dying(name: &'static str) -> Victim {
     victim.env("FILE", &file)
 }
 
+fn logs_of_tries(victim: &Victim) -> usize {
+    let files = fs::read_dir(victim.directory()).unwrap().flatten();
+    files.filter(|file| file.file_name().to_string_lossy().contains("check")).count()
+}
+
 #[test]
 fn a_test_that_is_killed_in_a_try_leaves_nothing() {
     let victim = dying("exec::is_killed_in_a_try");
@@ -356,6 +361,7 @@ fn a_test_that_is_killed_in_a_try_leaves_nothing() {
     victim.will_be_gone(&ended);
     assert!(ended.stderr.contains("`sleeper`: the test died"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("check"), "{}", ended.stderr);
+    assert_eq!(logs_of_tries(&victim), 0);
 }
 
 #[test]
@@ -363,6 +369,7 @@ fn a_test_that_exits_in_a_try_leaves_nothing() {
     let victim = dying("exec::exits_in_a_try");
     let ended = victim.run();
     victim.will_be_gone(&ended);
+    assert_eq!(logs_of_tries(&victim), 0);
 }
 
 #[test]

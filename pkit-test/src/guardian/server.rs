@@ -375,6 +375,9 @@ impl Guardian {
             return;
         }
         let shim = self.shims.remove(&id);
+        if self.owner.is_none() {
+            shim.iter().for_each(Shim::tidy_up);
+        }
         if shim.is_some_and(|shim| !shim.has_said_all) {
             self.is_sweeping = true;
             self.lost.push(id);

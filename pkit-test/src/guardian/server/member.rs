@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::guardian::protocol::{Launch, Order, StopPlan};
 use crate::guardian::report::Account;
 use crate::guardian::wire::{Inbox, Outbox};
+use crate::output::LogFiles;
 use crate::sys::child;
 
 /// One shim, as its parent sees it.
@@ -53,6 +54,13 @@ impl Shim {
     pub(super) fn wake(&self) {
         if !self.is_reaped {
             child::wake(self.pid);
+        }
+    }
+
+    /// Removes what nobody will read: the owner, who would have done so, is gone.
+    pub(super) fn tidy_up(&self) {
+        if self.is_errand {
+            LogFiles::at(&self.account.log).remove();
         }
     }
 
