@@ -120,22 +120,25 @@ fn text(seen: &Seen) -> &str {
 impl Door {
     fn look(&mut self, request: &Request, judge: &Judge, patience: Duration, sight: &Sight<'_>) -> Seen {
         let address = self.address;
-        let unasked = |look| Seen { address, look, was_asked: false, is_late: false };
-        let listening = self.listening.as_mut().map(|listening| listening.look(sight));
-        if let Some(look) = listening.filter(|look| *look != Look::Ready) {
-            return unasked(look);
-        }
-        if let Some(stranger) = self.stranger(sight) {
-            return unasked(stranger);
+        let before = self.who_listens(sight);
+        if before != Look::Ready {
+            return Seen { address, look: before, was_asked: false, is_late: false };
         }
         let limits = Limits::until(Instant::now() + patience, sight.is_over);
         let answer = exchange(address, request, judge, &limits);
         let is_late = answer.as_ref().is_err_and(Trouble::is_late);
         let look = match answer {
-            Ok(answer) => judge.verdict(&answer).map_or(Look::Ready, Look::NotYet),
+            // Whoever has begun to listen since then may have given the answer.
+            Ok(answer) => judge.verdict(&answer).map_or_else(|| self.who_listens(sight), Look::NotYet),
             Err(trouble) => Look::NotYet(trouble.to_string()),
         };
-        Seen { address, look, was_asked: true, is_late }
+        Seen { address, was_asked: !matches!(look, Look::Foreign(_)), look, is_late }
+    }
+
+    /// Who is there: of an address elsewhere nothing can be known.
+    fn who_listens(&mut self, sight: &Sight<'_>) -> Look {
+        let look = self.listening.as_mut().map_or(Look::Ready, |listening| listening.look(sight));
+        if look == Look::Ready { self.stranger(sight).unwrap_or(look) } else { look }
     }
 
     /// A listener that may be anybody's is believed only where nobody was before the start.
