@@ -49,6 +49,9 @@ pub(crate) const HTTP_TRY: Duration = Duration::from_secs(2);
 /// How long it has at least, also right before the deadline: a server that answers is to be heard.
 pub(crate) const HTTP_LAST_TRY: Duration = Duration::from_millis(100);
 
+/// A try that the deadline has cut short after less than this does not replace what an earlier one has seen.
+pub(crate) const TRY_THAT_TELLS: Duration = Duration::from_secs(1);
+
 /// How much of the body of an answer is read.
 pub(crate) const HTTP_BODY_BYTES: usize = 1024 * 1024;
 

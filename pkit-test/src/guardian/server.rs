@@ -375,7 +375,7 @@ impl Guardian {
             return;
         }
         let shim = self.shims.remove(&id);
-        if self.owner.is_none() {
+        if !matches!(self.phase, Phase::Serving) {
             shim.iter().for_each(Shim::tidy_up);
         }
         if shim.is_some_and(|shim| !shim.has_said_all) {

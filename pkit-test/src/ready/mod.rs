@@ -24,6 +24,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::guardian::run::{Phase, Run};
+use crate::limits::TRY_THAT_TELLS;
 use crate::template::{Hole, Template};
 
 mod exec;
@@ -221,6 +222,12 @@ pub(crate) fn known_address(address: Option<SocketAddr>, process: &str, port_nam
 pub(crate) fn url_of(address: SocketAddr, path: &str) -> String {
     let slash = if path.starts_with('/') { "" } else { "/" };
     format!("http://{address}{slash}{path}")
+}
+
+/// Whether a try that was cut short says less than what was seen before it: it had no more time than others have needed, on
+/// a machine that may be busy.
+pub(crate) fn says_less(took: Duration, longest: Duration) -> bool {
+    took < TRY_THAT_TELLS.max(longest * 2)
 }
 
 /// One question, for one start.

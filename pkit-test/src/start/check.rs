@@ -22,7 +22,7 @@ use crate::guardian::run::{Phase, Run, State};
 use crate::limits::{EXEC_REST, EXEC_REST_LEAST_MAX, EXEC_REST_MAX, HTTP_LAST_TRY, KILL_LIMIT, POLL_MIN, POLL_SHARE};
 use crate::output::LogFiles;
 use crate::output::tail::tail;
-use crate::ready::{Look, Probe, Sight};
+use crate::ready::{Look, Probe, Sight, says_less};
 use crate::signal::Signal;
 use crate::sys::child::Step;
 
@@ -122,7 +122,7 @@ impl Checking {
             Came::Exit(exit) if exit.success() => Look::Ready,
             Came::Exit(exit) => self.notes(format!("{exit}{said}"), took),
             Came::Late => self.notes(format!("still running after {}{said}", time(self.try_timeout)), took),
-            Came::CutShort if took <= self.longest * 2 => self.open(),
+            Came::CutShort if self.last.is_some() && says_less(took, self.longest) => self.open(),
             Came::CutShort => self.notes(format!("still running after {}{said}", time(took)), took),
             Came::Lost => self.notes("it was killed together with its shim".to_owned(), took),
             Came::Moot => {

@@ -30,7 +30,8 @@ fn seen(error: &Error) -> String {
     let text = error.to_string();
     let line = text.lines().find_map(|line| line.strip_prefix("  probe:  ")).unwrap_or(&text);
     let (_, seen) = line.split_once("/health: ").unwrap_or_else(|| panic!("{text}"));
-    Regex::new(r"\d+ (ms|tries)|1 try").unwrap().replace_all(seen, "N $1").replace("N , ", "N tries, ")
+    let seen = Regex::new(r"\d+\.\d s|\d+ ms").unwrap().replace_all(seen, "N ms").into_owned();
+    Regex::new(r"\d+ (tries|try)").unwrap().replace_all(&seen, "N tries").into_owned()
 }
 
 /// All at once, and what the error of each says.

@@ -57,7 +57,7 @@ impl Shim {
         }
     }
 
-    /// Removes what nobody will read: the owner, who would have done so, is gone.
+    /// Removes what nobody will read: the owner, who would have done so, is gone or about to go.
     pub(super) fn tidy_up(&self) {
         if self.is_errand {
             LogFiles::at(&self.account.log).remove();

@@ -8,7 +8,7 @@ use super::statuses::Statuses;
 use crate::port::{self, Owner};
 use crate::ready::http_exchange::{Answer, Extent, Limits, Reader, Request, Trouble, Watch, exchange, shown};
 use crate::ready::tcp::Listening;
-use crate::ready::{Look, Probe, Sight};
+use crate::ready::{Look, Probe, Sight, says_less};
 use crate::sys::diag::Diag;
 
 /// One question for one start, at one address or, of `localhost`, at two.
@@ -89,7 +89,7 @@ impl Before {
     /// The last try before a deadline may have less time than an answer takes: then what was seen before says more.
     fn with(&mut self, look: Look, is_late: bool, took: Duration) -> Look {
         match (look, &self.last) {
-            (Look::NotYet(_), Some(last)) if is_late && took <= self.longest * 2 => Look::NotYet(last.clone()),
+            (Look::NotYet(_), Some(last)) if is_late && says_less(took, self.longest) => Look::NotYet(last.clone()),
             (Look::NotYet(why), _) => {
                 self.longest = if is_late { self.longest } else { self.longest.max(took) };
                 self.last = Some(why.clone());
@@ -201,7 +201,9 @@ mod tests {
         assert_eq!(said("503", false, ms(300)), is("503"));
         assert_eq!(said("no answer", true, ms(100)), is("503"));
         assert_eq!(said("no answer", true, ms(2000)), is("no answer"));
-        assert_eq!(said("no answer at all", true, ms(100)), is("no answer"));
+        assert_eq!(said("no answer at all", true, ms(999)), is("no answer"));
+        assert_eq!(said("502", false, ms(800)), is("502"));
+        assert_eq!(said("no answer", true, ms(1500)), is("502"));
         assert_eq!(said("404", false, ms(1)), is("404"));
     }
 }
