@@ -47,13 +47,21 @@ pub(super) struct Judge {
     pub(super) contents: Vec<Wanted>,
 }
 
-/// What one address gave, and whether the process itself was asked.
+/// What one address gave.
 struct Seen {
     address: SocketAddr,
     look: Look,
-    was_asked: bool,
+    came: Came,
+}
+
+/// What came of asking. Of several the last one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Came {
+    /// The process does not listen, or somebody else does.
+    Nobody,
+    Answer,
     /// It had no time to answer, or too little.
-    is_late: bool,
+    Late,
 }
 
 impl Probe for Answers {
@@ -68,8 +76,8 @@ impl Probe for Answers {
             }
             all.push(seen);
         }
-        let is_late = all.iter().any(|seen| seen.is_late);
-        self.before.with(together(&all), is_late, began.elapsed())
+        let came = all.iter().map(|seen| seen.came).max().unwrap_or(Came::Nobody);
+        self.before.with(together(&all), came, began.elapsed())
     }
 
     fn question(&self) -> String {
@@ -87,12 +95,15 @@ impl Probe for Answers {
 
 impl Before {
     /// The last try before a deadline may have less time than an answer takes: then what was seen before says more.
-    fn with(&mut self, look: Look, is_late: bool, took: Duration) -> Look {
+    fn with(&mut self, look: Look, came: Came, took: Duration) -> Look {
         match (look, &self.last) {
-            (Look::NotYet(_), Some(last)) if is_late && says_less(took, self.longest) => Look::NotYet(last.clone()),
+            (Look::NotYet(_), Some(last)) if came == Came::Late && says_less(took, self.longest) => {
+                Look::NotYet(last.clone())
+            }
             (Look::NotYet(why), _) => {
-                self.longest = if is_late { self.longest } else { self.longest.max(took) };
-                self.last = Some(why.clone());
+                self.longest = if came == Came::Answer { self.longest.max(took) } else { self.longest };
+                // One that does not listen says nothing of how it answers once it does.
+                self.last = (came != Came::Nobody).then(|| why.clone());
                 Look::NotYet(why)
             }
             (look, _) => look,
@@ -107,7 +118,7 @@ fn together(all: &[Seen]) -> Look {
         [first, rest @ ..] if rest.iter().all(|seen| text(seen) == text(first)) => text(first).to_owned(),
         all => all.iter().map(|seen| format!("{}: {}", seen.address, text(seen))).collect::<Vec<_>>().join("; "),
     };
-    if is_foreign && !all.iter().any(|seen| seen.was_asked) { Look::Foreign(why) } else { Look::NotYet(why) }
+    if is_foreign && all.iter().all(|seen| seen.came == Came::Nobody) { Look::Foreign(why) } else { Look::NotYet(why) }
 }
 
 fn text(seen: &Seen) -> &str {
@@ -122,17 +133,25 @@ impl Door {
         let address = self.address;
         let before = self.who_listens(sight);
         if before != Look::Ready {
-            return Seen { address, look: before, was_asked: false, is_late: false };
+            return Seen { address, look: before, came: Came::Nobody };
         }
         let limits = Limits::until(Instant::now() + patience, sight.is_over);
         let answer = exchange(address, request, judge, &limits);
-        let is_late = answer.as_ref().is_err_and(Trouble::is_late);
+        let trouble = answer.as_ref().err();
+        let is_late = trouble.is_some_and(Trouble::is_late);
+        let is_nobody = trouble.is_some_and(Trouble::is_nobody);
         let look = match answer {
             // Whoever has begun to listen since then may have given the answer.
             Ok(answer) => judge.verdict(&answer).map_or_else(|| self.who_listens(sight), Look::NotYet),
             Err(trouble) => Look::NotYet(trouble.to_string()),
         };
-        Seen { address, was_asked: !matches!(look, Look::Foreign(_)), look, is_late }
+        let came = match look {
+            Look::Foreign(_) => Came::Nobody,
+            _ if is_nobody => Came::Nobody,
+            _ if is_late => Came::Late,
+            _ => Came::Answer,
+        };
+        Seen { address, look, came }
     }
 
     /// Who is there: of an address elsewhere nothing can be known.
@@ -195,15 +214,17 @@ mod tests {
     fn a_try_that_had_too_little_time_says_less_than_those_before() {
         let mut before = Before::default();
         let ms = Duration::from_millis;
-        let mut said = |why: &str, is_late, took| before.with(Look::NotYet(why.to_owned()), is_late, took);
+        let mut said = |why: &str, came, took| before.with(Look::NotYet(why.to_owned()), came, took);
         let is = |why: &str| Look::NotYet(why.to_owned());
-        assert_eq!(said("no answer", true, ms(100)), is("no answer"));
-        assert_eq!(said("503", false, ms(300)), is("503"));
-        assert_eq!(said("no answer", true, ms(100)), is("503"));
-        assert_eq!(said("no answer", true, ms(2000)), is("no answer"));
-        assert_eq!(said("no answer at all", true, ms(999)), is("no answer"));
-        assert_eq!(said("502", false, ms(800)), is("502"));
-        assert_eq!(said("no answer", true, ms(1500)), is("502"));
-        assert_eq!(said("404", false, ms(1)), is("404"));
+        assert_eq!(said("no answer", Came::Late, ms(100)), is("no answer"));
+        assert_eq!(said("503", Came::Answer, ms(300)), is("503"));
+        assert_eq!(said("no answer", Came::Late, ms(100)), is("503"));
+        assert_eq!(said("no answer", Came::Late, ms(2000)), is("no answer"));
+        assert_eq!(said("no answer at all", Came::Late, ms(999)), is("no answer"));
+        assert_eq!(said("502", Came::Answer, ms(800)), is("502"));
+        assert_eq!(said("no answer", Came::Late, ms(1500)), is("502"));
+        assert_eq!(said("404", Came::Answer, ms(1)), is("404"));
+        assert_eq!(said("refused", Came::Nobody, ms(1)), is("refused"));
+        assert_eq!(said("no answer", Came::Late, ms(100)), is("no answer"));
     }
 }

@@ -77,6 +77,11 @@ impl Trouble {
         }
     }
 
+    /// Whether there was nobody to ask.
+    pub(crate) fn is_nobody(&self) -> bool {
+        matches!(self, Trouble::Refused | Trouble::ToItself | Trouble::NotConnected(_))
+    }
+
     /// Whether more time might have helped.
     pub(crate) fn is_late(&self) -> bool {
         matches!(
