@@ -39,6 +39,7 @@
 //! ```
 //!
 //! More probes are in [`ready`], for [`Spec::new`], and for any spec that needs another one: all of them have to hold.
+//! A command may be one, as in `ready::Exec::new("pg_isready -p {port}")`.
 //!
 //! ```
 //! use pkit_test::{ready, tcp};

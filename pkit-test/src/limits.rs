@@ -59,6 +59,25 @@ pub(crate) const HTTP_TRY: Duration = Duration::from_secs(2);
 /// How long it has at least, also right before the deadline: a server that answers is to be heard.
 pub(crate) const HTTP_LAST_TRY: Duration = Duration::from_millis(100);
 
+/// A try that the deadline has cut short after less than this does not replace what an earlier one has seen.
+pub(crate) const TRY_THAT_TELLS: Duration = Duration::from_secs(1);
+
+/// How much of the body of an answer is read.
+pub(crate) const HTTP_BODY_BYTES: usize = 1024 * 1024;
+
+/// How long one try of a command may take that is asked whether a process is ready, unless it says otherwise.
+pub(crate) const EXEC_TRY: Duration = Duration::from_secs(10);
+
+/// After a try it rests so many times as long as the try took: asking takes a fifth of one processor at most.
+pub(crate) const EXEC_REST: u32 = 4;
+
+/// No rest is longer, and none is longer than the second because of the time waited.
+pub(crate) const EXEC_REST_MAX: Duration = Duration::from_secs(10);
+pub(crate) const EXEC_REST_LEAST_MAX: Duration = Duration::from_millis(500);
+
+/// How much output of one try is kept on disk.
+pub(crate) const EXEC_OUTPUT_BYTES: u64 = 1024 * 1024;
+
 /// How often a fixed port that another test of ours holds is asked for again.
 pub(crate) const PORT_RETRY: Duration = Duration::from_millis(10);
 

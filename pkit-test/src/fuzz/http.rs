@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::input::Input;
-use crate::ready::http_exchange::{self, Request, Trouble};
+use crate::ready::http_exchange::{self, Extent, Limits, Reader, Request, StatusLine, Trouble, Watch};
 
 /// Only catches a hang.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -19,7 +19,7 @@ pub(super) fn status(bytes: &[u8]) {
     let (mut head, mut decided) = (Vec::new(), None);
     for portion in input.portions() {
         head.extend_from_slice(portion);
-        let verdict = verdict(http_exchange::status(&head));
+        let verdict = verdict(http_exchange::status_line(&head));
         assert!(decided.is_none() || decided == verdict, "{decided:?} became {verdict:?}");
         decided = verdict;
     }
@@ -34,9 +34,9 @@ pub(super) fn exchange(bytes: &[u8]) {
 }
 
 /// None while nothing is decided yet.
-fn verdict(result: Result<Option<u16>, Trouble>) -> Option<Result<u16, &'static str>> {
+fn verdict(result: Result<Option<StatusLine>, Trouble>) -> Option<Result<u16, &'static str>> {
     match result {
-        Ok(status) => status.map(Ok),
+        Ok(line) => line.map(|line| Ok(line.status)),
         Err(trouble) => {
             let _ = trouble.to_string();
             Some(Err("garbage"))
@@ -44,13 +44,27 @@ fn verdict(result: Result<Option<u16>, Trouble>) -> Option<Result<u16, &'static 
     }
 }
 
-fn ask(answer: Vec<Vec<u8>>) -> Result<u16, String> {
+/// Wants all of an answer.
+struct Whole;
+
+impl Reader for Whole {
+    fn extent(&self, _status: u16) -> Extent {
+        Extent::Body
+    }
+
+    fn watch(&self) -> Watch<'_> {
+        Box::new(|_| false)
+    }
+}
+
+fn ask(answer: Vec<Vec<u8>>) -> Result<(u16, Vec<u8>), String> {
     static SERVER: OnceLock<Mutex<Server>> = OnceLock::new();
     let server = SERVER.get_or_init(|| Mutex::new(Server::start())).lock().expect("nobody panics with it");
     server.answers.send(answer).expect("the server lives as long as we do");
     let request = Request { method: "GET".into(), host: "h".into(), path: "/".into(), headers: Vec::new(), body: None };
-    let status = http_exchange::exchange(server.addr, &request, Instant::now() + LIMIT, &|| false);
-    status.map_err(|trouble| match trouble {
+    let limits = Limits::until(Instant::now() + LIMIT, &|| false);
+    let answer = http_exchange::exchange(server.addr, &request, &Whole, &limits);
+    answer.map(|answer| (answer.status, answer.body)).map_err(|trouble| match trouble {
         // What is quoted of a strange answer is as much as had arrived.
         Trouble::Garbage(_) | Trouble::Tls => "garbage".to_owned(),
         other => other.to_string(),

@@ -58,6 +58,8 @@ pub(crate) struct Launch {
     pub(crate) has_own_pids: bool,
     /// Whether the network that it is to be in came ahead.
     pub(crate) has_network: bool,
+    /// It is there for another one, and never outlives the test, nor is anything told of it when the test has died.
+    pub(crate) is_errand: bool,
 }
 
 /// What the test says of itself, first thing.
@@ -347,7 +349,8 @@ fn write_launch(fields: Writer, launch: &Launch) -> Writer {
     let fields = write_user(fields, launch.user.as_ref());
     let fields = write_path(write_plan(fields, launch.stop), &launch.log).number(launch.log_bytes);
     let fields = fields.text(&launch.input).number(launch.input_ends.into()).number(launch.has_bell.into());
-    fields.number(launch.has_own_pids.into()).number(launch.has_network.into())
+    let fields = fields.number(launch.has_own_pids.into()).number(launch.has_network.into());
+    fields.number(launch.is_errand.into())
 }
 
 fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
@@ -366,6 +369,7 @@ fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
         has_bell: fields.number()? != 0,
         has_own_pids: fields.number()? != 0,
         has_network: fields.number()? != 0,
+        is_errand: fields.number()? != 0,
     })
 }
 
@@ -425,6 +429,7 @@ mod tests {
             has_bell: true,
             has_own_pids: true,
             has_network: false,
+            is_errand: true,
         };
         let hello = Hello {
             directory: "/d".into(),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::client::Guardian;
@@ -27,6 +27,8 @@ pub(crate) struct Run {
     state: Monitor<State>,
     /// Those of the threads that wait for this and for something else.
     bells: Mutex<Vec<Arc<Bell>>>,
+    /// Another one, whose waiters look at this one as well.
+    told: OnceLock<Weak<Run>>,
 }
 
 /// What is known of a run.
@@ -129,7 +131,15 @@ impl Run {
             answers: HashMap::new(),
             on_end: Some(on_end),
         };
-        Run { id, guardian, log, born: Instant::now(), state: Monitor::new(state), bells: Mutex::default() }
+        Run {
+            id,
+            guardian,
+            log,
+            born: Instant::now(),
+            state: Monitor::new(state),
+            bells: Mutex::default(),
+            told: OnceLock::new(),
+        }
     }
 
     /// Where its output is.
@@ -190,6 +200,12 @@ impl Run {
 
     fn ring(&self) {
         lock(&self.bells).iter().for_each(|bell| bell.ring());
+    }
+
+    /// Wakes also whoever waits for another run, from now on: they look at both.
+    pub(crate) fn tell(&self, other: &Arc<Run>) {
+        // There is one that it belongs to.
+        let _ = self.told.set(Arc::downgrade(other));
     }
 
     /// Asks for its end. The exit that follows is one that was asked for.
@@ -275,6 +291,10 @@ impl Run {
             }
         });
         self.ring();
+        // Not under the lock: whoever waits for the other one looks at this one under that of the other.
+        if let Some(other) = self.told.get().and_then(Weak::upgrade) {
+            other.wake();
+        }
     }
 
     fn send(&self, order: &Order) {

@@ -361,6 +361,8 @@ impl Guardian {
         let Some(shim) = self.shims.remove(&id) else { return };
         if matches!(self.phase, Phase::Serving) {
             self.note(|ledger| ledger.gone(shim.pid));
+        } else {
+            shim.tidy_up();
         }
         if shim.has_said_all {
             strays::has_ended(shim.pid);

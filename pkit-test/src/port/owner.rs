@@ -81,10 +81,12 @@ fn judge(listeners: &[Listener], tree_root: i32) -> Owner {
     owners.max_by_key(badness).unwrap_or(Owner::Nobody)
 }
 
-/// Where our tree listens, at whatever port: what to say when it does not listen where it should.
-pub(crate) fn listens_elsewhere(diag: &Diag, tree_root: i32) -> Vec<SocketAddr> {
+/// Where our tree listens, but for what answers at the addresses that were asked: what to say when it does not listen where
+/// it should.
+pub(crate) fn listens_elsewhere(diag: &Diag, tree_root: i32, asked: &[SocketAddr]) -> Vec<SocketAddr> {
     // This is for an error that exists already; it does not get another one.
-    let listeners = diag.all_listeners().unwrap_or_default();
+    let mut listeners = diag.all_listeners().unwrap_or_default();
+    listeners.retain(|listener| !asked.iter().any(|addr| listener.answers(*addr)));
     let tree = Tree::holding(tree_root, listeners.iter().map(|listener| listener.inode));
     let mut ours: Vec<_> = listeners.iter().filter(|listener| tree.holds(listener)).map(|found| found.addr).collect();
     ours.sort_unstable();

@@ -427,10 +427,10 @@ fn a_listener_of_ipv6_alone_is_elsewhere() {
     let asked = SocketAddr::from(([127, 0, 0, 1], addr.port()));
     assert_eq!(verdict(asked, neighbour.pid()), Owner::Nobody);
     let diag = Diag::open().unwrap();
-    assert_eq!(listens_elsewhere(&diag, neighbour.pid()), [addr]);
-    assert!(listens_elsewhere(&diag, own_pid()).contains(&addr));
+    assert_eq!(listens_elsewhere(&diag, neighbour.pid(), &[]), [addr]);
+    assert!(listens_elsewhere(&diag, own_pid(), &[]).contains(&addr));
     let silent = Neighbour::new("reserve 1");
-    assert_eq!(listens_elsewhere(&diag, silent.pid()), []);
+    assert_eq!(listens_elsewhere(&diag, silent.pid(), &[]), []);
 }
 
 #[test]

@@ -14,6 +14,8 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A command that knows is a probe as well: [`Exec`] asks `pg_isready` or `redis-cli ping`, and nothing of a try outlives it.
+//!
 //! A probe of your own is a closure, and [`poll`] makes it one. There is no trait to implement: what a probe has to do
 //! besides looking (to wait no longer than the process lives, to be asked again, to be cloned with its spec) is done for it.
 
@@ -25,10 +27,12 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::guardian::run::{Phase, Run};
+use crate::limits::TRY_THAT_TELLS;
 use crate::sys::bell::Bell;
 use crate::sys::letterbox::Letterbox;
 use crate::template::{Hole, Template};
 
+mod exec;
 mod file;
 mod finished;
 mod http;
@@ -41,9 +45,10 @@ mod tcp;
 mod unix;
 mod view;
 
+pub use exec::Exec;
 pub use file::File;
 pub use finished::Finished;
-pub use http::Http;
+pub use http::{Body, Http, Statuses};
 pub use notify::Notify;
 pub(crate) use notify::VARIABLE as NOTIFY_SOCKET;
 pub use output::Output;
@@ -77,6 +82,7 @@ enum Kind {
     Http(Http),
     Output(Output),
     Finished(Finished),
+    Exec(Box<Exec>),
     Poll(Poll),
     UnixSocket(UnixSocket),
     File(File),
@@ -125,6 +131,12 @@ impl From<Finished> for Ready {
     }
 }
 
+impl From<Exec> for Ready {
+    fn from(probe: Exec) -> Ready {
+        Ready { kind: Kind::Exec(Box::new(probe)) }
+    }
+}
+
 impl From<Poll> for Ready {
     fn from(probe: Poll) -> Ready {
         Ready { kind: Kind::Poll(probe) }
@@ -134,19 +146,21 @@ impl From<Poll> for Ready {
 impl Ready {
     /// The holes of it; not those of a regex.
     pub(crate) fn holes(&self) -> impl Iterator<Item = &Hole> {
-        let templates = match &self.kind {
-            Kind::Http(probe) => probe.templates(),
-            Kind::UnixSocket(probe) => probe.templates(),
-            Kind::File(probe) => probe.templates(),
+        let holes: Vec<&Hole> = match &self.kind {
+            Kind::Http(probe) => probe.templates().into_iter().flat_map(Template::holes).collect(),
+            Kind::UnixSocket(probe) => probe.templates().into_iter().flat_map(Template::holes).collect(),
+            Kind::File(probe) => probe.templates().into_iter().flat_map(Template::holes).collect(),
+            Kind::Exec(probe) => probe.holes().collect(),
             _ => Vec::new(),
         };
-        templates.into_iter().flat_map(Template::holes)
+        holes.into_iter()
     }
 
     /// The holes that its regex has where their names are known.
     pub(crate) fn regex_holes(&self) -> Vec<Hole> {
         match &self.kind {
             Kind::Output(probe) => probe.holes(),
+            Kind::Http(probe) => probe.regex_holes(),
             Kind::File(probe) => probe.regex_holes(),
             _ => Vec::new(),
         }
@@ -159,6 +173,7 @@ impl Ready {
             Kind::Output(probe) => probe.mistake(),
             Kind::UnixSocket(probe) => probe.mistake(),
             Kind::File(probe) => probe.mistake(),
+            Kind::Exec(probe) => probe.mistake(),
             _ => None,
         }
     }
@@ -192,6 +207,7 @@ impl Ready {
             Kind::Http(probe) => probe.prepare(site, fill).map(boxed),
             Kind::Output(probe) => probe.prepare(fill).map(boxed),
             Kind::Finished(probe) => Ok(boxed(*probe)),
+            Kind::Exec(probe) => (fill.exec)(probe).map_err(Unprepared::Hole),
             Kind::Poll(probe) => Ok(boxed(probe.prepare(site))),
             Kind::UnixSocket(probe) => probe.prepare(site, fill).map(boxed),
             Kind::File(probe) => probe.prepare(fill).map(boxed),
@@ -211,6 +227,8 @@ pub(crate) struct Fill<'a, E> {
     pub(crate) is_known: &'a dyn Fn(&str) -> bool,
     /// Where the process runs.
     pub(crate) cwd: &'a mut dyn FnMut() -> Result<PathBuf, E>,
+    /// Makes a probe of a command: what it needs for that is known only above.
+    pub(crate) exec: &'a dyn Fn(&Exec) -> Made<E>,
 }
 
 impl<E> Fill<'_, E> {
@@ -222,6 +240,9 @@ impl<E> Fill<'_, E> {
         (self.cwd)().map(|cwd| cwd.join(path)).map_err(Unprepared::Hole)
     }
 }
+
+/// A probe for one start, or why a hole of it means nothing.
+type Made<E> = Result<Box<dyn Probe>, E>;
 
 /// Why there is no probe.
 pub(crate) enum Unprepared<E> {
@@ -273,6 +294,12 @@ pub(crate) enum Unarmed {
     System(String, io::Error),
 }
 
+/// Whether a try that was cut short says less than what was seen before it: it had no more time than others have needed, on
+/// a machine that may be busy.
+pub(crate) fn says_less(took: Duration, longest: Duration) -> bool {
+    took < TRY_THAT_TELLS.max(longest * 2)
+}
+
 /// One question, for one start.
 pub(crate) trait Probe: Send {
     /// Sees how things are before anything of the run is there, and is ready for all that happens from its first moment on.
@@ -316,7 +343,12 @@ pub(crate) trait Probe: Send {
     /// The question, for people.
     fn question(&self) -> String;
 
-    /// The addresses on this machine that it asks: whether somebody is there already is to be known before the process
+    /// The addresses that it asks.
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.local_addresses()
+    }
+
+    /// Those on this machine: whether somebody is there already is to be known before the process
     /// is started.
     fn local_addresses(&self) -> Vec<SocketAddr> {
         Vec::new()

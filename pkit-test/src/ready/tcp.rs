@@ -65,7 +65,10 @@ impl Tcp {
         match site.address(&self.port_name) {
             Some(address) => Ok(Listening::new(address, site)),
             None if self.port_name.is_empty() => Err("the probe asks for its port, and it has none".to_owned()),
-            None => Err(format!("the probe asks for the port `{}`, which nobody declared", self.port_name)),
+            None => {
+                let name = &self.port_name;
+                Err(format!("the probe asks for the port `{name}`, which nobody declared; `.port({name:?})` does it"))
+            }
         }
     }
 }

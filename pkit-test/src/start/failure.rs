@@ -68,11 +68,20 @@ fn ended_how(core: &Core, phase: Phase) -> String {
 
 /// The operating system did not run the program.
 pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
+    if matches!(step, Step::OwnPids | Step::OwnUsers | Step::UserMap | Step::OwnProc | Step::Network) {
+        return not_isolated(core, step, error);
+    }
     let name = &core.place().name;
-    let errno = error.raw_os_error().map(Errno::from_raw);
     let spec = core.spec();
-    let user = spec.user.as_deref().unwrap_or_default();
-    let (kind, why) = match (step, errno) {
+    let (kind, why) = refusal(spec.user.as_deref(), step, error);
+    core.about(Error::new(kind, format!("`{name}` was not started: {why}")), None)
+}
+
+/// Why the operating system does not run a program.
+pub(super) fn refusal(user: Option<&str>, step: Step, error: &io::Error) -> (Kind, String) {
+    let user = user.unwrap_or_default();
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    match (step, errno) {
         (Step::Exec, Some(Errno::ENOEXEC)) => {
             (Kind::NotExecutable, "it is no program for this system, and has no `#!` line".to_owned())
         }
@@ -99,26 +108,30 @@ pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
         }
         (Step::Fork | Step::Prepare, _) => (Kind::System, format!("it could not be prepared: {error}")),
         (Step::OwnPids | Step::OwnUsers | Step::UserMap | Step::OwnProc | Step::Network, _) => {
-            return not_isolated(core, step, error);
+            (Kind::Unsupported, format!("it cannot have {}: {error}", isolated(step).0))
         }
-    };
-    core.about(Error::new(kind, format!("`{name}` was not started: {why}")), None)
+    }
 }
 
 /// The system refused a namespace, or a part of one.
 fn not_isolated(core: &Core, step: Step, error: &io::Error) -> Error {
-    let (what, call) = match step {
-        Step::OwnUsers => ("process ids of its own", "clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS)"),
-        Step::UserMap => ("process ids of its own", "the map of users"),
-        Step::OwnProc => ("process ids of its own", "mount(/proc)"),
-        Step::Network => ("the network of the test", "setns(CLONE_NEWNET)"),
-        _ => ("process ids of its own", "clone(CLONE_NEWPID | CLONE_NEWNS)"),
-    };
+    let (what, call) = isolated(step);
     let title = format!("`{}` was not started: it cannot have {what}", core.place().name);
     let error = Error::new(Kind::Unsupported, title)
         .fact("denied", format!("{call}: {error}"))
         .fact("hint", isolation_hint(step, error));
     core.about(error, None)
+}
+
+/// What a step is for, and the call that it takes.
+fn isolated(step: Step) -> (&'static str, &'static str) {
+    match step {
+        Step::OwnUsers => ("process ids of its own", "clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS)"),
+        Step::UserMap => ("process ids of its own", "the map of users"),
+        Step::OwnProc => ("process ids of its own", "mount(/proc)"),
+        Step::Network => ("the network of the test", "setns(CLONE_NEWNET)"),
+        _ => ("process ids of its own", "clone(CLONE_NEWPID | CLONE_NEWNS)"),
+    }
 }
 
 fn isolation_hint(step: Step, error: &io::Error) -> &'static str {
@@ -186,6 +199,6 @@ fn stranger(diag: &Diag, core: &Core, number: u16) -> Option<String> {
 /// Where it listens instead of where it was asked.
 fn elsewhere(run: &Run, waited: &Waited) -> String {
     let (Ok(diag), Some(shim)) = (Diag::open(), run.look(|state| state.shim)) else { return String::new() };
-    let addresses = port::listens_elsewhere(&diag, shim).into_iter().map(|address| address.to_string());
-    addresses.filter(|address| !waited.question.contains(address)).collect::<Vec<_>>().join(", ")
+    let found = port::listens_elsewhere(&diag, shim, &waited.addresses);
+    found.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Instant;
 
+use super::check::{self, Checking};
 use super::failure;
+use crate::command::Command;
 use crate::config::{config, log};
 use crate::error::{Error, Kind, Result};
 use crate::ground::Executor;
@@ -17,11 +19,11 @@ use crate::guardian::client::Guardian;
 use crate::guardian::protocol::Launch;
 use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process, end_of};
-use crate::limits::OUTPUT_BYTES;
+use crate::limits::{EXEC_OUTPUT_BYTES, OUTPUT_BYTES};
 use crate::network::Network;
 use crate::port;
 use crate::program::{NotFound, Wanted};
-use crate::ready::{NOTIFY_SOCKET, Probe, Round};
+use crate::ready::{Exec, NOTIFY_SOCKET, Probe, Round};
 use crate::record::RunEnd;
 use crate::spec::Spec;
 use crate::supervise::News;
@@ -29,6 +31,7 @@ use crate::sync::lock;
 use crate::sys::child::own_pid;
 use crate::sys::diag::Diag;
 use crate::sys::user;
+use crate::template::Template;
 
 /// How much of a name is part of a path: a file name has 255 bytes, of which a character takes up to four.
 const NAME_CHARS: usize = 40;
@@ -172,25 +175,68 @@ impl Core {
     }
 
     fn prepare(&self, spec: &Spec, guardian: &Guardian, round: &Round) -> Result<Launch> {
+        let Ordered { launch, ran, .. } = self.order_of(spec, &spec.command, told_by(round), &[])?;
+        let starts = self.life(|life| {
+            life.ran = ran;
+            life.starts
+        });
+        Ok(Launch {
+            log: log_directory(guardian, self.place().number, starts, &launch.name),
+            input: spec.stdin.clone().unwrap_or_default(),
+            input_ends: spec.stdin.is_some(),
+            ..launch
+        })
+    }
+
+    /// The probe that a command is, which runs where the process does.
+    pub(super) fn check(&self, spec: &Spec, exec: &Exec) -> Result<Box<dyn Probe>> {
+        let ordered = self.order_of(spec, &exec.command, Variables::new(), &exec.env);
+        let probe = |error: Error| error.fact("probe", format!("exec {}", exec.command));
+        let Ordered { launch, written, .. } = ordered.map_err(probe)?;
+        let name = format!("{} (check)", launch.name);
+        let launch = Launch {
+            name,
+            stop: check::at_once(),
+            log_bytes: EXEC_OUTPUT_BYTES,
+            input_ends: true,
+            is_errand: true,
+            // Beside it: its own ids are for itself.
+            has_own_pids: false,
+            ..launch
+        };
+        Ok(Box::new(Checking::new(
+            launch,
+            self.ground.scope().network().cloned(),
+            format!("exec {written}"),
+            exec.try_timeout,
+        )))
+    }
+
+    /// How a command runs where the process does: as that user, in that directory, with that environment and more.
+    fn order_of(
+        &self,
+        spec: &Spec,
+        command: &Command,
+        told: Variables,
+        more: &[(String, Template)],
+    ) -> Result<Ordered> {
         let name = &self.place().name;
         let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
-        let line = spec.command.render(&mut lookup)?;
-        let environment = self.environment(spec, round)?;
+        let line = command.render(&mut lookup)?;
+        let environment = self.environment(spec, told, more)?;
         let here = std::env::current_dir()
             .map_err(|error| Error::system("the working directory of the test was not found", error))?;
         let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
         let program = line.locate(path, &here).map_err(|why| not_found(name, spec, &why))?;
         let cwd = self.cwd(spec)?;
-        let ran = line.for_people(&program, &here);
-        self.life(|life| life.ran = ran);
+        let (ran, written) = (line.for_people(&program, &here), line.as_written());
         let mut arguments = vec![own_argument(&line.program, &program)];
         arguments.extend(line.args.into_iter().map(String::into_bytes));
         let environment: Vec<Vec<u8>> =
             environment.into_iter().map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'=')).collect();
         self.refuse_nul("argument", &arguments)?;
         self.refuse_nul("environment variable", &environment)?;
-        let starts = self.life(|life| life.starts);
-        Ok(Launch {
+        let launch = Launch {
             name: name.clone(),
             program,
             arguments,
@@ -199,14 +245,16 @@ impl Core {
             // Whoever is that user already need not, and may not, become it.
             user: self.place().user.clone().filter(|_| user::may_change_user()),
             stop: spec.stop_plan(),
-            log: log_directory(guardian, self.place().number, starts, name),
+            log: PathBuf::new(),
             log_bytes: OUTPUT_BYTES,
-            input: spec.stdin.clone().unwrap_or_default(),
-            input_ends: spec.stdin.is_some(),
+            input: Vec::new(),
+            input_ends: false,
             has_bell: false,
             has_own_pids: spec.isolations.pid,
             has_network: self.ground.scope().network().is_some(),
-        })
+            is_errand: false,
+        };
+        Ok(Ordered { launch, ran, written })
     }
 
     fn refuse_nul(&self, what: &str, texts: &[Vec<u8>]) -> Result<()> {
@@ -221,20 +269,25 @@ impl Core {
         }
     }
 
-    fn environment(&self, spec: &Spec, round: &Round) -> Result<BTreeMap<OsString, OsString>> {
+    fn environment(
+        &self,
+        spec: &Spec,
+        told: Variables,
+        more: &[(String, Template)],
+    ) -> Result<BTreeMap<OsString, OsString>> {
         let mut variables: BTreeMap<OsString, OsString> = BTreeMap::new();
         if !spec.clears_env {
             variables.extend(std::env::vars_os());
             // Whoever runs the test would take the word of a service for that of the test.
             variables.remove(OsStr::new(NOTIFY_SOCKET));
         }
-        variables.extend(round.variables().map(|(name, value)| (name.into(), value.into())));
+        variables.extend(told);
         if let Some(user) = &self.place().user {
             variables.insert("HOME".into(), user.home.clone().into());
             variables.insert("USER".into(), user.name.clone().into());
             variables.insert("LOGNAME".into(), user.name.clone().into());
         }
-        for (name, value) in &spec.env {
+        for (name, value) in spec.env.iter().chain(more) {
             let value = value.render(&mut |hole| self.ground.value(hole))?;
             variables.insert(name.into(), value.into());
         }
@@ -297,6 +350,22 @@ impl Core {
             }
         })
     }
+}
+
+/// What a process is told in its environment, beside what its spec says.
+type Variables = Vec<(OsString, OsString)>;
+
+fn told_by(round: &Round) -> Variables {
+    round.variables().map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+/// A command on its way to the guardian.
+struct Ordered {
+    /// All but where its output goes and what it reads.
+    launch: Launch,
+    /// The command line for people, with the program that was found, and as it was written.
+    ran: String,
+    written: String,
 }
 
 /// Which of the addresses that are asked have a listener before anything of ours runs.

@@ -9,6 +9,7 @@
 //! code 0 while descendants live: those are the process from then on. And not where this exit is expected and the probes
 //! hold: one of them may be about the exit itself.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
@@ -21,11 +22,12 @@ use crate::handle::{Core, Process};
 use crate::isolation::Isolation;
 use crate::limits::{CALLBACK_LIMIT, HTTP_LAST_TRY, HTTP_TRY};
 use crate::place::{Claim, Place, Wish};
-use crate::ready::{Around, Fill, Look, Probe, Round, Sight, Site, Unarmed, Unprepared};
+use crate::ready::{Around, Exec, Fill, Look, Probe, Round, Sight, Site, Unarmed, Unprepared};
 use crate::spec::{Expected, Spec};
 use crate::sync::lock;
 
 mod again;
+mod check;
 mod failure;
 mod launch;
 mod pause;
@@ -261,6 +263,7 @@ struct Bounds {
 #[derive(Debug, Clone, Default)]
 struct Waited {
     question: String,
+    addresses: Vec<SocketAddr>,
     last: String,
     tries: u64,
     /// Where somebody else was met.
@@ -353,6 +356,7 @@ fn ask(core: &Arc<Core>, run: &Arc<Run>, probe: &mut dyn Probe, bounds: &Bounds,
     waited.tries += u64::from(!matches!(look, Look::Unanswered(_)));
     if waited.question.is_empty() {
         waited.question = probe.question();
+        waited.addresses = probe.addresses();
     }
     match &look {
         Look::Ready => "it holds, and the process had ended".clone_into(&mut waited.last),
@@ -411,14 +415,17 @@ impl Core {
         let is_known = |name: &str| crate::template::REFUSED_NAMES.contains(&name) || self.ground.knows(name);
         let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
         let mut cwd = || self.working_directory(&spec);
-        let mut fill = Fill { lookup: &mut lookup, is_known: &is_known, cwd: &mut cwd };
+        let exec = |exec: &Exec| self.check(&spec, exec);
+        let mut fill = Fill { lookup: &mut lookup, is_known: &is_known, cwd: &mut cwd, exec: &exec };
         let prepared = spec.ready.iter().map(|ready| ready.prepare(&site, &mut fill));
         prepared.map(|probe| probe.map_err(|why| self.unprepared(why))).collect()
     }
 
     fn unprepared(&self, why: Unprepared<Error>) -> Error {
         match why {
-            Unprepared::Hole(error) => error.fact("spec", self.spec().shown()),
+            Unprepared::Hole(error) if error.is_spec() => error.fact("spec", self.spec().shown()),
+            // It says so already.
+            Unprepared::Hole(error) => error,
             Unprepared::Mistake(why) => {
                 Error::new(Kind::Spec, format!("`{}` was not started: {why}", self.place().name))
                     .fact("spec", self.spec().shown())

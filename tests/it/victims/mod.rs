@@ -6,6 +6,7 @@ mod inherits;
 mod abandoned;
 mod contested;
 mod janitor;
+mod exec;
 mod lost;
 mod ports;
 mod settings;

@@ -1,4 +1,4 @@
-//! Why there is no status, in words that follow `GET http://127.0.0.1:40123/health: `.
+//! Why there is no answer, in words that follow `GET http://127.0.0.1:40123/health: `.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -9,7 +9,7 @@ use super::Ended;
 /// How much of a strange answer is shown.
 const SHOWN_BYTES: usize = 60;
 
-/// Why there is no status.
+/// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum Trouble {
     /// The request itself cannot be sent, now or ever.
@@ -31,6 +31,19 @@ pub(crate) enum Trouble {
     Reset,
     /// So much came, and no status in it.
     TooLong(usize),
+    /// So much came, and the headers have no end in it.
+    TooManyHeaders(usize),
+    /// What came of the body until the deadline.
+    PartOfBody {
+        limit: Duration,
+        got: Vec<u8>,
+    },
+    ClosedInBody {
+        got: usize,
+        of: Option<u64>,
+    },
+    /// What says where the body ends makes no sense.
+    Framing(String),
     Garbage(Vec<u8>),
     Tls,
     Broken(io::Error),
@@ -46,20 +59,39 @@ impl Trouble {
         }
     }
 
-    pub(super) fn of_reading(error: io::Error) -> Trouble {
-        match error.kind() {
-            ErrorKind::ConnectionReset => Trouble::Reset,
-            _ => Trouble::Broken(error),
-        }
-    }
-
     pub(super) fn of_waiting(ended: Ended, got: &[u8]) -> Trouble {
         match ended {
             Ended::Late(limit) if got.is_empty() => Trouble::NoAnswer(limit),
             Ended::Late(limit) => Trouble::PartOfAnswer { limit, got: got.to_owned() },
             Ended::Cancelled => Trouble::Cancelled,
+            Ended::Failed(error) if error.kind() == ErrorKind::ConnectionReset => Trouble::Reset,
             Ended::Failed(error) => Trouble::Broken(error),
         }
+    }
+
+    /// The same, in the middle of a body.
+    pub(super) fn of_waiting_for_body(ended: Ended, got: &[u8]) -> Trouble {
+        match ended {
+            Ended::Late(limit) => Trouble::PartOfBody { limit, got: got.to_owned() },
+            other => Trouble::of_waiting(other, got),
+        }
+    }
+
+    /// Whether there was nobody to ask.
+    pub(crate) fn is_nobody(&self) -> bool {
+        matches!(self, Trouble::Refused | Trouble::ToItself | Trouble::NotConnected(_))
+    }
+
+    /// Whether more time might have helped.
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(
+            self,
+            Trouble::NotAccepted(_)
+                | Trouble::NoAnswer(_)
+                | Trouble::PartOfAnswer { .. }
+                | Trouble::PartOfBody { .. }
+                | Trouble::Cancelled
+        )
     }
 
     pub(super) fn of_end(got: &[u8]) -> Trouble {
@@ -88,6 +120,17 @@ impl fmt::Display for Trouble {
             Trouble::ClosedInAnswer(got) => write!(f, "closed the connection within the answer: {}", shown(got)),
             Trouble::Reset => write!(f, "reset the connection"),
             Trouble::TooLong(bytes) => write!(f, "no status in the first {} KiB of the answer", bytes / 1024),
+            Trouble::TooManyHeaders(bytes) => write!(f, "no end of the headers in the first {} KiB", bytes / 1024),
+            Trouble::PartOfBody { limit, got } => {
+                write!(f, "no end of the body within {}: {}", seconds(*limit), shown(got))
+            }
+            Trouble::ClosedInBody { got, of: Some(of) } => {
+                write!(f, "closed the connection within the body, after {got} of {of} bytes")
+            }
+            Trouble::ClosedInBody { got, of: None } => {
+                write!(f, "closed the connection within the body, after {got} bytes")
+            }
+            Trouble::Framing(why) => write!(f, "answered garbage: {why}"),
             Trouble::Garbage(got) => write!(f, "answered garbage: {}", shown(got)),
             Trouble::Tls => write!(f, "answered in TLS, but it was asked in plain http"),
             Trouble::Broken(error) => write!(f, "the connection broke: {}", words(error)),
@@ -111,7 +154,8 @@ fn seconds(limit: Duration) -> String {
     format!("{:.1} s", limit.as_secs_f64())
 }
 
-fn shown(got: &[u8]) -> String {
+/// The beginning of what came, in one line whatever it is.
+pub(crate) fn shown(got: &[u8]) -> String {
     let begin = &got[..got.len().min(SHOWN_BYTES)];
     let dots = if begin.len() < got.len() { "…" } else { "" };
     let text = begin.escape_ascii();
