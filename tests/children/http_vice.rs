@@ -15,7 +15,7 @@
 //! | `cut` `short` | says that its body is longer, or shorter, than it is |
 //! | `early` | answers before it is asked |
 //! | `dies` | answers 200, and exits with 3 |
-//! | `full` | accepts nobody, and has no room left for those who wait |
+//! | `full` | accepts nobody, and prints `full` when it has no room left for those who wait |
 //! | `group` | answers 200, and lets others listen beside it |
 //! | `records` | answers 204, and appends what it was asked to `FILE` |
 //! | `v6` | answers 200 on all addresses of IPv6, and of no other family |
@@ -31,7 +31,7 @@ use std::thread;
 
 use nix::libc;
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, setsockopt, sockopt};
-use pkit_test_tests::child::{Args, fail, listen, pause, wait_ms};
+use pkit_test_tests::child::{self, Args, fail, listen, pause, wait_ms};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nready\n";
 
@@ -80,11 +80,12 @@ fn made(host: &str, port: u16, tell: impl Fn(&std::os::fd::OwnedFd) -> nix::Resu
     open().unwrap_or_else(|error| fail(format_args!("listen {addr}: {error}")))
 }
 
-/// Takes up all the room that there is for those who wait to be accepted.
+/// Takes up all the room that there is for those who wait to be accepted: where that is none, one of them has it all.
 fn fill(listener: &TcpListener) -> ! {
     socket::listen(listener, Backlog::new(0).expect("it may be 0")).expect("it listens already");
     let addr = listener.local_addr().expect("it is bound");
-    let _waiting: Vec<_> = (0..8).map(|_| thread::spawn(move || TcpStream::connect(addr))).collect();
+    let _waiting = TcpStream::connect(addr);
+    child::say("full");
     pause()
 }
 
