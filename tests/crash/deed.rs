@@ -61,36 +61,47 @@ struct Cast {
     others: Vec<u32>,
 }
 
+/// A victim, and what belongs to it.
+#[derive(Debug)]
+pub(crate) struct Scene<'a> {
+    pub(crate) process: &'a mut Process,
+    pub(crate) lines: &'a mut Lines,
+    /// The files that are executed by nobody else.
+    pub(crate) victim: &'a Path,
+    pub(crate) child: &'a Path,
+    pub(crate) promise: Promise,
+}
+
 /// Does it. `Err` says what could not be done.
-pub(crate) fn perform(
-    deed: &Deed,
-    process: &mut Process,
-    lines: &mut Lines,
-    victim: &Path,
-    child: &Path,
-    promise: Promise,
-) -> Result<(), String> {
-    let cast = match deed.from {
-        Moment::Starting => lines.wait_for("starting").map(|()| Cast::of(victim))?,
-        Moment::Up => complete(victim, lines)?,
-        Moment::Told(line) => {
-            let cast = complete(victim, lines)?;
-            process.stdin.as_mut().expect("piped").write_all(b"!").map_err(|error| format!("not told: {error}"))?;
-            lines.wait_for(line)?;
-            cast
-        }
-    };
+pub(crate) fn perform(deed: &Deed, scene: &mut Scene<'_>) -> Result<(), String> {
+    let cast = cast_at(deed.from, scene)?;
     for step in deed.steps {
         match *step {
             Step::Within(most_us) => wait_us(random() % most_us),
-            Step::Gone if promise == Promise::Nothing => gone("child", child)?,
-            Step::Gone => drop(wait_gone(child, SETTLE)),
+            Step::Gone if scene.promise == Promise::Nothing => gone("child", scene.child)?,
+            Step::Gone => drop(wait_gone(scene.child, SETTLE)),
             // Who is there is not known before.
-            Step::Send(signal, whom) if deed.from == Moment::Starting => cast.as_it_is_now(victim).send(signal, whom),
+            Step::Send(signal, whom) if deed.from == Moment::Starting => {
+                cast.as_it_is_now(scene.victim).send(signal, whom);
+            }
             Step::Send(signal, whom) => cast.send(signal, whom),
         }
     }
     Ok(())
+}
+
+/// Waits for the moment; who is there then?
+fn cast_at(moment: Moment, scene: &mut Scene<'_>) -> Result<Cast, String> {
+    if moment == Moment::Starting {
+        return scene.lines.wait_for("starting").map(|()| Cast::of(scene.victim));
+    }
+    let cast = complete(scene.victim, scene.lines)?;
+    if let Moment::Told(line) = moment {
+        let input = scene.process.stdin.as_mut().expect("piped");
+        input.write_all(b"!").map_err(|error| format!("not told: {error}"))?;
+        scene.lines.wait_for(line)?;
+    }
+    Ok(cast)
 }
 
 /// All who are there when all is up.
