@@ -128,12 +128,15 @@ fn cover_tmp(kind: &str, keep: Option<&Path>) {
     }
     match kind {
         "full" => fill_tmp(),
-        "read-only" => {
-            mount(None::<&str>, "/tmp", None::<&str>, MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, None::<&str>)
-                .unwrap_or_else(|error| refuse("remount", error));
-        }
+        "read-only" => seal_tmp(),
         _ => refuse("--tmp", "read-only or full"),
     }
+}
+
+fn seal_tmp() {
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    let sealed = mount(None::<&str>, "/tmp", None::<&str>, flags, None::<&str>);
+    sealed.unwrap_or_else(|error| refuse("remount", error));
 }
 
 /// Neither a file nor a byte more.

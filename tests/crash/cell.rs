@@ -9,7 +9,7 @@ use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::private::{Private, survivors, wait_gone};
 
 use crate::children::Child;
-use crate::deed::perform;
+use crate::deed::{Scene, perform};
 use crate::ends::{End, Ended, FAILED, Victim};
 use crate::lines::Lines;
 use crate::project::{Project, clean};
@@ -62,10 +62,7 @@ pub(crate) fn run(project: &Project, cell: &Cell) -> Result<Shown, String> {
     let files = Files::of(project, cell);
     let mut process = spawn(cell, &files);
     let mut lines = Lines::of(&mut process);
-    let victim = files.victim.path();
-    let child = files.child.path();
-    let done =
-        cell.end.deed.map_or(Ok(()), |deed| perform(&deed, &mut process, &mut lines, victim, child, cell.promise));
+    let done = cell.end.deed.map_or(Ok(()), |deed| perform(&deed, &mut files.scene(cell, &mut process, &mut lines)));
     let status = match done {
         Ok(()) => wait(&mut process)?,
         Err(why) => {
@@ -128,6 +125,12 @@ impl Files {
             child: Private::copy_of_in(&place, cell.child.name),
             launcher: cell.surrounding.launcher.map(|name| Private::copy_of_in(&place, name)),
         }
+    }
+}
+
+impl Files {
+    fn scene<'a>(&'a self, cell: &Cell, process: &'a mut Process, lines: &'a mut Lines) -> Scene<'a> {
+        Scene { process, lines, victim: self.victim.path(), child: self.child.path(), promise: cell.promise }
     }
 }
 

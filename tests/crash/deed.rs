@@ -5,11 +5,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Child as Process;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use pkit_test_tests::child::wait_us;
 use pkit_test_tests::private::{HOPPING, survivors, wait_gone};
-use pkit_test_tests::process::{has_child, parent};
+use pkit_test_tests::process::{has_child, parent, signal_process};
 
 use crate::cell::{SETTLE, gone, until};
 use crate::lines::Lines;
@@ -62,34 +61,47 @@ struct Cast {
     others: Vec<u32>,
 }
 
+/// A victim, and what belongs to it.
+#[derive(Debug)]
+pub(crate) struct Scene<'a> {
+    pub(crate) process: &'a mut Process,
+    pub(crate) lines: &'a mut Lines,
+    /// The files that are executed by nobody else.
+    pub(crate) victim: &'a Path,
+    pub(crate) child: &'a Path,
+    pub(crate) promise: Promise,
+}
+
 /// Does it. `Err` says what could not be done.
-pub(crate) fn perform(
-    deed: &Deed,
-    process: &mut Process,
-    lines: &mut Lines,
-    victim: &Path,
-    child: &Path,
-    promise: Promise,
-) -> Result<(), String> {
-    let cast = match deed.from {
-        Moment::Starting => lines.wait_for("starting").map(|()| None)?,
-        Moment::Up => Some(complete(victim, lines)?),
-        Moment::Told(line) => {
-            let cast = complete(victim, lines)?;
-            process.stdin.as_mut().expect("piped").write_all(b"!").map_err(|error| format!("not told: {error}"))?;
-            lines.wait_for(line)?;
-            Some(cast)
-        }
-    };
+pub(crate) fn perform(deed: &Deed, scene: &mut Scene<'_>) -> Result<(), String> {
+    let cast = cast_at(deed.from, scene)?;
     for step in deed.steps {
         match *step {
             Step::Within(most_us) => wait_us(random() % most_us),
-            Step::Gone if promise == Promise::Nothing => gone("child", child)?,
-            Step::Gone => drop(wait_gone(child, SETTLE)),
-            Step::Send(signal, whom) => cast.as_ref().unwrap_or(&Cast::of(victim)).send(signal, whom),
+            Step::Gone if scene.promise == Promise::Nothing => gone("child", scene.child)?,
+            Step::Gone => drop(wait_gone(scene.child, SETTLE)),
+            // Who is there is not known before.
+            Step::Send(signal, whom) if deed.from == Moment::Starting => {
+                cast.as_it_is_now(scene.victim).send(signal, whom);
+            }
+            Step::Send(signal, whom) => cast.send(signal, whom),
         }
     }
     Ok(())
+}
+
+/// Waits for the moment; who is there then?
+fn cast_at(moment: Moment, scene: &mut Scene<'_>) -> Result<Cast, String> {
+    if moment == Moment::Starting {
+        return scene.lines.wait_for("starting").map(|()| Cast::of(scene.victim));
+    }
+    let cast = complete(scene.victim, scene.lines)?;
+    if let Moment::Told(line) = moment {
+        let input = scene.process.stdin.as_mut().expect("piped");
+        input.write_all(b"!").map_err(|error| format!("not told: {error}"))?;
+        scene.lines.wait_for(line)?;
+    }
+    Ok(cast)
 }
 
 /// All who are there when all is up.
@@ -101,17 +113,23 @@ fn complete(victim: &Path, lines: &mut Lines) -> Result<Cast, String> {
 
 impl Cast {
     fn of(victim: &Path) -> Cast {
-        let all: Vec<u32> = survivors(victim).into_iter().filter(|&pid| pid != HOPPING).collect();
+        let all = executing(victim);
+        let is_first = |pid: &u32| parent(*pid).is_some_and(|parent| !all.contains(&parent));
+        Cast { test: all.iter().copied().filter(is_first).collect(), ..Cast::default() }.as_it_is_now(victim)
+    }
+
+    /// The test is still the test: whoever has lost its parent meanwhile is not.
+    fn as_it_is_now(&self, victim: &Path) -> Cast {
+        let all = executing(victim);
         let child_of = |parents: &[u32]| -> Vec<u32> {
             all.iter().copied().filter(|&pid| parent(pid).is_some_and(|pid| parents.contains(&pid))).collect()
         };
-        let test: Vec<u32> =
-            all.iter().copied().filter(|&pid| parent(pid).is_some_and(|pid| !all.contains(&pid))).collect();
-        let guardian = child_of(&test);
+        let guardian = child_of(&self.test);
         let shims = child_of(&guardian);
-        let others = child_of(&shims);
         let busy = shims.iter().copied().filter(|&pid| has_child(pid)).collect();
-        Cast { test, guardian, shims, busy, others }
+        let known = [&self.test, &guardian, &shims];
+        let others = all.iter().copied().filter(|pid| known.iter().all(|some| !some.contains(pid))).collect();
+        Cast { test: self.test.clone(), guardian, shims, busy, others }
     }
 
     /// Both processes of the victim are there.
@@ -131,11 +149,15 @@ impl Cast {
                 &everybody
             }
         };
-        for pid in pids {
+        for &pid in pids {
             // What is dead by now is as it is to be.
-            let _ = kill(Pid::from_raw(pid.cast_signed()), signal);
+            let _ = signal_process(pid, signal);
         }
     }
+}
+
+fn executing(victim: &Path) -> Vec<u32> {
+    survivors(victim).into_iter().filter(|&pid| pid != HOPPING).collect()
 }
 
 fn random() -> u64 {

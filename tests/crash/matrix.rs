@@ -7,7 +7,7 @@ use crate::cell::{Cell, Shown, run};
 use crate::children::{CHILDREN, Child};
 use crate::ends::{End, GROUPS};
 use crate::project::{Project, project};
-use crate::surrounding::Surrounding;
+use crate::surrounding::{PLAIN, Surrounding};
 use crate::table;
 
 /// How many runs are under way for each processor: most of them wait for a grace period to pass.
@@ -34,8 +34,7 @@ pub(crate) fn check(title: &str, ends: &[End]) {
 
 /// The same with a PID namespace for each process.
 pub(crate) fn check_isolated(title: &str, ends: &[End]) {
-    let row =
-        |&end: &End| CHILDREN.iter().map(|&child| Cell::new(end, child, &crate::surrounding::PLAIN, true)).collect();
+    let row = |&end: &End| CHILDREN.iter().map(|&child| Cell::new(end, child, &PLAIN, true)).collect();
     check_rows(title, ends.iter().map(row).collect());
 }
 
@@ -44,16 +43,34 @@ pub(crate) fn check_isolated(title: &str, ends: &[End]) {
 /// A part is each fourth end, with one child each; which ones is fixed, but another part for each of the surroundings, and with
 /// `PKIT_CRASH_TURN=1`, `2` or `3` one more.
 pub(crate) fn check_surrounding(surrounding: &'static Surrounding, number: usize) {
-    let (turn, is_all) = (turn() + number, is_all());
-    let ends = GROUPS.iter().copied().flatten().enumerate();
-    let ends = ends.filter(|(at, _)| is_all || (at + turn) % TURNS == 0);
-    let cells = |(at, &end): (usize, &End)| -> Vec<Cell> {
-        let chosen = (at / TURNS + turn) % CHILDREN.len();
-        let is_chosen = |place: usize| is_all || place == chosen;
-        let children = CHILDREN.iter().enumerate().filter(|(place, child)| is_chosen(*place) && surrounding.has(child));
-        children.map(|(_, &child)| Cell::new(end, child, surrounding, false)).collect()
+    let turn = turn() + number;
+    let cells = |(at, end): (usize, &End)| -> Vec<Cell> {
+        let here = |child: &&Child| surrounding.has(child);
+        part_of_children(at / TURNS + turn)
+            .filter(here)
+            .map(|&child| Cell::new(*end, child, surrounding, false))
+            .collect()
     };
-    check_rows(surrounding.name, ends.map(cells).filter(|row: &Vec<Cell>| !row.is_empty()).collect());
+    let ends = all_ends().filter(|(at, _)| is_all() || (at + turn) % TURNS == 0);
+    check_rows(surrounding.name, ends.map(cells).filter(|row| !row.is_empty()).collect());
+}
+
+/// The same with a PID namespace for each process, and with each of the ends.
+pub(crate) fn check_part_isolated(title: &str) {
+    let cells = |(at, end): (usize, &End)| -> Vec<Cell> {
+        part_of_children(at + turn()).map(|&child| Cell::new(*end, child, &PLAIN, true)).collect()
+    };
+    check_rows(title, all_ends().map(cells).collect());
+}
+
+fn all_ends() -> impl Iterator<Item = (usize, &'static End)> {
+    GROUPS.iter().copied().flatten().enumerate()
+}
+
+/// One of them, or all.
+fn part_of_children(chosen: usize) -> impl Iterator<Item = &'static Child> {
+    let is_chosen = move |place: &usize| is_all() || *place == chosen % CHILDREN.len();
+    CHILDREN.iter().enumerate().filter(move |(place, _)| is_chosen(place)).map(|(_, child)| child)
 }
 
 /// Starts until there is no room for one more. Not with each child: some of them are a hundred processes.

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::{Child as Process, Command, Stdio};
 use std::time::Instant;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::left_out;
 use pkit_test_tests::private::Private;
+use pkit_test_tests::process::signal_process;
 
 use crate::cell::{HANG, describe, gone};
 use crate::children::Child;
@@ -131,7 +131,7 @@ fn end_runner(project: &Project, child: &Child, signal: Signal) -> Vec<String> {
     let mut runner =
         command.env("VICTIM_UP", &up).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it is there");
     let was_up = wait_for_file(&mut runner, &up);
-    let sent = kill(Pid::from_raw(runner.id().cast_signed()), signal);
+    let sent = signal_process(runner.id(), signal);
     let ended = runner.wait();
     let mut failures = left(project, child, &copy);
     if !was_up || sent.is_err() || ended.is_err() {

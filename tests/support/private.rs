@@ -13,11 +13,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, process};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use crate::child::wait_ms;
-use crate::process::{pids, stat};
+use crate::process::{pids, signal_process, stat};
 
 const BETWEEN_LOOKS_MS: u32 = 2;
 
@@ -206,7 +205,5 @@ fn profile_directory() -> PathBuf {
 }
 
 fn end(pid: u32) {
-    if let Ok(raw) = i32::try_from(pid) {
-        let _ = kill(Pid::from_raw(raw), Signal::SIGKILL); // It may be gone by now.
-    }
+    let _ = signal_process(pid, Signal::SIGKILL); // It may be gone by now.
 }

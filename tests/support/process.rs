@@ -4,6 +4,10 @@
 
 use std::fs;
 
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// The part of `/proc/PID/stat` that somebody asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct Stat {
@@ -41,6 +45,15 @@ pub fn stat(pid: u32) -> Option<Stat> {
         session: pid_at(3)?,
         cpu_ticks: number(11)? + number(12)?,
     })
+}
+
+/// Sends it a signal, as anybody could who knows its id.
+///
+/// # Errors
+///
+/// When it is gone.
+pub fn signal_process(pid: u32, signal: Signal) -> nix::Result<()> {
+    kill(Pid::from_raw(i32::try_from(pid).map_err(|_| Errno::ESRCH)?), signal)
 }
 
 /// Whose child it is.

@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::private::{Private, executable};
-use pkit_test_tests::process::{children, fds, has_child, parent, pids, pss_kb, stat, threads};
+use pkit_test_tests::process::{children, fds, has_child, parent, pids, pss_kb, signal_process, stat, threads};
 
 /// Only catches a hang.
 const HANG: Duration = Duration::from_secs(20);
@@ -353,9 +353,7 @@ mod child {
         assert_eq!(run.line(), "hydra");
         for blow in 0..3 {
             let heads = until(|| Some(run.executable.survivors()).filter(|heads| heads.len() == 1 << blow));
-            heads
-                .into_iter()
-                .for_each(|head| kill(Pid::from_raw(head.cast_signed()), Signal::SIGTERM).expect("it lives"));
+            heads.into_iter().for_each(|head| signal_process(head, Signal::SIGTERM).expect("it lives"));
         }
         until(|| (run.executable.survivors().len() == 8).then_some(()));
         assert_eq!(run.kill_leader(), 7);
@@ -366,7 +364,7 @@ mod child {
         let mut run = Run::start("tracer", &[]);
         assert_eq!(run.line(), "tracing");
         let traced = children(run.process.id());
-        kill(Pid::from_raw(traced[0].cast_signed()), Signal::SIGTERM).expect("it lives");
+        signal_process(traced[0], Signal::SIGTERM).expect("it lives");
         until(|| stat(traced[0]).filter(|stat| stat.state == 't'));
         run.signal(Signal::SIGKILL);
         assert!(run.executable.wait_gone(HANG).is_empty(), "it gets the signal when nobody traces it any more");
