@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal as Sig, kill};
 use nix::unistd::Pid;
-use pkit_test::{Isolation, Restart, Signal, Spec, http, output, sh, simple, tcp};
+use pkit_test::ready::poll;
+use pkit_test::{Isolation, Restart, Signal, Spec, file, http, notify, output, sh, simple, tcp, unix};
 use pkit_test_tests::left_out;
 use pkit_test_tests::private::{survivors, wait_gone};
 use pkit_test_tests::process::{children, parent, stat};
@@ -194,5 +195,26 @@ fn when_all_of_us_are_killed_at_one_moment_the_kernel_leaves_nothing() {
             wait_until(|| victim.count(name) == 0);
         }
         let _ = wait_gone(victim.binary(), HANG);
+    }
+}
+
+/// Also those who are told by somebody's id, or look into a network.
+#[test]
+fn every_probe_sees_it_wherever_it_is() {
+    for isolation in [Isolation::Pid, Isolation::Net] {
+        if !may(isolation) {
+            continue;
+        }
+        let [notifier, server, slow] = ["notifier", "unix_server", "slow"].map(child);
+        let by_itself = notify(notifier.with("READY=1")).isolate(isolation);
+        assert!(by_itself.start().unwrap().is_alive());
+        let by_child = notify(notifier.with("--by child READY=1")).isolate(isolation);
+        assert!(by_child.start().unwrap().is_alive());
+        let socket = unix(server.with("{dir}/s"), "{dir}/s").isolate(isolation);
+        assert!(socket.start().unwrap().is_alive());
+        let file = file("sh -c 'echo 1 > {dir}/pid; sleep 60'", "{dir}/pid").isolate(isolation);
+        assert!(file.start().unwrap().is_alive());
+        let own = Spec::new(slow.with("0 {port}")).ready(poll(|view| view.owns(view.addr()))).isolate(isolation);
+        assert!(own.start().unwrap().is_alive());
     }
 }
