@@ -29,3 +29,4 @@ mod supervise;
 mod surprise;
 mod verdicts;
 mod victims;
+mod without;

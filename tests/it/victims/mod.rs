@@ -9,3 +9,4 @@ mod lost;
 mod settings;
 mod record;
 mod supervised;
+mod without;
