@@ -265,19 +265,28 @@ impl Step {
 /// The step that failed, and its error.
 pub(crate) fn spawn(image: &Image, stdio: &Stdio) -> Result<i32, (Step, io::Error)> {
     let parent = own_pid();
-    let mut failed = None;
-    let spawned = platform::spawn_sharing_memory(&mut || failed = try_become(image, stdio, parent).err());
-    let pid = spawned.map_err(|error| (Step::Fork, error))?;
-    match failed {
-        None => {
+    let spawned = platform::spawn(&mut || {
+        let (step, error) = become_image(image, stdio, parent);
+        [step as i32, error.raw_os_error().unwrap_or(libc::EIO)]
+    });
+    match spawned.map_err(|error| (Step::Fork, error))? {
+        (pid, None) => {
             strays::has_leader(pid);
             Ok(pid)
         }
-        Some(failed) => {
-            // It has nothing more to say than what it left in our memory.
+        (pid, Some([step, errno])) => {
+            // It has nothing more to say.
             wait_for(pid);
-            Err(failed)
+            Err((Step::from_number(step as u8), io::Error::from_raw_os_error(errno)))
         }
+    }
+}
+
+/// Returns only if it could not.
+fn become_image(image: &Image, stdio: &Stdio, parent: i32) -> (Step, io::Error) {
+    match try_become(image, stdio, parent) {
+        Err(failed) => failed,
+        Ok(never) => match never {},
     }
 }
 
