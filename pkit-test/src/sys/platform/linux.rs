@@ -10,6 +10,8 @@ use std::time::Duration;
 use nix::libc;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+use nix::sys::time::TimeSpec;
+
 use super::Failure;
 pub(crate) use super::portable::note_signal;
 use super::portable::{PolledCrowd, close_one_by_one, poll_with_signal_pipe, prepare_signal_pipe, spawn_by_fork};
@@ -222,6 +224,9 @@ pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, offset: u64, max:
     if moved == -1 { Err(io::Error::last_os_error()) } else { Ok(moved.unsigned_abs()) }
 }
 
+/// Nobody waits longer, and the seconds of every system can count it.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// Makes what [`poll_with_signals`] needs in this process.
 pub(crate) fn prepare_wait() -> io::Result<()> {
     if lacks(Means::Ppoll) { prepare_signal_pipe() } else { Ok(()) }
@@ -232,11 +237,8 @@ pub(crate) fn poll_with_signals(fds: &mut [libc::pollfd], timeout: Option<Durati
     if lacks(Means::Ppoll) {
         return poll_with_signal_pipe(fds, timeout);
     }
-    let time = timeout.map(|left| libc::timespec {
-        tv_sec: libc::time_t::try_from(left.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: left.subsec_nanos().into(),
-    });
-    let time_pointer = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let time = timeout.map(|left| TimeSpec::from_duration(left.min(LONGEST)));
+    let time_pointer = time.as_ref().map_or(std::ptr::null(), |time| std::ptr::from_ref(time.as_ref()));
     // SAFETY: the array, the time and the mask live through the call; sigemptyset fills the mask before its use.
     let ready = unsafe {
         let mut open = std::mem::zeroed();
