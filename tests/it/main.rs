@@ -35,3 +35,4 @@ mod supervise;
 mod surprise;
 mod verdicts;
 mod victims;
+mod without;

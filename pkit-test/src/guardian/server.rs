@@ -125,7 +125,7 @@ impl Guardian {
             outbox: Outbox::default(),
             hello: None,
             shims: BTreeMap::new(),
-            crowd: Crowd::new()?,
+            crowd: Crowd::new(),
             unsent: BTreeSet::new(),
             ports: HashMap::new(),
             networks: HashMap::new(),
@@ -207,7 +207,7 @@ impl Guardian {
         let watched = self.watch.as_ref().and_then(OwnerWatch::fd);
         fds.extend(watched.map(|fd| (fd, For::Reading)));
         fds.extend(self.owner.as_ref().map(|socket| (socket.as_fd(), direction(&self.outbox))));
-        fds.push((self.crowd.as_fd(), For::Reading));
+        fds.extend(self.crowd.polled());
         // Whatever happens after this look comes with a signal, which ends the wait.
         let deadline = if is_dead() { Some(Instant::now()) } else { self.deadline() };
         let mut ready = wait::wait(&fds, deadline)?.into_iter();
@@ -215,7 +215,7 @@ impl Guardian {
         Ok(Seen {
             owner_is_dead: is_told || is_dead(),
             owner_speaks: self.owner.is_some() && ready.next() == Some(true),
-            shims_speak: if ready.next() == Some(true) { self.crowd.ready()? } else { Vec::new() },
+            shims_speak: self.crowd.ready(&ready.collect::<Vec<_>>())?,
         })
     }
 

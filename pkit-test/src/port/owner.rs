@@ -165,6 +165,10 @@ impl Tree {
         if self.held.contains(&inode) {
             return Holds::Ours;
         }
+        if inode == 0 {
+            // Of what was found by a connection nobody can say whose it is.
+            return Holds::Unknown;
+        }
         match procfs::find_socket_owner(inode, &self.processes) {
             // It was born after the tree was read, or has lost its parent where orphans do not come back.
             Some((pid, _)) if procfs::is_below(pid, self.root) || strays::is_marked_by(pid, self.root) => Holds::Ours,

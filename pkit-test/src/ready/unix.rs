@@ -142,7 +142,7 @@ impl Serving {
     }
 
     fn who_now(&self, tree_root: i32) -> io::Result<Who> {
-        match Diag::open_unix().and_then(|diag| diag.unix_listeners()) {
+        match Diag::unix_listeners() {
             Ok(listeners) => Ok(self.who_of(&listeners, tree_root)),
             Err(_) => who_answers(&self.address, tree_root),
         }

@@ -8,7 +8,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -74,7 +73,6 @@ pub(crate) fn reap() -> Reaped {
 /// Tells of the end of the one child, and reaps it after its orphans.
 fn reap_after_strays() -> Reaped {
     use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-    static IS_TOLD: AtomicBool = AtomicBool::new(false);
     let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     let end = match waitid(Id::All, look) {
         Ok(WaitStatus::Exited(pid, code)) => Reaped::Ended(pid.as_raw(), End::Code(code)),
@@ -85,7 +83,7 @@ fn reap_after_strays() -> Reaped {
         // Stopped by us without our asking, or a signal that nix has no name for: as always.
         Err(_) => return reap_child(),
     };
-    if !IS_TOLD.swap(true, Ordering::Relaxed) {
+    if !strays::leader_has_ended() {
         strays::look_at_all();
         return end;
     }
@@ -178,6 +176,8 @@ pub(crate) fn own_children() -> Vec<i32> {
     let mut children = procfs::children_of_single(own_pid()).unwrap_or_default();
     if strays::is_needed() {
         strays::look_at_all();
+        let ended = strays::ended_leader();
+        children.retain(|child| Some(*child) != ended);
         children.extend(strays::living());
     }
     children
@@ -277,19 +277,28 @@ impl Step {
 /// The step that failed, and its error.
 pub(crate) fn spawn(image: &Image, stdio: &Stdio) -> Result<i32, (Step, io::Error)> {
     let parent = own_pid();
-    let mut failed = None;
-    let spawned = platform::spawn_sharing_memory(&mut || failed = try_become(image, stdio, parent).err());
-    let pid = spawned.map_err(|error| (Step::Fork, error))?;
-    match failed {
-        None => {
+    let spawned = platform::spawn(&mut || {
+        let (step, error) = become_image(image, stdio, parent);
+        [step as i32, error.raw_os_error().unwrap_or(libc::EIO)]
+    });
+    match spawned.map_err(|error| (Step::Fork, error))? {
+        (pid, None) => {
             strays::has_leader(pid);
             Ok(pid)
         }
-        Some(failed) => {
-            // It has nothing more to say than what it left in our memory.
+        (pid, Some([step, errno])) => {
+            // It has nothing more to say.
             wait_for(pid);
-            Err(failed)
+            Err((Step::from_number(step as u8), io::Error::from_raw_os_error(errno)))
         }
+    }
+}
+
+/// Returns only if it could not.
+fn become_image(image: &Image, stdio: &Stdio, parent: i32) -> (Step, io::Error) {
+    match try_become(image, stdio, parent) {
+        Err(failed) => failed,
+        Ok(never) => match never {},
     }
 }
 

@@ -6,14 +6,69 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::Diag;
+use linux::Kernel;
 
 #[cfg(not(target_os = "linux"))]
 mod other;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use other::Diag;
+use other::Kernel;
 
+mod nextbest;
+use nextbest::NextBest;
+
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Whoever is asked.
+#[derive(Debug)]
+pub(crate) enum Diag {
+    Kernel(Kernel),
+    NextBest(NextBest),
+}
+
+impl Diag {
+    /// Opens a line to the kernel, or finds another way where it does not answer.
+    pub(crate) fn open() -> io::Result<Diag> {
+        Ok(Kernel::open().map_or_else(|_| Diag::NextBest(NextBest::new()), Diag::Kernel))
+    }
+
+    /// Whether a client that connects to this address would find a listener.
+    pub(crate) fn is_listening(&self, addr: SocketAddr) -> io::Result<bool> {
+        match self {
+            Diag::Kernel(kernel) => kernel.is_listening(addr),
+            Diag::NextBest(next_best) => next_best.is_listening(addr),
+        }
+    }
+
+    /// All listeners of a port, on whatever address.
+    pub(crate) fn listeners(&self, port: u16) -> io::Result<Vec<Listener>> {
+        match self {
+            Diag::Kernel(kernel) => kernel.listeners(port),
+            Diag::NextBest(next_best) => next_best.listeners(port),
+        }
+    }
+
+    /// All sockets that have a port and do not listen, where the kernel tells of them.
+    pub(crate) fn occupants(&self, port: u16) -> io::Result<Vec<Occupant>> {
+        match self {
+            Diag::Kernel(kernel) => kernel.occupants(port),
+            Diag::NextBest(_) => Err(io::Error::new(io::ErrorKind::Unsupported, "nobody tells who has a port here")),
+        }
+    }
+
+    /// All unix sockets of this network namespace that accept connections. An error where the kernel does not tell.
+    pub(crate) fn unix_listeners() -> io::Result<Vec<UnixListener>> {
+        Kernel::open_unix()?.unix_listeners()
+    }
+
+    /// All listeners.
+    pub(crate) fn all_listeners(&self) -> io::Result<Vec<Listener>> {
+        match self {
+            Diag::Kernel(kernel) => kernel.all_listeners(),
+            Diag::NextBest(next_best) => next_best.all_listeners(),
+        }
+    }
+}
 
 /// A socket that accepts TCP connections.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,3 +13,4 @@ mod settings;
 mod record;
 mod supervised;
 mod isolate;
+mod without;

@@ -18,6 +18,7 @@ use nix::sys::socket::{
 use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::{Listener, Occupant, Usage, destination};
+use crate::sys::without::{Means, lacks};
 
 mod unix;
 
@@ -56,25 +57,28 @@ const INTERRUPTED_LIMIT: u32 = 3;
 
 /// A line to the kernel. It is used by one thread at a time, so the answers cannot be mixed up.
 #[derive(Debug)]
-pub(crate) struct Diag {
+pub(crate) struct Kernel {
     socket: OwnedFd,
     sequence: Cell<u32>,
 }
 
-impl Diag {
+impl Kernel {
     /// Opens it, and makes sure that it knows about TCP. Where a container or a small kernel has no `tcp_diag`, an exact
     /// question is answered as if nobody listened, which would be believed for ever.
-    pub(crate) fn open() -> io::Result<Diag> {
-        let diag = Diag::unchecked()?;
+    pub(crate) fn open() -> io::Result<Kernel> {
+        let diag = Kernel::unchecked()?;
         diag.check()?;
         Ok(diag)
     }
 
-    fn unchecked() -> io::Result<Diag> {
+    fn unchecked() -> io::Result<Kernel> {
+        if lacks(Means::SockDiag) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let flags = SockFlag::SOCK_CLOEXEC;
         let socket = socket(AddressFamily::Netlink, SockType::Datagram, flags, SockProtocol::NetlinkSockDiag)?;
         setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(ANSWER_LIMIT_MS))?;
-        Ok(Diag { socket, sequence: Cell::new(0) })
+        Ok(Kernel { socket, sequence: Cell::new(0) })
     }
 
     /// Whether the kernel answers such questions at all, which it does not unlearn.
@@ -374,7 +378,7 @@ fn malformed() -> io::Error {
 mod tests {
     use super::*;
 
-    impl Diag {
+    impl Kernel {
         /// Asks without reading the answer.
         pub(in crate::sys::diag) fn ask_and_forget(&self, addr: SocketAddr) {
             let id = Id { ip: addr.ip(), port: addr.port(), interface: 0 };

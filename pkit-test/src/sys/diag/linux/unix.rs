@@ -4,7 +4,7 @@ use std::io;
 
 use nix::libc;
 
-use super::{BY_FAMILY, Diag, HEADER_BYTES, LISTEN, Message, attribute, header, is_unsupported, u32_at};
+use super::{BY_FAMILY, HEADER_BYTES, Kernel, LISTEN, Message, attribute, header, is_unsupported, u32_at};
 use crate::sys::diag::{FileId, UnixListener};
 
 /// A header and `struct unix_diag_req`.
@@ -17,10 +17,10 @@ const SHOW: u32 = 1 | 2;
 const NAME: u16 = 0;
 const VFS: u16 = 1;
 
-impl Diag {
+impl Kernel {
     /// Opens it for questions about unix sockets. Whether there is anybody to answer them shows with the first one.
-    pub(crate) fn open_unix() -> io::Result<Diag> {
-        Diag::unchecked()
+    pub(crate) fn open_unix() -> io::Result<Kernel> {
+        Kernel::unchecked()
     }
 
     /// All unix sockets of this network namespace that accept connections. `Unsupported` where the kernel has no module
@@ -64,7 +64,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("pkit-diag-{}", std::process::id()));
         let bound = net::UnixListener::bind(&path).unwrap();
         let id = FileId::of(&std::fs::metadata(&path).unwrap());
-        let listeners = Diag::open_unix().unwrap().unix_listeners().unwrap();
+        let listeners = Kernel::open_unix().unwrap().unix_listeners().unwrap();
         std::fs::remove_file(&path).unwrap();
         let found: Vec<_> = listeners.iter().filter(|listener| listener.file == Some(id)).collect();
         assert_eq!(found.len(), 1);
@@ -73,7 +73,7 @@ mod tests {
         drop(bound);
         // A fork of another test may have it for a moment longer.
         let is_named = |listener: &UnixListener| listener.name.starts_with(path.as_os_str().as_encoded_bytes());
-        while Diag::open_unix().unwrap().unix_listeners().unwrap().iter().any(is_named) {
+        while Kernel::open_unix().unwrap().unix_listeners().unwrap().iter().any(is_named) {
             std::thread::yield_now();
         }
     }
