@@ -5,6 +5,7 @@
 //! ENOSYS, so that libraries turn to `clone`. `--old` is Docker before 20.10, which knows no pidfds.
 
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{self, Command};
 
 use pkit_test_tests::seccomp::{self, Age};
@@ -21,6 +22,6 @@ fn main() {
         process::exit(70);
     }
     let error = Command::new(&program).args(words).exec();
-    eprintln!("as_docker: {}: {error}", program.display());
+    eprintln!("as_docker: {}: {error}", Path::new(&program).display());
     process::exit(71);
 }

@@ -98,6 +98,7 @@ fn it_is_not_asked_before_the_probes_that_stand_before_it() {
               spec:   simple("sleep 60")   tests/it/exec.rs
               ran:    /usr/bin/sleep 60   pid N, in N ms
               probe:  tcp 127.0.0.1:PORT: connection refused, N tries
+              hint:   nothing in the command uses {port}: how would it know?
               output: none"#]],
     );
 }
