@@ -40,7 +40,7 @@ mod sweep;
 mod watch;
 
 use birth::{SPARE_DELAY, Spare};
-use ending::{Ending, patience};
+use ending::{Ending, overdue};
 use janitor::Janitor;
 use member::Shim;
 use watch::OwnerWatch;
@@ -287,7 +287,7 @@ impl Guardian {
             Some(shim) if !shim.is_closed && !shim.has_said_all => {
                 if let Some(Order::Stop(plan)) = Order::from_frame(&frame) {
                     shim.wake();
-                    shim.overdue = Some(Instant::now() + patience(plan));
+                    shim.overdue = overdue(plan, Instant::now()).or(shim.overdue);
                 }
                 shim.outbox.push(&frame);
                 self.unsent.insert(frame.id);
