@@ -28,7 +28,7 @@ use crate::sys::child::{self, FileLimit, Reaped};
 use crate::sys::platform::Crowd;
 use crate::sys::strays::{self, Whose};
 use crate::sys::wait::{self, For};
-use crate::sys::{fd, namespace, platform, procfs};
+use crate::sys::{directory, fd, namespace, platform, procfs};
 
 mod birth;
 mod decline;
@@ -173,7 +173,7 @@ impl Guardian {
         }
         if let Some(hello) = &self.hello {
             // Missing already, or not ours to remove: there is nobody left to be told.
-            let _ = std::fs::remove_dir_all(&hello.directory);
+            let _ = directory::remove_all(&hello.directory);
         }
         self.decline_rest();
     }
