@@ -183,10 +183,15 @@ pub(crate) fn own_children() -> Vec<i32> {
     children
 }
 
+/// The id of the first process of its pid namespace.
+const FIRST_PID: i32 = 1;
+
 /// From now on orphans among the descendants count as children: they become such, or they are looked for.
 pub(crate) fn adopt_orphans(whose: Whose) {
     match platform::become_subreaper() {
         Ok(()) => strays::end(),
+        // They come to the first process of a pid namespace in any case.
+        Err(_) if own_pid() == FIRST_PID => strays::end(),
         Err(_) => strays::begin(whose),
     }
 }
