@@ -41,3 +41,8 @@ fn a_fork_has_nothing_to_say() {
     victim("lost::a_fork_of_the_test_has_nothing_to_say").with("sleeper").passes();
     victim("lost::a_fork_that_drops_the_handle_ends_nothing").with("sleeper").passes();
 }
+
+#[test]
+fn a_guardian_that_is_of_no_use_is_no_zombie() {
+    victim("lost::too_few_descriptors_are_allowed").with("sleeper").passes();
+}

@@ -106,11 +106,23 @@ impl Guardian {
             is_dead: Monitor::new(false),
             socket: ours,
         });
-        guardian.greet().map_err(trouble)?;
-        listen(&guardian).map_err(trouble)?;
+        guardian.greet().and_then(|()| listen(&guardian)).map_err(|error| {
+            guardian.leave_nothing();
+            trouble(error)
+        })?;
         takeover::at_exit(goodbye);
         config::log(|| format!("guardian {} for process {}", guardian.pid, guardian.owner));
         Ok(guardian)
+    }
+
+    /// One that was not of use has started nothing. By itself it would end too, but as a zombie; and it would remove the
+    /// directory when the next one uses it.
+    fn leave_nothing(&self) {
+        let mut child = lock(&self.child);
+        // It may have ended already.
+        let _ = child.kill().and_then(|()| child.wait());
+        // Missing, where it could not be made.
+        let _ = directory::remove_all(&self.directory);
     }
 
     /// The guardian is on its way meanwhile, so that what is done here costs nothing.

@@ -8,12 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 use pkit_test::{Executor, Ground, Process, Result, Spec, output, processes, tcp};
 use pkit_test_tests::child::wait_ms;
-use pkit_test_tests::process::{children, parent, stat};
+use pkit_test_tests::process::{children, parent, pids, stat};
 
 use super::chosen::{command, is_chosen};
 use crate::child::{HANG, wait_until};
@@ -32,6 +33,30 @@ fn check<T>(result: Result<T>, expected: Expect) {
     let error = result.err().unwrap();
     assert!(error.is_guardian_lost(), "{error}");
     expected.assert_eq(&normalised(&error.to_string()));
+}
+
+/// Of whichever of its threads.
+fn has_zombie() -> bool {
+    pids().into_iter().filter_map(stat).any(|stat| stat.ppid == process::id() && stat.state == 'Z')
+}
+
+#[test]
+fn too_few_descriptors_are_allowed() {
+    if !is_chosen() {
+        return;
+    }
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let mut lacks = 0;
+    for few in 3.. {
+        setrlimit(Resource::RLIMIT_NOFILE, few, hard).unwrap();
+        let started = output(command("sleeper", ""), "sleeper").start();
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+        let Err(error) = started else { break };
+        let is_no_guardian = error.to_string().contains("the guardian was not started: ");
+        lacks += u32::from(is_no_guardian);
+        assert!(!is_no_guardian || !has_zombie(), "{few}: {error}");
+    }
+    assert!(lacks > 3, "{lacks}");
 }
 
 #[test]
