@@ -248,9 +248,13 @@ impl Ledger {
         self.has_heritage
     }
 
-    /// Notes that a service runs, as it was found a moment ago.
+    /// Notes that a service runs, as it was found a moment ago. A daemon's leader may have ended since, and its id may be another
+    /// one's: then it is noted as one that is as old as its shim, which nobody is who gets its id, and what it has left is
+    /// known by the pipes.
     pub(super) fn started(&mut self, shim: i32, leader: i32) -> io::Result<()> {
-        let (Some(shim), Some(leader)) = (Identity::of(shim), Identity::of(leader)) else { return Ok(()) };
+        let Some(shim) = Identity::of(shim) else { return Ok(()) };
+        let known = Identity::of(leader).filter(|_| procfs::parent(leader) == Some(shim.pid));
+        let leader = known.unwrap_or(Identity { pid: leader, ..shim });
         let pipes = procfs::pipe_inodes(shim.pid);
         self.note(Some(Fact::Service(Service { shim, leader, pipes })))
     }

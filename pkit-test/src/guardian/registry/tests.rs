@@ -91,3 +91,19 @@ fn a_ledger_stays_short_however_much_comes_and_goes() {
     assert_eq!(read.services.keys().copied().collect::<Vec<_>>(), [5, own_pid()]);
     assert_eq!((read.boot, read.logs), (all().boot, all().logs));
 }
+
+#[test]
+fn what_a_leader_that_has_ended_leaves_is_known_by_its_pipes() {
+    let path = std::env::temp_dir().join(format!("pledger-gone-{}", own_pid()));
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("run"), all().to_bytes()).unwrap();
+    let mut ledger = Ledger::open(directory::open(&path).unwrap());
+    let _pipe = crate::sys::platform::pipe().unwrap();
+    let mut leader = std::process::Command::new("true").spawn().unwrap();
+    leader.wait().unwrap();
+    ledger.started(own_pid(), leader.id() as i32).unwrap();
+    let mut read = Registry::read(&directory::open(&path).unwrap()).unwrap().unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    let service = read.services.remove(&own_pid()).unwrap();
+    assert!(!service.pipes.is_empty() && !service.leader.lives(), "{service:?}");
+}
