@@ -7,6 +7,7 @@
 //! | `PKIT_KEEP` | unset (default), `failed`, `always` | leaves up what is up at the end of the test, and says how to end it |
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory of the test binary | logs and reports |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
+//! | `PKIT_UNTRIED` | `1` | starts processes also on systems other than Linux, where this crate was never run |
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) keep: Show,
     pub(crate) directory: PathBuf,
     pub(crate) logs: bool,
+    pub(crate) untried: bool,
     /// What was set and could not be understood.
     pub(crate) mistakes: Vec<String>,
 }
@@ -94,8 +96,9 @@ fn read(get: &dyn Fn(&str) -> Option<String>) -> Config {
     let directory = get("PKIT_DIR").map_or_else(default_directory, PathBuf::from);
     let directory = std::path::absolute(&directory).unwrap_or(directory);
     let logs = get("PKIT_LOG").is_some_and(|value| value != "0");
+    let untried = get("PKIT_UNTRIED").is_some_and(|value| value != "0");
     mistakes.extend(get(without::VARIABLE).and_then(|_| without_mistake()));
-    Config { timeout_scale, output, keep, directory, logs, mistakes }
+    Config { timeout_scale, output, keep, directory, logs, untried, mistakes }
 }
 
 fn scale(value: Option<String>, mistakes: &mut Vec<String>) -> f64 {

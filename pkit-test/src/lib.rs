@@ -380,6 +380,7 @@
 //! | `PKIT_KEEP` | `failed`, `always` | leaves up what is up at the end, and says how to reach it and how to end it |
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory | where the logs are |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
+//! | `PKIT_UNTRIED` | `1` | starts processes also on systems other than Linux, where this crate was never run |
 //!
 //! `PKIT_KEEP` is for people who want to look, and changes nothing of what a test does: a parameter that the body drops before its
 //! end is stopped there, also where the test fails later. A handle by itself (`spec.start()?`) does not know why it is dropped:

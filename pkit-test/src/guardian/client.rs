@@ -24,7 +24,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, KILL_LIMIT, REPLY_LIMIT};
 use crate::sync::{Monitor, lock};
 use crate::sys::takeover::{self, Owner};
-use crate::sys::{child, fd, platform, procfs};
+use crate::sys::{child, fd, platform, procfs, room};
 
 /// The connection of this process to its guardian.
 pub(crate) struct Guardian {
@@ -241,8 +241,10 @@ fn say_mistakes() {
 }
 
 fn check_system() -> Result<()> {
-    if !platform::SUPPORTED {
-        return Err(Error::new(Kind::Unsupported, "processes cannot be started on this system yet: it needs Linux"));
+    if !platform::IS_TRIED && !config().untried {
+        return Err(Error::new(Kind::Unsupported, "pkit-test was never run on this system, and starts nothing here")
+            .fact("why", "what it promises was proven on Linux only, and a promise that nobody has seen kept is none")
+            .fact("hint", "PKIT_UNTRIED=1 has it do its best all the same; GOTCHAS.md has a table of what that is"));
     }
     if !platform::has_own_proc() {
         return Err(Error::new(Kind::Unsupported, "/proc shows the processes of another pid namespace")
@@ -283,7 +285,8 @@ fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>) {
 /// Waits for a shim that is about to end. Its id cannot have been used again in the moments since it was last heard of,
 /// and the name is looked at all the same.
 fn wait_for_shim(shim: i32, deadline: Instant) {
-    let is_shim = || procfs::name(shim).as_deref().map(str::as_bytes) == Some(SHIM_NAME.to_bytes());
+    let has_name = || procfs::name(shim).as_deref().map(str::as_bytes) == Some(SHIM_NAME.to_bytes());
+    let is_shim = || !platform::GIVES_NAMES || has_name();
     match platform::end_of(shim) {
         Ok(end) if is_shim() => _ = fd::is_readable_until(end.as_fd(), deadline),
         Ok(_) => {}
@@ -309,10 +312,20 @@ fn private_directory() -> PathBuf {
 }
 
 fn new_private_directory() -> PathBuf {
+    let name = format!("pkit-{}-{:06x}", child::own_pid(), random() & 0xff_ffff);
+    let first = std::env::temp_dir();
+    room::first_with_room(bases()).unwrap_or(first).join(name)
+}
+
+/// Where temporary files may lie: the path is short, for unix sockets below it. The first with room is taken; without any
+/// the attempt to make a directory says why not.
+fn bases() -> impl Iterator<Item = PathBuf> {
     const LONGEST: usize = 40;
-    let wanted = std::env::temp_dir();
-    let base = if wanted.as_os_str().len() <= LONGEST { wanted } else { PathBuf::from("/tmp") };
-    base.join(format!("pkit-{}-{:06x}", child::own_pid(), random() & 0xff_ffff))
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let shared = ["/dev/shm", "/var/tmp"].map(PathBuf::from);
+    let first = [std::env::temp_dir(), PathBuf::from("/tmp")];
+    let all = first.into_iter().chain(runtime).chain(shared).chain([config().directory.clone()]);
+    all.filter(|base| base.is_absolute() && base.as_os_str().len() <= LONGEST)
 }
 
 /// A number that another process does not have, from the keys of the standard library's hash maps.

@@ -10,6 +10,7 @@ pub(crate) mod held;
 pub(crate) mod pipe;
 pub(crate) mod platform;
 pub(crate) mod procfs;
+pub(crate) mod room;
 pub(crate) mod socket;
 pub(crate) mod strays;
 pub(crate) mod takeover;
