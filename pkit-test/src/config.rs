@@ -9,6 +9,7 @@
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory of the test binary | logs and reports |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
 //! | `PKIT_USER_NAMESPACE` | `1` | read before `main`, in `sys/namespace`: the test binary begins in a user namespace |
+//! | `PKIT_UNTRIED` | `1` | starts processes also on systems other than Linux, where this crate was never run |
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) keep_for: Duration,
     pub(crate) directory: PathBuf,
     pub(crate) logs: bool,
+    pub(crate) untried: bool,
     /// What was set and could not be understood.
     pub(crate) mistakes: Vec<String>,
 }
@@ -99,8 +101,9 @@ pub(crate) fn read(get: &dyn Fn(&str) -> Option<String>) -> Config {
     let directory = get("PKIT_DIR").map_or_else(default_directory, PathBuf::from);
     let directory = std::path::absolute(&directory).unwrap_or(directory);
     let logs = get("PKIT_LOG").is_some_and(|value| value != "0");
+    let untried = get("PKIT_UNTRIED").is_some_and(|value| value != "0");
     mistakes.extend(get(without::VARIABLE).and_then(|_| without_mistake()));
-    Config { timeout_scale, output, keep, keep_for, directory, logs, mistakes }
+    Config { timeout_scale, output, keep, keep_for, directory, logs, untried, mistakes }
 }
 
 fn scale(value: Option<String>, mistakes: &mut Vec<String>) -> f64 {

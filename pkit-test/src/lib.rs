@@ -384,6 +384,7 @@
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory | where the logs are; those of tests that failed go after a week |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
 //! | `PKIT_USER_NAMESPACE` | `1` | lets a test binary begin in a user namespace, so that tests without root can have [a network of their own](Isolation::Net) |
+//! | `PKIT_UNTRIED` | `1` | starts processes also on systems other than Linux, where this crate was never run |
 //!
 //! `PKIT_KEEP` is for people who want to look, and changes nothing of what a test does: a parameter that the body drops before its
 //! end is stopped there, also where the test fails later. A handle by itself (`spec.start()?`) does not know why it is dropped:

@@ -24,6 +24,7 @@ use crate::limits::LOCK_LIMIT;
 use crate::sync::lock;
 use crate::sys::child::own_pid;
 use crate::sys::directory::{self, How};
+use crate::sys::room;
 
 /// How the names of all run directories begin.
 pub(crate) const PREFIX: &str = "pkit-";
@@ -83,11 +84,19 @@ impl Home {
     }
 }
 
-/// Where all run directories of this user lie.
+/// Where run directories lie: the first place with room. Without any the attempt to make one there says why not.
 pub(super) fn base() -> PathBuf {
+    room::first_with_room(bases()).unwrap_or_else(std::env::temp_dir)
+}
+
+/// Places with a short path, for unix sockets below them.
+fn bases() -> impl Iterator<Item = PathBuf> {
     const LONGEST: usize = 40;
-    let wanted = std::env::temp_dir();
-    if wanted.as_os_str().len() <= LONGEST { wanted } else { PathBuf::from("/tmp") }
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let shared = ["/dev/shm", "/var/tmp"].map(PathBuf::from);
+    let first = [std::env::temp_dir(), PathBuf::from("/tmp")];
+    let all = first.into_iter().chain(runtime).chain(shared).chain([config().directory.clone()]);
+    all.filter(|base| base.is_absolute() && base.as_os_str().len() <= LONGEST)
 }
 
 /// A number that another process does not have, from the keys of the standard library's hash maps.

