@@ -12,6 +12,7 @@ mod contested;
 mod errors;
 mod finished;
 mod handle;
+mod hostile;
 mod isolation;
 mod lost;
 mod many;

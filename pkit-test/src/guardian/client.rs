@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, Once, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 
 use super::SHIM_NAME;
@@ -81,7 +82,7 @@ pub(crate) fn note_failure() {
 
 impl Guardian {
     fn start() -> Result<Arc<Guardian>> {
-        let trouble = |error| Error::system("the guardian was not started", error);
+        let trouble = |error| not_started(error);
         check_system()?;
         say_mistakes();
         let (ours, theirs) = UnixStream::pair().map_err(trouble)?;
@@ -101,11 +102,18 @@ impl Guardian {
             is_dead: Monitor::new(false),
             socket: ours,
         });
-        guardian.send(&guardian.hello().to_frame(0), None).map_err(trouble)?;
-        listen(&guardian).map_err(trouble)?;
+        let heard = guardian.send(&guardian.hello().to_frame(0), None).and_then(|()| listen(&guardian));
+        heard.map_err(|error| guardian.give_up(error))?;
         takeover::at_exit(goodbye);
         config::log(|| format!("guardian {} for process {}", guardian.pid, guardian.owner));
         Ok(guardian)
+    }
+
+    /// Takes it down again, as nobody can hear what it says.
+    fn give_up(&self, error: io::Error) -> Error {
+        let _ = self.socket.shutdown(Shutdown::Both);
+        let _ = lock(&self.child).wait();
+        not_started(error)
     }
 
     fn hello(&self) -> Order {
@@ -224,6 +232,16 @@ impl Guardian {
     }
 }
 
+fn not_started(error: io::Error) -> Error {
+    let why = match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EAGAIN) => "no more processes or threads are allowed (RLIMIT_NPROC or a cgroup's limit)",
+        Some(Errno::EMFILE | Errno::ENFILE) => "no more open files are allowed (RLIMIT_NOFILE)",
+        Some(Errno::EACCES | Errno::EPERM) => "it is this binary, which may not be executed any more",
+        _ => "",
+    };
+    Error::system("the guardian was not started", error).fact("why", why)
+}
+
 fn too_large(name: &str) -> Error {
     let mb = FRAME_BYTES / 1024 / 1024;
     let title = format!("`{name}` was not started: it is given more than {mb} MiB of arguments, environment and input");
@@ -245,6 +263,11 @@ fn check_system() -> Result<()> {
         return Err(Error::new(Kind::Unsupported, "pkit-test was never run on this system, and starts nothing here")
             .fact("why", "what it promises was proven on Linux only, and a promise that nobody has seen kept is none")
             .fact("hint", "PKIT_UNTRIED=1 has it do its best all the same; GOTCHAS.md has a table of what that is"));
+    }
+    if !platform::has_proc() {
+        return Err(Error::new(Kind::Unsupported, "there is no /proc here")
+            .fact("why", "without it nobody can tell what descends from a process")
+            .fact("hint", "mount -t proc proc /proc"));
     }
     if !platform::has_own_proc() {
         return Err(Error::new(Kind::Unsupported, "/proc shows the processes of another pid namespace")
@@ -312,20 +335,8 @@ fn private_directory() -> PathBuf {
 }
 
 fn new_private_directory() -> PathBuf {
-    let name = format!("pkit-{}-{:06x}", child::own_pid(), random() & 0xff_ffff);
-    let first = std::env::temp_dir();
-    room::first_with_room(bases()).unwrap_or(first).join(name)
-}
-
-/// Where temporary files may lie: the path is short, for unix sockets below it. The first with room is taken; without any
-/// the attempt to make a directory says why not.
-fn bases() -> impl Iterator<Item = PathBuf> {
     const LONGEST: usize = 40;
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let shared = ["/dev/shm", "/var/tmp"].map(PathBuf::from);
-    let first = [std::env::temp_dir(), PathBuf::from("/tmp")];
-    let all = first.into_iter().chain(runtime).chain(shared).chain([config().directory.clone()]);
-    all.filter(|base| base.is_absolute() && base.as_os_str().len() <= LONGEST)
+    room::temporary(LONGEST).join(format!("pkit-{}-{:06x}", child::own_pid(), random() & 0xff_ffff))
 }
 
 /// A number that another process does not have, from the keys of the standard library's hash maps.

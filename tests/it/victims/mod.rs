@@ -10,3 +10,4 @@ mod settings;
 mod record;
 mod supervised;
 mod without;
+mod hostile;
