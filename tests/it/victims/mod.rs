@@ -14,3 +14,4 @@ mod record;
 mod supervised;
 mod isolate;
 mod without;
+mod hostile;
