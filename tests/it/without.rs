@@ -64,6 +64,14 @@ fn without_a_subreaper_it_lives_and_ends_as_ever() {
     pass_without("subreaper", &LIVES);
 }
 
+/// Whose orphans come back to it all the same, as it is the first process of its namespace.
+#[test]
+fn without_a_subreaper_what_is_isolated_lives_and_ends_as_ever() {
+    let ends =
+        ["isolate::pids::an_orphan_that_ends_is_not_the_process", "isolate::pids::every_end_reaches_all_descendants"];
+    pass_without("subreaper", &ends);
+}
+
 #[test]
 fn without_a_subreaper_a_shim_that_is_killed_leaves_nothing() {
     pass_without("subreaper", &["lost::a_handle_without_its_shim_is_an_error_and_can_start_again"]);

@@ -28,7 +28,7 @@ use crate::network;
 use crate::sync::{Monitor, lock};
 use crate::sys::bell::Rope;
 use crate::sys::takeover::{self, Owner};
-use crate::sys::{child, fd, platform, procfs};
+use crate::sys::{child, directory, fd, platform, procfs};
 
 /// The connection of this process to its guardian.
 pub(crate) struct Guardian {
@@ -378,7 +378,7 @@ fn goodbye() {
     }
     let _ = lock(&guardian.child).wait();
     // Where the guardian was killed nobody else does it.
-    let _ = std::fs::remove_dir_all(&guardian.directory);
+    let _ = directory::remove_all(&guardian.directory);
 }
 
 impl Guardian {

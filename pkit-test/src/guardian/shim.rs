@@ -459,5 +459,6 @@ fn image(launch: &Launch, file_limit: Option<child::FileLimit>) -> io::Result<ch
         cwd: child::c_path(&launch.cwd)?,
         user: launch.user.clone(),
         file_limit,
+        has_own_mounts: launch.has_own_pids,
     })
 }

@@ -7,6 +7,7 @@ mod abandoned;
 mod contested;
 mod janitor;
 mod exec;
+mod forbidden;
 mod lost;
 mod ports;
 mod settings;
