@@ -88,6 +88,13 @@ fn without_splice_and_close_range_it_lives_and_ends_as_ever() {
     pass_without("splice,close_range", &["isolation::it_inherits_no_descriptors", "output::flood::all_of_it_is_there"]);
 }
 
+/// The tables are those of a network, and the thread of the test is in one of its own.
+#[test]
+fn without_sock_diag_listeners_are_found_in_a_network_of_a_test() {
+    pass_without("sock_diag", &["isolate::net::the_same_port_is_that_of_every_test"]);
+    pass_without("sock_diag,proc_net", &["isolate::net::the_same_port_is_that_of_every_test"]);
+}
+
 #[test]
 fn in_a_container_it_lives_and_ends_as_ever() {
     pass_as_docker(&[], &LIVES);

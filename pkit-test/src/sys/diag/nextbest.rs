@@ -96,9 +96,10 @@ fn tables() -> Option<Vec<Listener>> {
     if lacks(Means::ProcNet) {
         return None;
     }
-    let v4 = fs::read_to_string("/proc/net/tcp").ok()?;
+    // Those of the thread, which may be in a network of its own: `/proc/net` would be that of the first one.
+    let v4 = fs::read_to_string("/proc/thread-self/net/tcp").ok()?;
     // A kernel without IPv6 has one table only.
-    let v6 = fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
+    let v6 = fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default();
     Some(v4.lines().chain(v6.lines()).filter_map(listener).collect())
 }
 
