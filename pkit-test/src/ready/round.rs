@@ -87,5 +87,9 @@ impl Round {
                 false => self.probes.push_back(probe),
             }
         }
+        if self.probes.is_empty() {
+            // Nobody asks any more, and the round lives as long as its run: with them go their descriptors.
+            self.held.clear();
+        }
     }
 }

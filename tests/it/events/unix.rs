@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use expect_test::expect;
-use pkit_test::ready::UnixSocket;
+use pkit_test::ready::{Output, UnixSocket};
 use pkit_test::{Process, Restart, Spec, orchestra, sh, simple, unix};
 
 use crate::child::{Child, child};
@@ -93,6 +93,26 @@ fn what_an_earlier_run_has_left_is_not_ready() {
         assert!(is_up(&process));
         // It is there only now that it listens, and not since the run before.
         assert_eq!(process.stdout(), "listening\n");
+    }
+}
+
+#[test]
+fn a_name_that_was_that_of_another_socket_is_not_taken_for_it() {
+    let child = child("unix_server");
+    let never_listens = child.with("{dir}/s --gap 60000");
+    let (before, elsewhere) = (child.with("{dir}/s"), child.with("s"));
+    for script in [
+        format!(
+            "{before} & until test -S s; do :; done; sleep 0.05; rm s; {never_listens} & until test -S s; do :; done"
+        ),
+        format!(
+            "{never_listens} & until test -S s; do :; done; mkdir a; cd a; {elsewhere} & until test -S s; do :; done"
+        ),
+    ] {
+        let spec = simple(sh(format!("cd {{dir}}; {script}; sleep 0.05; echo now; exec sleep 60")));
+        let spec = spec.ready(Output::any("^now$")).ready(UnixSocket::at("{dir}/s"));
+        let error = spec.start_timeout(5 * SOON).start().unwrap_err();
+        assert!(error.is_timeout() && error.to_string().contains("/s: nobody listens at it"), "{error}");
     }
 }
 
