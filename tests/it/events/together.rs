@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pkit_test::ready::{File, Notify, Output, Ready, UnixSocket};
+use pkit_test::ready::{Exec, File, Notify, Output, Ready, UnixSocket, poll};
 use pkit_test::{Process, Spec, bin, file, notify, sh, unix, with_processes};
 
 use crate::child::child;
@@ -48,6 +48,8 @@ fn what_has_gone_meanwhile_is_waited_for_again() {
     let lapses = [
         (format!("{ends}; sleep 0.1; kill -9 $n; wait $n"), UnixSocket::at("{dir}/s").into()),
         ("touch {dir}/f; sleep 0.1; rm {dir}/f".to_owned(), File::at("{dir}/f").into()),
+        ("touch {dir}/f; sleep 0.1; rm {dir}/f".to_owned(), Exec::new("test -e {dir}/f").into()),
+        ("touch {dir}/f; sleep 0.1; rm {dir}/f".to_owned(), poll(|view| view.dir().join("f").exists()).into()),
     ];
     for (script, probe) in lapses {
         let probe: Ready = probe;
