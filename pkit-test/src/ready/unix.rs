@@ -143,9 +143,21 @@ impl Serving {
 
     fn who_now(&self, tree_root: i32) -> io::Result<Who> {
         match Diag::unix_listeners() {
-            Ok(listeners) => Ok(self.who_of(&listeners, tree_root)),
+            Ok(listeners) => match self.who_of(&listeners, tree_root) {
+                Who::Nobody if self.may_be_out_of_sight(tree_root) => who_answers(&self.address, tree_root),
+                who => Ok(who),
+            },
             Err(_) => who_answers(&self.address, tree_root),
         }
+    }
+
+    /// Whether somebody may listen there of whom the kernel does not tell: it knows those of our network, and a file is met
+    /// from every one.
+    fn may_be_out_of_sight(&self, tree_root: i32) -> bool {
+        let is_elsewhere =
+            |pid: i32| procfs::network(pid).is_some_and(|network| Some(network) != procfs::own_network());
+        let is_file = matches!(self.address, Address::File(_)) && self.obstacle().is_none();
+        is_file && (self.any_owner || procfs::descendants(tree_root).into_iter().any(is_elsewhere))
     }
 
     /// Where the kernel tells of files, that of the file decides: the same name may have been another socket's before.

@@ -3,11 +3,13 @@
 use std::io::Read as _;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use expect_test::expect;
 use pkit_test::ready::{Output, UnixSocket};
 use pkit_test::{Process, Restart, Spec, orchestra, sh, simple, unix};
+use pkit_test_tests::left_out;
 
 use crate::child::{Child, child};
 use crate::text::normalised;
@@ -179,6 +181,25 @@ fn a_stranger_who_comes_later_is_never_taken_for_it() {
     .assert_eq(&normalised(&error.to_string()));
     drop(listener);
     std::fs::remove_file(&path).unwrap();
+}
+
+/// As a server in a sandbox, or in a container: the kernel tells only of sockets of one's own network.
+#[test]
+fn one_in_another_network_is_met_by_its_file() {
+    let apart = "unshare --map-root-user --net";
+    if !Command::new("sh").args(["-c", &format!("{apart} true")]).status().is_ok_and(|status| status.success()) {
+        return left_out::because("nobody may be in another network here");
+    }
+    let child = child("unix_server");
+    let spec = || unix(format!("{apart} {}", child.with("{dir}/s --ms 20 --gap 20")), "{dir}/s");
+    let server = spec().start().unwrap();
+    assert!(is_up(&server));
+    let path = server.dir().join("s").display().to_string();
+    let sleeper = self::child("sleeper");
+    assert!(unix(sleeper.with(""), &path).any_owner().start_timeout(SOON).start().is_ok());
+    let beside = simple(format!("{apart} {}", sleeper.with(""))).ready(UnixSocket::at(path)).start_timeout(SOON);
+    let error = beside.start().unwrap_err();
+    assert!(error.is_port_taken(), "{error}");
 }
 
 #[test]
