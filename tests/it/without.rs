@@ -123,6 +123,13 @@ fn where_nothing_lists_sockets_a_server_is_found_by_knocking() {
     pass_without("sock_diag,proc_net", &tests);
 }
 
+/// The tables are those of a network, and the thread of the test is in one of its own.
+#[test]
+fn without_sock_diag_listeners_are_found_in_a_network_of_a_test() {
+    pass_without("sock_diag", &["isolate::net::the_same_port_is_that_of_every_test"]);
+    pass_without("sock_diag,proc_net", &["isolate::net::the_same_port_is_that_of_every_test"]);
+}
+
 #[test]
 fn in_a_container_it_lives_and_ends_as_ever() {
     pass_as_docker(&[], &LIVES);

@@ -274,7 +274,11 @@ impl Probe for Appearing {
     fn look(&mut self, _: &Sight<'_>) -> Look {
         let follows = self.follows();
         match self.missing() {
-            None => Look::Ready,
+            None => {
+                // There are few of them to be had, and others may be waited for.
+                self.watch = None;
+                Look::Ready
+            }
             Some(why) if follows => Look::AtEvent(why),
             Some(why) => Look::NotYet(why),
         }
@@ -286,6 +290,14 @@ impl Probe for Appearing {
 
     fn may_miss_events(&self) -> bool {
         true
+    }
+
+    fn can_lapse(&self) -> bool {
+        true
+    }
+
+    fn look_again(&mut self, _: &Sight<'_>) -> Look {
+        self.missing().map_or(Look::Ready, Look::NotYet)
     }
 
     fn question(&self) -> String {

@@ -172,6 +172,15 @@ impl Probe for Checking {
     fn question(&self) -> String {
         self.question.clone()
     }
+
+    fn can_lapse(&self) -> bool {
+        true
+    }
+
+    fn look_again(&mut self, sight: &Sight<'_>) -> Look {
+        self.due = None;
+        self.look(sight)
+    }
 }
 
 /// Longer after a longer try, so that a bounded part of a processor goes into asking; and longer with the time waited, as

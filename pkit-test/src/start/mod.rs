@@ -307,7 +307,7 @@ fn wait_ready(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Ins
             round.passes();
             waited = Waited::default();
             if round.current().is_none() {
-                ask_again(core, run, round, deadline);
+                ask_again(core, run, round, &Bounds { deadline, expects });
             }
             continue;
         }
@@ -319,9 +319,10 @@ fn wait_ready(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Ins
 }
 
 /// All must hold at the same time: what has held is asked again now that the last one does.
-fn ask_again(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Instant) {
+fn ask_again(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, bounds: &Bounds) {
+    let Bounds { deadline, expects } = *bounds;
     let is_over = || core.is_given_up() || !run.phase().is_alive();
-    let is_moot = |_: Phase| false;
+    let is_moot = |phase: Phase| core.is_given_up() || !phase.is_alive() && !expects.covers(phase.exit());
     // What may end can have done all its work, and holds nothing any more.
     if run.phase().is_alive() {
         round.ask_again(&sight(core, run, deadline, &is_over, &is_moot));

@@ -94,6 +94,18 @@ fn what_lay_there_before_counts_only_when_it_has_changed() {
     fs::remove_file(sleeper.file("stale")).unwrap();
 }
 
+/// As one does that looks whether another one of it runs.
+#[test]
+fn what_was_opened_to_be_written_and_was_not_has_not_changed() {
+    let sleeper = child("sleeper");
+    let path = sleeper.file("locked");
+    fs::write(&path, "1\n").unwrap();
+    let reads = format!("exec 3<> {}; read pid <&3; exec 3<&-; exec {}", path.display(), sleeper.with(""));
+    let said = seen(simple(sh(reads)).ready(File::at(path.display().to_string()).matching(r"^\d+\n$")));
+    fs::remove_file(&path).unwrap();
+    assert!(said.contains(": it is as it was before the start, "), "{said}");
+}
+
 /// The same content in the same file within a tick of the file system's clock.
 #[test]
 fn a_restart_that_writes_the_same_again_is_noticed_at_once() {

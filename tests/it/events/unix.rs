@@ -3,11 +3,13 @@
 use std::io::Read as _;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use expect_test::expect;
-use pkit_test::ready::UnixSocket;
+use pkit_test::ready::{Output, UnixSocket};
 use pkit_test::{Process, Restart, Spec, orchestra, sh, simple, unix};
+use pkit_test_tests::left_out;
 
 use crate::child::{Child, child};
 use crate::text::normalised;
@@ -97,6 +99,26 @@ fn what_an_earlier_run_has_left_is_not_ready() {
 }
 
 #[test]
+fn a_name_that_was_that_of_another_socket_is_not_taken_for_it() {
+    let child = child("unix_server");
+    let never_listens = child.with("{dir}/s --gap 60000");
+    let (before, elsewhere) = (child.with("{dir}/s"), child.with("s"));
+    for script in [
+        format!(
+            "{before} & until test -S s; do :; done; sleep 0.05; rm s; {never_listens} & until test -S s; do :; done"
+        ),
+        format!(
+            "{never_listens} & until test -S s; do :; done; mkdir a; cd a; {elsewhere} & until test -S s; do :; done"
+        ),
+    ] {
+        let spec = simple(sh(format!("cd {{dir}}; {script}; sleep 0.05; echo now; exec sleep 60")));
+        let spec = spec.ready(Output::any("^now$")).ready(UnixSocket::at("{dir}/s"));
+        let error = spec.start_timeout(5 * SOON).start().unwrap_err();
+        assert!(error.is_timeout() && error.to_string().contains("/s: nobody listens at it"), "{error}");
+    }
+}
+
+#[test]
 fn a_stale_file_alone_is_told_at_the_end() {
     let sleeper = child("sleeper");
     let path = sleeper.file("s");
@@ -159,6 +181,25 @@ fn a_stranger_who_comes_later_is_never_taken_for_it() {
     .assert_eq(&normalised(&error.to_string()));
     drop(listener);
     std::fs::remove_file(&path).unwrap();
+}
+
+/// As a server in a sandbox, or in a container: the kernel tells only of sockets of one's own network.
+#[test]
+fn one_in_another_network_is_met_by_its_file() {
+    let apart = "unshare --map-root-user --net";
+    if !Command::new("sh").args(["-c", &format!("{apart} true")]).status().is_ok_and(|status| status.success()) {
+        return left_out::because("nobody may be in another network here");
+    }
+    let child = child("unix_server");
+    let spec = || unix(format!("{apart} {}", child.with("{dir}/s --ms 20 --gap 20")), "{dir}/s");
+    let server = spec().start().unwrap();
+    assert!(is_up(&server));
+    let path = server.dir().join("s").display().to_string();
+    let sleeper = self::child("sleeper");
+    assert!(unix(sleeper.with(""), &path).any_owner().start_timeout(SOON).start().is_ok());
+    let beside = simple(format!("{apart} {}", sleeper.with(""))).ready(UnixSocket::at(path)).start_timeout(SOON);
+    let error = beside.start().unwrap_err();
+    assert!(error.is_port_taken(), "{error}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Where a server is asked: families of addresses, names, and others at the same port.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
@@ -123,6 +123,28 @@ fn what_answers_otherwise_at_its_address_is_not_said_to_be_elsewhere() {
           probe:  GET http://127.0.0.1:PORT/: closed the connection without an answer, N tries
           output: none"#]],
     );
+}
+
+/// An address of this machine that others know it by, if it has one.
+fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Nothing is sent.
+    socket.connect("192.0.2.1:9").ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+#[test]
+fn a_stranger_at_another_address_of_this_machine_is_not_asked() {
+    let Some(own) = own_address() else { return left_out::because("this machine has no address but the loopback") };
+    let server = child("http_vice");
+    http(server.with("group {port} --host 0.0.0.0"), format!("http://{own}:{{port}}/")).start().unwrap();
+    let stranger = http(server.with("group {port} --host 0.0.0.0"), "/").start().unwrap();
+    let url = format!("http://{own}:{}/", stranger.port());
+    let sleeper = child("sleeper");
+    let spec = || http(sleeper.with(""), &url).start_timeout(SOON);
+    let error = spec().start().unwrap_err();
+    assert!(error.is_port_taken(), "{error}");
+    spec().any_owner().start().unwrap();
 }
 
 /// A listener that shares the port with others who say so.

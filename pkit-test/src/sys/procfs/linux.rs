@@ -124,6 +124,16 @@ pub(crate) fn pid_namespace() -> Option<u64> {
     numbered(fs::read_link("/proc/self/ns/pid").ok()?.as_os_str(), "pid:[")
 }
 
+/// The network that a process is in. Unknown for those that we may not look at.
+pub(crate) fn network(pid: i32) -> Option<u64> {
+    numbered(fs::read_link(format!("/proc/{pid}/ns/net")).ok()?.as_os_str(), "net:[")
+}
+
+/// The network that the calling thread is in.
+pub(crate) fn own_network() -> Option<u64> {
+    numbered(fs::read_link("/proc/thread-self/ns/net").ok()?.as_os_str(), "net:[")
+}
+
 /// Whether there is such a process, and it has not ended.
 pub(crate) fn is_alive(pid: i32) -> bool {
     Stat::read(pid).is_some_and(|stat| stat.is_alive())

@@ -67,6 +67,14 @@ pub(crate) fn find_socket_owner(_inode: u64, _skip: &[i32]) -> Option<(i32, Stri
     None
 }
 
+pub(crate) fn network(_pid: i32) -> Option<u64> {
+    None
+}
+
+pub(crate) fn own_network() -> Option<u64> {
+    None
+}
+
 pub(crate) fn abstract_socket(_name: &str) -> Option<u64> {
     None
 }
