@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::*;
 
 fn diag() -> Diag {
-    Diag::open().unwrap()
+    Diag::open()
 }
 
 fn listener(addr: &str) -> (TcpListener, SocketAddr) {
