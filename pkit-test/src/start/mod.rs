@@ -5,9 +5,10 @@
 //! Starting     -> Probing      -> refused          -> too late       -> given up   (never asked)
 //! Probing      (was said)      -> ended early (*)  -> too late       -> given up   -> no answer
 //! ```
-//! A probe that holds moves on to the next one; when all have held, and those before the last one still do, it is ready. (*) Not for a leader that ends with
-//! code 0 while descendants live: those are the process from then on. And not where this exit is expected and the probes
-//! hold: one of them may be about the exit itself.
+//! A probe that holds moves on to the next one; when all have held, and those before the last one still do, it is ready.
+//! (*) Not for a leader that ends with code 0 while descendants live: those are the process from then on. Nor where this
+//! exit is expected and the probes hold: one of them may be about the exit itself. Nor while a probe has not looked at all
+//! that was written before the end. A probe that breaks after the end is no news beside it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
