@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::limits::KEEP_FOR;
-use crate::sys::without;
+use crate::sys::{room, without};
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq)]
@@ -140,7 +140,8 @@ fn without_mistake() -> Option<String> {
 
 fn default_directory() -> PathBuf {
     let binary = env::current_exe().unwrap_or_default();
-    target_directory(&binary).unwrap_or_else(env::temp_dir).join("pkit")
+    let target = target_directory(&binary).filter(|target| room::has_room(target));
+    target.unwrap_or_else(|| room::temporary(usize::MAX)).join("pkit")
 }
 
 /// The target directory that a test binary lies in: cargo marks it with a tag for backup programs.

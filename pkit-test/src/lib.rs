@@ -398,8 +398,9 @@
 //! process and costs nothing before.
 //!
 //! One hole is left: when the test, the guardian and all its helpers get SIGKILL at the same moment, descendants of a process
-//! may survive; with [process ids of its own](Isolation::Pid) they do not. And it is Linux only so far: on other Unix systems the crate compiles, and starting a process is an error
-//! that says so.
+//! may survive; with [process ids of its own](Isolation::Pid) they do not. And it is Linux only so far: on other Unix systems the
+//! crate compiles, and starting a process is an error that says so, unless `PKIT_UNTRIED=1` asks for what was never run. GOTCHAS.md
+//! has a table of what holds where.
 
 #[cfg(not(unix))]
 compile_error!(

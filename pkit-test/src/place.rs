@@ -3,7 +3,7 @@
 //! A port of our choice is ours at once. A fixed one may be another test's for now, and is waited for by whoever holds
 //! nothing that others wait for ([`Claim`]).
 
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
@@ -20,6 +20,7 @@ use crate::network::Network;
 use crate::port::{Note, Port, PortTrouble};
 use crate::ready::Site;
 use crate::sync::lock;
+use crate::sys::directory;
 use crate::sys::user::{self, User};
 
 mod claim;
@@ -249,7 +250,7 @@ impl Drop for Place {
         }
         if *lock(&self.has_directory) {
             // What cannot be removed now is removed by the guardian at its end.
-            let _ = fs::remove_dir_all(self.path_below(guardian.directory()));
+            let _ = directory::remove_all(&self.path_below(guardian.directory()));
         }
     }
 }

@@ -64,6 +64,14 @@ fn without_a_subreaper_it_lives_and_ends_as_ever() {
     pass_without("subreaper", &LIVES);
 }
 
+/// Whose orphans come back to it all the same, as it is the first process of its namespace.
+#[test]
+fn without_a_subreaper_what_is_isolated_lives_and_ends_as_ever() {
+    let ends =
+        ["isolate::pids::an_orphan_that_ends_is_not_the_process", "isolate::pids::every_end_reaches_all_descendants"];
+    pass_without("subreaper", &ends);
+}
+
 #[test]
 fn without_a_subreaper_a_shim_that_is_killed_leaves_nothing() {
     pass_without("subreaper", &["lost::a_handle_without_its_shim_is_an_error_and_can_start_again"]);
@@ -86,6 +94,33 @@ fn without_any_of_the_three_it_lives_and_ends_as_ever() {
 fn without_splice_and_close_range_it_lives_and_ends_as_ever() {
     pass_without("splice,close_range", &LIVES);
     pass_without("splice,close_range", &["isolation::it_inherits_no_descriptors", "output::flood::all_of_it_is_there"]);
+}
+
+/// As other systems do it.
+#[test]
+fn by_what_every_unix_has_it_lives_and_ends_as_ever() {
+    let means = "pidfd,children,epoll,splice,close_range,vfork,execfn,ppoll,abstract";
+    pass_without(means, &LIVES);
+    pass_without(means, &["isolation::it_inherits_no_descriptors", "contested::so_do_two_processes"]);
+}
+
+#[test]
+fn where_the_kernel_does_not_answer_its_tables_are_read() {
+    pass_without(
+        "sock_diag",
+        &[
+            "errors::start::a_foreign_listener_is_never_taken_for_ours",
+            "errors::start::a_server_that_does_not_listen_is_told_where_it_does",
+            "handle::place::a_host_may_be_of_version_6",
+            "ready::a_server_that_serves_once_is_not_asked_by_connecting",
+        ],
+    );
+}
+
+#[test]
+fn where_nothing_lists_sockets_a_server_is_found_by_knocking() {
+    let tests = ["attribute::a_hole_is_a_dependency", "handle::place::a_host_may_be_of_version_6"];
+    pass_without("sock_diag,proc_net", &tests);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, Once, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 
 use super::SHIM_NAME;
@@ -27,7 +28,7 @@ use crate::network;
 use crate::sync::{Monitor, lock};
 use crate::sys::bell::Rope;
 use crate::sys::takeover::{self, Owner};
-use crate::sys::{child, fd, platform, procfs};
+use crate::sys::{child, directory, fd, platform, procfs};
 
 /// The connection of this process to its guardian.
 pub(crate) struct Guardian {
@@ -84,7 +85,7 @@ pub(crate) fn note_failure() {
 
 impl Guardian {
     fn start() -> Result<Arc<Guardian>> {
-        let trouble = |error| Error::system("the guardian was not started", error);
+        let trouble = |error| not_started(error);
         check_system()?;
         say_mistakes();
         let (ours, theirs) = UnixStream::pair().map_err(trouble)?;
@@ -106,8 +107,8 @@ impl Guardian {
             is_dead: Monitor::new(false),
             socket: ours,
         });
-        guardian.greet().map_err(trouble)?;
-        listen(&guardian).map_err(trouble)?;
+        let heard = guardian.greet().and_then(|()| listen(&guardian));
+        heard.map_err(|error| guardian.give_up(error))?;
         takeover::at_exit(goodbye);
         config::log(|| format!("guardian {} for process {}", guardian.pid, guardian.owner));
         Ok(guardian)
@@ -118,6 +119,13 @@ impl Guardian {
         // Where it cannot be made whoever asks for a directory is told why.
         let directory = home::share().ok();
         self.send(&self.hello(directory.is_some()).to_frame(0), directory)
+    }
+
+    /// Takes it down again, as nobody can hear what it says.
+    fn give_up(&self, error: io::Error) -> Error {
+        let _ = self.socket.shutdown(Shutdown::Both);
+        let _ = lock(&self.child).wait();
+        not_started(error)
     }
 
     fn hello(&self, has_directory: bool) -> Order {
@@ -255,6 +263,16 @@ impl Guardian {
     }
 }
 
+fn not_started(error: io::Error) -> Error {
+    let why = match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EAGAIN) => "no more processes or threads are allowed (RLIMIT_NPROC or a cgroup's limit)",
+        Some(Errno::EMFILE | Errno::ENFILE) => "no more open files are allowed (RLIMIT_NOFILE)",
+        Some(Errno::EACCES | Errno::EPERM) => "it is this binary, which may not be executed any more",
+        _ => "",
+    };
+    Error::system("the guardian was not started", error).fact("why", why)
+}
+
 fn too_large(name: &str) -> Error {
     let mb = FRAME_BYTES / 1024 / 1024;
     let title = format!("`{name}` was not started: it is given more than {mb} MiB of arguments, environment and input");
@@ -276,6 +294,11 @@ fn check_system() -> Result<()> {
         return Err(Error::new(Kind::Unsupported, "pkit-test was never run on this system, and starts nothing here")
             .fact("why", "what it promises was proven on Linux only, and a promise that nobody has seen kept is none")
             .fact("hint", "PKIT_UNTRIED=1 has it do its best all the same; GOTCHAS.md has a table of what that is"));
+    }
+    if !platform::has_proc() {
+        return Err(Error::new(Kind::Unsupported, "there is no /proc here")
+            .fact("why", "without it nobody can tell what descends from a process")
+            .fact("hint", "mount -t proc proc /proc"));
     }
     if !platform::has_own_proc() {
         return Err(Error::new(Kind::Unsupported, "/proc shows the processes of another pid namespace")
@@ -355,7 +378,7 @@ fn goodbye() {
     }
     let _ = lock(&guardian.child).wait();
     // Where the guardian was killed nobody else does it.
-    let _ = std::fs::remove_dir_all(&guardian.directory);
+    let _ = directory::remove_all(&guardian.directory);
 }
 
 impl Guardian {

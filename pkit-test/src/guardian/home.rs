@@ -84,19 +84,10 @@ impl Home {
     }
 }
 
-/// Where run directories lie: the first place with room. Without any the attempt to make one there says why not.
+/// Where run directories lie: a place with room, and with a short path for unix sockets below it.
 pub(super) fn base() -> PathBuf {
-    room::first_with_room(bases()).unwrap_or_else(std::env::temp_dir)
-}
-
-/// Places with a short path, for unix sockets below them.
-fn bases() -> impl Iterator<Item = PathBuf> {
     const LONGEST: usize = 40;
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let shared = ["/dev/shm", "/var/tmp"].map(PathBuf::from);
-    let first = [std::env::temp_dir(), PathBuf::from("/tmp")];
-    let all = first.into_iter().chain(runtime).chain(shared).chain([config().directory.clone()]);
-    all.filter(|base| base.is_absolute() && base.as_os_str().len() <= LONGEST)
+    room::temporary(LONGEST)
 }
 
 /// A number that another process does not have, from the keys of the standard library's hash maps.

@@ -193,6 +193,15 @@ impl Registry {
     }
 }
 
+/// For the fuzzer: what was understood as it is written, and the processes in it that would be looked at.
+#[cfg(any(test, pkit_fuzz))]
+pub(crate) fn rewritten(bytes: &[u8]) -> Option<(Vec<u8>, Vec<i32>)> {
+    let registry = Registry::from_bytes(bytes)?;
+    let services = registry.services.values().flat_map(|service| [service.shim, service.leader]);
+    let all = services.chain(registry.test).chain(registry.guardian);
+    Some((registry.to_bytes(), all.map(|identity| identity.pid).collect()))
+}
+
 /// The registry of a guardian, which adds to it.
 #[derive(Debug)]
 pub(super) struct Ledger {

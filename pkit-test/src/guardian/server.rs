@@ -31,7 +31,7 @@ use crate::sys::child::{self, FileLimit, Reaped};
 use crate::sys::platform::Crowd;
 use crate::sys::strays::{self, Whose};
 use crate::sys::wait::{self, For};
-use crate::sys::{fd, namespace, platform, procfs};
+use crate::sys::{directory, fd, namespace, platform, procfs};
 
 mod birth;
 mod decline;
@@ -43,7 +43,7 @@ mod sweep;
 mod watch;
 
 use birth::{SPARE_DELAY, Spare};
-use ending::{Ending, patience};
+use ending::{Ending, overdue};
 use janitor::Janitor;
 use member::Shim;
 use watch::OwnerWatch;
@@ -176,7 +176,7 @@ impl Guardian {
         }
         if let Some(hello) = &self.hello {
             // Missing already, or not ours to remove: there is nobody left to be told.
-            let _ = std::fs::remove_dir_all(&hello.directory);
+            let _ = directory::remove_all(&hello.directory);
         }
         self.decline_rest();
     }
@@ -290,7 +290,7 @@ impl Guardian {
             Some(shim) if !shim.is_closed && !shim.has_said_all => {
                 if let Some(Order::Stop(plan)) = Order::from_frame(&frame) {
                     shim.wake();
-                    shim.overdue = Some(Instant::now() + patience(plan));
+                    shim.overdue = overdue(plan, Instant::now()).or(shim.overdue);
                 }
                 shim.outbox.push(&frame);
                 self.unsent.insert(frame.id);

@@ -162,6 +162,14 @@ impl Said {
     }
 }
 
+/// For the fuzzer: whether a message says that it is ready, and what is shown if it does not.
+#[cfg(any(test, pkit_fuzz))]
+pub(crate) fn heard(message: &[u8]) -> (bool, String) {
+    let mut said = Said::default();
+    said.take_in(message);
+    (said.is_ready, said.instead())
+}
+
 impl Probe for Hearing {
     fn arm(&mut self) -> Result<(), Unarmed> {
         let bound = Letterbox::bind(&self.path);

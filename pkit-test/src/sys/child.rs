@@ -16,7 +16,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{self, ForkResult, Pid};
 
 use super::strays::{self, Whose};
-use super::{fd, platform, procfs, user::User, wait};
+use super::{fd, namespace, platform, procfs, user::User, wait};
 
 /// Which side of a fork we are on.
 pub(crate) enum Side {
@@ -196,10 +196,15 @@ pub(crate) fn own_children() -> Vec<i32> {
     children
 }
 
+/// The id of the first process of its pid namespace.
+const FIRST_PID: i32 = 1;
+
 /// From now on orphans among the descendants count as children: they become such, or they are looked for.
 pub(crate) fn adopt_orphans(whose: Whose) {
     match platform::become_subreaper() {
         Ok(()) => strays::end(),
+        // They come to the first process of a pid namespace in any case.
+        Err(_) if own_pid() == FIRST_PID => strays::end(),
         Err(_) => strays::begin(whose),
     }
 }
@@ -242,6 +247,8 @@ pub(crate) struct Image {
     pub(crate) cwd: CString,
     pub(crate) user: Option<User>,
     pub(crate) file_limit: Option<FileLimit>,
+    /// What it mounts its parent is not to see.
+    pub(crate) has_own_mounts: bool,
 }
 
 /// The three standard descriptors of a service.
@@ -329,6 +336,10 @@ fn try_become(image: &Image, stdio: &Stdio, parent: i32) -> Result<std::convert:
     if let Some(limit) = image.file_limit {
         // A limit that was in force a moment ago can be set again.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, limit.soft, limit.hard);
+    }
+    if image.has_own_mounts {
+        // Before the change of user, with which the right to them goes.
+        namespace::leave_mounts().map_err(|error| (Step::OwnProc, error))?;
     }
     image.user.as_ref().map_or(Ok(()), change_user).map_err(|error| (Step::User, error))?;
     unistd::chdir(image.cwd.as_c_str()).map_err(|error| (Step::Cwd, error.into()))?;

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -27,6 +27,9 @@ const BATCH: usize = 1024;
 
 /// How many names are tried for a directory on its way up.
 const NAMES: u32 = 1000;
+
+/// How long one may take that its owner was forbidden to write to. What is left then is for the janitor.
+const REMOVE_LIMIT: Duration = Duration::from_secs(10);
 
 const OPEN: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag::O_NONBLOCK).union(OFlag::O_CLOEXEC);
 
@@ -150,6 +153,22 @@ pub(crate) fn remove_empty(parent: impl AsFd, name: &CStr) -> io::Result<()> {
     Ok(unlinkat(parent, name, UnlinkatFlags::RemoveDir)?)
 }
 
+/// Removes a directory of ours and all that is in it, also where its owner was forbidden to write.
+pub(crate) fn remove_all(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => remove_forbidden(path),
+        result => result,
+    }
+}
+
+fn remove_forbidden(path: &Path) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::EINVAL.into()) };
+    let (parent, name) = (open(parent)?, c_path(Path::new(name))?);
+    let mut budget = Budget { deadline: Instant::now() + REMOVE_LIMIT, entries: usize::MAX };
+    empty(&open_any(&parent, &name)?, c"", &mut budget)?;
+    remove_empty(&parent, &name)
+}
+
 /// Removes everything in a directory but one name, and never anything outside: links are removed, not followed.
 ///
 /// A tree may be deeper than a path can say and than descriptors can be open. So no path is built and nothing is descended
@@ -212,14 +231,17 @@ fn take(parent: BorrowedFd<'_>, name: &CStr) -> nix::Result<()> {
 
 /// Moves a directory to the top, under a name that is free there.
 fn move_up(from: BorrowedFd<'_>, name: &CStr, top: BorrowedFd<'_>) -> io::Result<CString> {
-    let mut last = Errno::EEXIST;
+    let (mut last, mut is_open) = (Errno::EEXIST, false);
     for number in 0..NAMES {
         let free = CString::new(format!(".pkit-{number}")).expect("digits have no zero byte");
         match renameat(from, name, top, free.as_c_str()) {
             Ok(()) => return Ok(free),
             Err(error @ (Errno::ENOTEMPTY | Errno::EEXIST | Errno::ENOTDIR)) => last = error,
-            // To move a directory is to write to it.
-            Err(Errno::EACCES) if number == 0 => open_up(from, name)?,
+            // To move a directory is to write to it. Names that are taken are refused before that is found out.
+            Err(Errno::EACCES) if !is_open => {
+                open_up(from, name)?;
+                is_open = true;
+            }
             Err(error) => return Err(error.into()),
         }
     }

@@ -160,6 +160,38 @@ fn when_its_shim_is_killed_the_kernel_leaves_nothing() {
 }
 
 #[test]
+fn an_orphan_that_ends_is_not_the_process() {
+    if !may(Isolation::Pid) {
+        return;
+    }
+    // Each of the three is an orphan at once, and has ended before the line.
+    let script = "for one in 1 2 3; do (setsid sh -c 'echo orphan; exit 3' &); done; cat";
+    let process = alone(output(sh(script), "^orphan$")).start().unwrap();
+    wait_until(|| process.stdout().lines().count() == 3);
+    let shim = parent(process.pid().unwrap()).unwrap();
+    wait_until(|| children(shim).len() == 1);
+    process.write_stdin("up\n").unwrap();
+    process.wait_for_output("^up$", HANG).unwrap();
+    assert!(process.is_alive());
+}
+
+#[test]
+fn what_it_mounts_hides_nothing_from_its_shim() {
+    if !may(Isolation::Pid) || !nix::unistd::geteuid().is_root() {
+        return left_out::because("who is not root may not mount");
+    }
+    let sleeper = child("sleeper");
+    // Its descendants are found by `/proc`, and its log lies below the temporary directory or elsewhere.
+    let start = sleeper.with("");
+    let script = format!("setsid {start} & setsid {start} & mount -t tmpfs none /proc; echo up; read end");
+    let process = alone(output(sh(script), "^up$")).start().unwrap();
+    wait_until(|| sleeper.count() == 2);
+    // Not an error that says that a shim had to be killed.
+    process.stop().unwrap();
+    assert_eq!(sleeper.count(), 0);
+}
+
+#[test]
 fn it_may_be_another_user() {
     if !may(Isolation::Pid) || !nix::unistd::geteuid().is_root() {
         return left_out::because("only root can");

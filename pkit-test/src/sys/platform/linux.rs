@@ -128,6 +128,11 @@ pub(crate) fn let_traced_go_on(pid: i32, signal: i32) {
     let _ = unsafe { libc::ptrace(libc::PTRACE_CONT, pid, std::ptr::null_mut::<libc::c_void>(), data) };
 }
 
+/// Whether there is a `/proc`.
+pub(crate) fn has_proc() -> bool {
+    std::fs::symlink_metadata("/proc/self").is_ok()
+}
+
 /// Whether `/proc` shows the processes that we see: in a new pid namespace with an old `/proc` the ids are others'.
 pub(crate) fn has_own_proc() -> bool {
     let seen = std::fs::read_link("/proc/self").ok();

@@ -83,6 +83,10 @@ pub(crate) fn watch_parent(parent: i32) -> io::Result<Option<OwnedFd>> {
 pub(crate) fn let_traced_go_on(_pid: i32, _signal: i32) {}
 
 /// Processes are not looked at in a file system here.
+pub(crate) fn has_proc() -> bool {
+    true
+}
+
 pub(crate) fn has_own_proc() -> bool {
     true
 }

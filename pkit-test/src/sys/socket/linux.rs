@@ -44,6 +44,9 @@ pub(crate) fn hold_name(name: &str) -> io::Result<OwnedFd> {
 /// It lies in the queue of the name's socket, as a message to itself: so one descriptor can be handed to another
 /// process and keeps both.
 pub(crate) fn hold_along(hold: &OwnedFd, along: &OwnedFd) -> io::Result<()> {
+    if lacks(Means::Abstract) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     let itself: UnixAddr = getsockname(hold.as_raw_fd())?;
     let fds = [along.as_raw_fd()];
     let rights = [ControlMessage::ScmRights(&fds)];
