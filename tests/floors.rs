@@ -1,11 +1,14 @@
 //! The floors of the library: a module names lower floors only. And the other rules that the text itself can break.
 //!
 //! Each rule is a function from a file to its breaches, so that it can be shown a file that breaks it.
+//! What is said in one file about others is in `documents`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use pkit_test_tests::source::{Source, Token};
+
+mod documents;
 
 /// What stands on which floor.
 const FLOORS: &[(&str, u32)] = &[

@@ -475,31 +475,21 @@ mod sys;
 pub mod __fuzz;
 
 #[cfg(unix)]
-pub use command::{Command, IntoArgs, sh};
-#[cfg(unix)]
-pub use error::{Error, Result};
-#[cfg(unix)]
-pub use exit::Exit;
-#[cfg(unix)]
-pub use ground::{Executor, Ground, Need};
-#[cfg(unix)]
-pub use handle::{Mark, Process};
-#[cfg(unix)]
-pub use isolation::Isolation;
-#[cfg(unix)]
-pub use orchestra::{Member, Orchestra, Stack, orchestra, orchestrate, orchestrated};
-#[cfg(unix)]
-pub use pkit_test_macros::with_processes;
-#[cfg(unix)]
-pub use record::{ProcessRecord, ProcessState, RunRecord, processes};
-#[cfg(unix)]
-pub use signal::Signal;
-#[cfg(unix)]
-pub use spec::{Spec, file, finished, http, notify, output, simple, tcp, unix};
-#[cfg(unix)]
-pub use start::Restart;
-#[cfg(unix)]
-pub use supervise::{Strategy, Supervision};
+pub use {
+    command::{Command, IntoArgs, sh},
+    error::{Error, Result},
+    exit::Exit,
+    ground::{Executor, Ground, Need},
+    handle::{Mark, Process},
+    isolation::Isolation,
+    orchestra::{Member, Orchestra, Stack, orchestra, orchestrate, orchestrated},
+    pkit_test_macros::with_processes,
+    record::{ProcessRecord, ProcessState, RunRecord, processes},
+    signal::Signal,
+    spec::{Spec, file, finished, http, notify, output, simple, tcp, unix},
+    start::Restart,
+    supervise::{Strategy, Supervision},
+};
 
 /// The blocks of the README are examples like all others. Only here: in the published package it lies elsewhere.
 #[cfg(all(unix, doctest))]

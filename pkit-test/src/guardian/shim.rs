@@ -6,9 +6,14 @@
 //! services in their order.
 //!
 //! ```text
-//!            leader ends 0       leader ends otherwise   no child left
-//! Running    a daemonizer: on    stop the rest           -> gone
+//!            leader ends 0       leader ends otherwise   stop ordered       guardian gone, or a signal   no child left
+//! Running    a daemonizer: on    -> Stopping             -> Stopping        -> Stopping, alone           -> gone
+//! Stopping   told                told                    as `stopping`      alone from now on            -> gone
 //! ```
+//!
+//! The stages of Stopping are those of `stopping`; from there it comes back to Running where an order without SIGKILL did not
+//! help, and goes on at once with one that has it where the leader has failed: what that left is a ruin. Alone it says nothing,
+//! and SIGKILL follows the grace whatever the order was.
 
 use std::io;
 use std::os::fd::AsFd;

@@ -1,9 +1,11 @@
 //! The tries of a [`ready::Exec`](crate::ready::Exec): each a process of ours, beside the service that it asks about.
 //!
 //! ```text
-//!            exit code 0    another exit    its time is over   moot or too late     refused
-//! Resting    (never)        (never)         -> Trying          -> Resting, open     (never)
-//! Trying     -> ready       -> Resting      -> Resting         -> Resting, open     the start fails
+//!            exit code 0    another exit    its time is over   moot or too late     its shim is killed   refused
+//! Resting    (never)        (never)         -> Trying          -> Resting, open     (never)              (never)
+//! Trying     -> ready       -> Resting      -> Resting         -> Resting, open     -> Resting           the start fails (*)
+//!
+//! (*) -> Resting, where there was no room for another process or its pipes: there may be later
 //! ```
 //! Moot is what the start says: the service has ended, or the stack was given up. However a try ends, nothing is left of it
 //! when the look returns: it has a shim of its own, which stops whatever it has started, also when the test itself dies.

@@ -176,7 +176,7 @@ fn needs(core: &Core) -> String {
 
 /// What may have kept it from its ports: whoever listens there now that it has ended, and what was there before it began.
 fn strangers(core: &Core) -> String {
-    let Ok(diag) = Diag::open() else { return String::new() };
+    let diag = Diag::open();
     let mut told: Vec<String> =
         core.place().ports.iter().filter_map(|(_, number)| stranger(&diag, core, *number)).collect();
     if told.is_empty() {
@@ -198,7 +198,7 @@ fn stranger(diag: &Diag, core: &Core, number: u16) -> Option<String> {
 
 /// Where it listens instead of where it was asked.
 fn elsewhere(run: &Run, waited: &Waited) -> String {
-    let (Ok(diag), Some(shim)) = (Diag::open(), run.look(|state| state.shim)) else { return String::new() };
-    let found = port::listens_elsewhere(&diag, shim, &waited.addresses);
+    let Some(shim) = run.look(|state| state.shim) else { return String::new() };
+    let found = port::listens_elsewhere(&Diag::open(), shim, &waited.addresses);
     found.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -5,9 +5,10 @@
 //! Starting     -> Probing      -> refused          -> too late       -> given up   (never asked)
 //! Probing      (was said)      -> ended early (*)  -> too late       -> given up   -> no answer
 //! ```
-//! A probe that holds moves on to the next one; when all have held, and those before the last one still do, it is ready. (*) Not for a leader that ends with
-//! code 0 while descendants live: those are the process from then on. And not where this exit is expected and the probes
-//! hold: one of them may be about the exit itself.
+//! A probe that holds moves on to the next one; when all have held, and those before the last one still do, it is ready.
+//! (*) Not for a leader that ends with code 0 while descendants live: those are the process from then on. Nor where this
+//! exit is expected and the probes hold: one of them may be about the exit itself. Nor while a probe has not looked at all
+//! that was written before the end. A probe that breaks after the end is no news beside it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -290,12 +291,7 @@ fn wait_ready(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Ins
             (None, _) => return Ok(()),
             (Some(probe), _) => ask(core, run, probe, &Bounds { deadline, expects }, &mut waited),
         };
-        // One that may end can be done with its work before anybody looked.
-        let has_ended = !phase.is_alive();
-        let was_ready = look == Look::Ready && expects.covers(phase.exit());
-        // What it wrote before its end is looked at to the end.
-        let has_more = matches!(look, Look::More(_)) && now < deadline;
-        if has_ended && !was_ready && !has_more {
+        if !phase.is_alive() && !counts_after_end(&look, phase, expects, now < deadline) {
             return Err(Trouble::Ended(phase, waited));
         }
         // A closure that panics because its process went away is not what went wrong.
@@ -315,6 +311,17 @@ fn wait_ready(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Ins
             return Err(Trouble::TooLate(waited));
         }
         pauses.pause(&look, phase, round.current().as_deref());
+    }
+}
+
+/// Whether a look still matters when the process has ended.
+fn counts_after_end(look: &Look, phase: Phase, expects: Expected, is_in_time: bool) -> bool {
+    match look {
+        // One that may end can be done with its work before anybody looked.
+        Look::Ready => expects.covers(phase.exit()),
+        // What it wrote before its end is looked at to the end.
+        Look::More(_) => is_in_time,
+        _ => false,
     }
 }
 

@@ -12,7 +12,7 @@ use nix::sys::socket::{
 use super::*;
 
 fn diag() -> Diag {
-    Diag::open().unwrap()
+    Diag::open()
 }
 
 fn listener(addr: &str) -> (TcpListener, SocketAddr) {

@@ -109,11 +109,6 @@ pub(crate) fn parent(pid: i32) -> Option<i32> {
     Stat::read(pid)?.field(4)?.parse().ok()
 }
 
-/// The session of a process.
-pub(crate) fn session(pid: i32) -> Option<i32> {
-    Stat::read(pid)?.field(6)?.parse().ok()
-}
-
 /// What is different after each boot, and in no other system.
 pub(crate) fn boot_id() -> Option<String> {
     Some(fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim_end().to_owned())

@@ -129,10 +129,6 @@ pub(crate) fn pipe_inodes(_pid: i32) -> Vec<u64> {
     Vec::new()
 }
 
-pub(crate) fn session(_pid: i32) -> Option<i32> {
-    None
-}
-
 pub(crate) fn boot_id() -> Option<String> {
     None
 }
