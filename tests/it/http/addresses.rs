@@ -45,22 +45,22 @@ fn one_that_listens_on_the_other_family_is_told() {
     fails(
         http(server.with("group {port} --host 127.0.0.1"), "/").host("::1"),
         expect![[r#"
-        `http_vice` was not ready after 500ms
-          spec:   http("'CHILDREN/http_vice' group {port} --host 127.0.0.1", "/")   tests/it/http/addresses.rs
-          ran:    CHILDREN/http_vice group PORT --host 127.0.0.1   pid N, in N ms
-          probe:  GET http://[::1]:PORT/: connection refused, N tries
-          serves: 127.0.0.1:PORT
-          output: none"#]],
+            `http_vice` was not ready after 500 ms
+              spec:   http("'CHILDREN/http_vice' group {port} --host 127.0.0.1", "/")   tests/it/http/addresses.rs
+              ran:    CHILDREN/http_vice group PORT --host 127.0.0.1   pid N, in N ms
+              probe:  GET http://[::1]:PORT/: connection refused, N tries
+              serves: 127.0.0.1:PORT
+              output: none"#]],
     );
     fails(
         tcp(server.with("group {port} --host 127.0.0.1"), 0).host("::1"),
         expect![[r#"
-        `http_vice` was not ready after 500ms
-          spec:   tcp("'CHILDREN/http_vice' group {port} --host 127.0.0.1", 0)   tests/it/http/addresses.rs
-          ran:    CHILDREN/http_vice group PORT --host 127.0.0.1   pid N, in N ms
-          probe:  tcp [::1]:PORT: connection refused, N tries
-          serves: 127.0.0.1:PORT
-          output: none"#]],
+            `http_vice` was not ready after 500 ms
+              spec:   tcp("'CHILDREN/http_vice' group {port} --host 127.0.0.1", 0)   tests/it/http/addresses.rs
+              ran:    CHILDREN/http_vice group PORT --host 127.0.0.1   pid N, in N ms
+              probe:  tcp [::1]:PORT: connection refused, N tries
+              serves: 127.0.0.1:PORT
+              output: none"#]],
     );
 }
 
@@ -93,21 +93,21 @@ fn localhost_is_both() {
         fails(
             http(server.with("closes {port} --host ::1"), "http://LocalHost:{port}/"),
             expect![[r#"
-            `http_vice` was not ready after 500ms
-              spec:   http("'CHILDREN/http_vice' closes {port} --host ::1", "http://LocalHost:{port}/")   tests/it/http/addresses.rs
-              ran:    CHILDREN/http_vice closes PORT --host ::1   pid N, in N ms
-              probe:  GET http://LocalHost:PORT/: 127.0.0.1:PORT: connection refused; [::1]:PORT: closed the connection without an answer, N tries
-              output: none"#]],
+                `http_vice` was not ready after 500 ms
+                  spec:   http("'CHILDREN/http_vice' closes {port} --host ::1", "http://LocalHost:{port}/")   tests/it/http/addresses.rs
+                  ran:    CHILDREN/http_vice closes PORT --host ::1   pid N, in N ms
+                  probe:  GET http://LocalHost:PORT/: 127.0.0.1:PORT: connection refused; [::1]:PORT: closed the connection without an answer, N tries
+                  output: none"#]],
         );
     }
     fails(
         http(child("sleeper").with(""), "http://localhost:{port}/"),
         expect![[r#"
-        `sleeper` was not ready after 500ms
-          spec:   http("'CHILDREN/sleeper'", "http://localhost:{port}/")   tests/it/http/addresses.rs
-          ran:    CHILDREN/sleeper   pid N, in N ms
-          probe:  GET http://localhost:PORT/: connection refused, N tries
-          stdout: sleeper"#]],
+            `sleeper` was not ready after 500 ms
+              spec:   http("'CHILDREN/sleeper'", "http://localhost:{port}/")   tests/it/http/addresses.rs
+              ran:    CHILDREN/sleeper   pid N, in N ms
+              probe:  GET http://localhost:PORT/: connection refused, N tries
+              stdout: sleeper"#]],
     );
 }
 
@@ -117,11 +117,11 @@ fn what_answers_otherwise_at_its_address_is_not_said_to_be_elsewhere() {
     fails(
         http(server.with("closes {port} --host 0.0.0.0"), "/"),
         expect![[r#"
-        `http_vice` was not ready after 500ms
-          spec:   http("'CHILDREN/http_vice' closes {port} --host 0.0.0.0", "/")   tests/it/http/addresses.rs
-          ran:    CHILDREN/http_vice closes PORT --host 0.0.0.0   pid N, in N ms
-          probe:  GET http://127.0.0.1:PORT/: closed the connection without an answer, N tries
-          output: none"#]],
+            `http_vice` was not ready after 500 ms
+              spec:   http("'CHILDREN/http_vice' closes {port} --host 0.0.0.0", "/")   tests/it/http/addresses.rs
+              ran:    CHILDREN/http_vice closes PORT --host 0.0.0.0   pid N, in N ms
+              probe:  GET http://127.0.0.1:PORT/: closed the connection without an answer, N tries
+              output: none"#]],
     );
 }
 
