@@ -85,10 +85,14 @@ fn judge(listeners: &[Listener], tree_root: i32) -> Owner {
 /// it should.
 pub(crate) fn listens_elsewhere(diag: &Diag, tree_root: i32, asked: &[SocketAddr]) -> Vec<SocketAddr> {
     // This is for an error that exists already; it does not get another one.
-    let mut listeners = diag.all_listeners().unwrap_or_default();
-    listeners.retain(|listener| !asked.iter().any(|addr| listener.answers(*addr)));
+    let listeners = diag.all_listeners().unwrap_or_default();
     let tree = Tree::holding(tree_root, listeners.iter().map(|listener| listener.inode));
-    let mut ours: Vec<_> = listeners.iter().filter(|listener| tree.holds(listener)).map(|found| found.addr).collect();
+    let is_asked = |listener: &Listener| asked.iter().any(|addr| listener.answers(*addr));
+    let (here, mut ours): (Vec<_>, Vec<_>) =
+        listeners.into_iter().filter(|found| tree.holds(found)).partition(is_asked);
+    // The same port of another family is no other place.
+    ours.retain(|found| here.iter().all(|known| known.addr.port() != found.addr.port()));
+    let mut ours: Vec<_> = ours.into_iter().map(|found| found.addr).collect();
     ours.sort_unstable();
     ours.dedup();
     ours

@@ -7,7 +7,7 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, setsockopt, sockopt};
 use pkit_test::ready::{Http, Tcp};
-use pkit_test::{Spec, http, tcp};
+use pkit_test::{Spec, http, sh, tcp};
 use pkit_test_tests::left_out;
 
 use crate::child::child;
@@ -28,6 +28,20 @@ fn has_ipv6() -> bool {
 fn fails(spec: Spec, expected: Expect) {
     let error = spec.start_timeout(SOON).start().map(drop).unwrap_err();
     expected.assert_eq(&normalised(&error.to_string()));
+}
+
+/// That it listens there on the other family as well is no news to whoever wonders about its answers.
+#[test]
+fn the_same_port_of_another_family_is_no_other_place() {
+    if !has_ipv6() {
+        return;
+    }
+    let server = child("http_vice");
+    let both = sh(format!("{} & exec {}", server.with("v6 {port}"), server.with("group {port} --host 127.0.0.1")));
+    let probe = Http::get("/").statuses([204]).statuses(300..400);
+    let error = Spec::new(both).ready(probe).start_timeout(SOON).start().unwrap_err().to_string();
+    assert!(error.contains("/: 200 OK instead of 204 or 300 to 399, "), "{error}");
+    assert!(!error.contains("serves:"), "{error}");
 }
 
 #[test]

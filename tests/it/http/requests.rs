@@ -199,6 +199,10 @@ fn what_can_never_hold_is_refused() {
         expect!["`sleep` was not started: the probe can never hold: no status lies in 200..=199"],
     );
     refused(
+        Http::get("/").statuses([]),
+        expect!["`sleep` was not started: the probe can never hold: it accepts no status at all"],
+    );
+    refused(
         Http::get("/").body_matches("("),
         expect!["`sleep` was not started: invalid regex `(`: found open group without closing ')'"],
     );
