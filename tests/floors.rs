@@ -38,6 +38,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("port", 2),
     ("network", 2),
     ("config", 1),
+    ("duration", 1),
     ("error", 1),
     ("limits", 1),
     ("exit", 1),

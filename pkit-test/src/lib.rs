@@ -455,6 +455,8 @@ mod network;
 #[cfg(unix)]
 mod config;
 #[cfg(unix)]
+mod duration;
+#[cfg(unix)]
 mod error;
 #[cfg(unix)]
 mod exit;

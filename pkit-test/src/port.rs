@@ -35,7 +35,7 @@ use crate::sys::diag::{Diag, Listener};
 use crate::sys::{procfs, socket, user};
 pub(crate) use circle::{Note, circle};
 pub(crate) use holder::Holder;
-pub(crate) use owner::{Holds, Owner, holder as holder_of, listens_elsewhere, owner};
+pub(crate) use owner::{Holds, Owner, holder as holder_of, listens_elsewhere, owner, unix_sockets};
 pub(crate) use remains::{is_obstructed, remains};
 
 /// A port that nobody else has, as long as this or its hold lives.

@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use super::file::why_not_there;
 use super::{Fill, Look, Probe, Sight, Site, Unarmed, Unprepared};
 use crate::port::{self, Holds};
 use crate::sys::diag::{Diag, FileId, UnixListener};
@@ -128,8 +129,7 @@ impl Serving {
         match fs::metadata(path) {
             Ok(metadata) if metadata.file_type().is_socket() => None,
             Ok(_) => Some("it is no socket".to_owned()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Some("there is no such file".to_owned()),
-            Err(error) => Some(format!("it cannot be looked at: {error}")),
+            Err(error) => Some(why_not_there(path, &error)),
         }
     }
 

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::failure;
 use crate::config::scaled;
+use crate::duration::in_words;
 use crate::exit::Exit;
 use crate::guardian::protocol::{Launch, StopPlan};
 use crate::guardian::run::{Phase, Run, State};
@@ -135,9 +136,9 @@ impl Checking {
         match came {
             Came::Exit(exit) if exit.success() => Look::Ready,
             Came::Exit(exit) => self.notes(format!("{exit}{said}"), took),
-            Came::Late => self.notes(format!("still running after {}{said}", time(self.try_timeout)), took),
+            Came::Late => self.notes(format!("still running after {}{said}", in_words(self.try_timeout)), took),
             Came::CutShort if self.last.is_some() && says_less(took, self.longest) => self.open(),
-            Came::CutShort => self.notes(format!("still running after {}{said}", time(took)), took),
+            Came::CutShort => self.notes(format!("still running after {}{said}", in_words(took)), took),
             Came::Lost => self.notes("it was killed together with its shim".to_owned(), took),
             Came::Moot => {
                 self.was_moot = true;
@@ -244,13 +245,6 @@ fn log_of_try(log: &Path) -> PathBuf {
     let mut path = log.as_os_str().to_owned();
     path.push(format!(".check-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
     path.into()
-}
-
-fn time(limit: Duration) -> String {
-    if limit < Duration::from_millis(950) {
-        return format!("{} ms", limit.as_millis());
-    }
-    format!("{:.1} s", limit.as_secs_f64())
 }
 
 #[cfg(test)]

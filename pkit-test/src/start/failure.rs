@@ -9,6 +9,7 @@ use nix::errno::Errno;
 
 use super::{Trouble, Waited};
 use crate::config::scaled;
+use crate::duration::in_words;
 use crate::error::{Error, Kind};
 use crate::guardian::run::{Phase, Run};
 use crate::handle::{Core, with_last_words};
@@ -43,7 +44,7 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
         }
         Trouble::TooLate(waited) => {
             let timeout = scaled(core.spec().start_timeout);
-            let late = format!("`{name}` was not ready after {timeout:?}");
+            let late = format!("`{name}` was not ready after {}", in_words(timeout));
             let (kind, title) = match waited.foreign {
                 Some(door) => (Kind::ForeignListener, format!("{late}: its {door} is somebody else's")),
                 None => (Kind::Timeout, late),
@@ -169,7 +170,7 @@ fn needs(core: &Core) -> String {
     names.dedup();
     let told = names.iter().map(|name| {
         let ready = core.ground.core_of(name).and_then(|other| other.life(|life| life.ready_after));
-        ready.map_or_else(|| name.clone(), |after| format!("{name} (ready in {} ms)", after.as_millis()))
+        ready.map_or_else(|| name.clone(), |after| format!("{name} (ready in {})", in_words(after)))
     });
     told.collect::<Vec<_>>().join(", ")
 }
@@ -200,5 +201,6 @@ fn stranger(diag: &Diag, core: &Core, number: u16) -> Option<String> {
 fn elsewhere(run: &Run, waited: &Waited) -> String {
     let Some(shim) = run.look(|state| state.shim) else { return String::new() };
     let found = port::listens_elsewhere(&Diag::open(), shim, &waited.addresses);
-    found.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
+    let addresses = found.iter().map(SocketAddr::to_string);
+    addresses.chain(port::unix_sockets(shim)).collect::<Vec<_>>().join(", ")
 }

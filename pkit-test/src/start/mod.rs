@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 use crate::config::{deadline_in, log, scaled};
+use crate::duration::in_words;
 use crate::error::{Error, Kind, Result};
 use crate::ground::{Executor, Ground, Need};
 use crate::guardian::run::{Phase, Run};
@@ -210,7 +211,14 @@ impl Process {
         match waited {
             Ok(()) => {
                 let after = run.age();
-                log(|| format!("ready {} after {after:?}, {:?} of it waited", self.name(), began.elapsed()));
+                log(|| {
+                    format!(
+                        "ready {} after {}, {} of it waited",
+                        self.name(),
+                        in_words(after),
+                        in_words(began.elapsed())
+                    )
+                });
                 // Two may have waited for it.
                 if self.core.change_life(|life| life.ready_after.replace(after)).is_none() {
                     self.core.record.is_ready();

@@ -79,7 +79,7 @@ fn what_lay_there_before_counts_only_when_it_has_changed() {
     fs::write(&path, "1\n").unwrap();
     let error = at().start().unwrap_err();
     expect![[r#"
-        `sleeper` was not ready after 150ms
+        `sleeper` was not ready after 150 ms
           spec:   file("'CHILDREN/sleeper'", "CHILDREN/stale")   tests/it/events/file.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
           probe:  CHILDREN/stale is there: it is as it was before the start, N tries

@@ -126,7 +126,7 @@ fn a_stale_file_alone_is_told_at_the_end() {
     let error = unix(sleeper.with(""), path.display().to_string()).start_timeout(SOON).start().unwrap_err();
     std::fs::remove_file(&path).unwrap();
     expect![[r#"
-        `sleeper` was not ready after 150ms
+        `sleeper` was not ready after 150 ms
           spec:   unix("'CHILDREN/sleeper'", "CHILDREN/s")   tests/it/events/unix.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
           probe:  unix CHILDREN/s: nobody listens at it, N tries
@@ -141,12 +141,30 @@ fn what_is_no_socket_is_told_at_the_end() {
         ("true", "there is no such file"),
         ("touch {dir}/s", "it is no socket"),
         ("mkdir {dir}/s", "it is no socket"),
-        ("ln -s nowhere {dir}/s", "there is no such file"),
+        ("ln -s nowhere {dir}/s", "it is a link to what is not there"),
     ] {
         let script = format!("{command}; exec {}", sleeper.with(""));
         let error = unix(sh(script), "{dir}/s").start_timeout(SOON).start().unwrap_err();
         assert!(error.is_timeout() && error.to_string().contains(&format!("/s: {said}, ")), "{command}: {error}");
     }
+}
+
+#[test]
+fn a_directory_that_nobody_made_is_told() {
+    let sleeper = child("sleeper");
+    let text = unix(sleeper.with(""), "{dir}/run/app/s").start_timeout(SOON).start().unwrap_err().to_string();
+    assert!(text.contains("/run/app/s: there is no directory /") && text.contains("/run for it, "), "{text}");
+}
+
+#[test]
+fn the_socket_at_which_it_listens_instead_is_told() {
+    let server = child("unix_server");
+    let text = unix(server.with("{dir}/other"), "{dir}/s").start_timeout(SOON).start().unwrap_err().to_string();
+    assert!(text.contains("/s: there is no such file, "), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("  serves: unix /") && line.ends_with("/other")), "{text}");
+    let name = "@pkit-other-{port}";
+    let text = unix(server.with(name), "{dir}/s").start_timeout(SOON).start().unwrap_err().to_string();
+    assert!(text.contains("\n  serves: unix @pkit-other-"), "{text}");
 }
 
 #[test]
@@ -173,7 +191,7 @@ fn a_stranger_who_comes_later_is_never_taken_for_it() {
     let listener = UnixListener::bind(&path).unwrap();
     let error = process.wait_ready().unwrap_err();
     expect![[r#"
-        `sleeper` was not ready after 450ms: its socket is somebody else's
+        `sleeper` was not ready after 450 ms: its socket is somebody else's
           spec:   unix("'CHILDREN/sleeper'", "CHILDREN/later")   tests/it/events/unix.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
           probe:  unix CHILDREN/later: it belongs to somebody else: `THIS TEST` (pid N), N tries

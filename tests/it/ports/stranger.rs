@@ -190,7 +190,7 @@ fn a_stranger_among_them_is_named() {
     let guest = guest(&stranger, "group:{addr} serve", process.addr());
     let error = process.wait_ready().unwrap_err();
     let text = normalised(&error.to_string());
-    assert!(text.contains("was not ready after 300ms: its port is somebody else's"), "{text}");
+    assert!(text.contains("was not ready after 300 ms: its port is somebody else's"), "{text}");
     assert!(text.contains("belongs to somebody else: `CHILDREN/liar "), "{text}");
     drop((guest, process));
     // When it has gone there is nothing to complain of.
