@@ -1,11 +1,14 @@
 //! The floors of the library: a module names lower floors only. And the other rules that the text itself can break.
 //!
 //! Each rule is a function from a file to its breaches, so that it can be shown a file that breaks it.
+//! What is said in one file about others is in `documents`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use pkit_test_tests::source::{Source, Token};
+
+mod documents;
 
 /// What stands on which floor.
 const FLOORS: &[(&str, u32)] = &[
@@ -35,6 +38,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("port", 2),
     ("network", 2),
     ("config", 1),
+    ("duration", 1),
     ("error", 1),
     ("limits", 1),
     ("exit", 1),

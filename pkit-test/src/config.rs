@@ -9,6 +9,7 @@
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory of the test binary | logs and reports |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
 //! | `PKIT_USER_NAMESPACE` | `1` | read before `main`, in `sys/namespace`: the test binary begins in a user namespace |
+//! | `PKIT_UNTRIED` | `1` | starts processes also on systems other than Linux, where this crate was never run |
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::limits::KEEP_FOR;
-use crate::sys::without;
+use crate::sys::{room, user, without};
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) keep_for: Duration,
     pub(crate) directory: PathBuf,
     pub(crate) logs: bool,
+    pub(crate) untried: bool,
     /// What was set and could not be understood.
     pub(crate) mistakes: Vec<String>,
 }
@@ -99,8 +101,9 @@ pub(crate) fn read(get: &dyn Fn(&str) -> Option<String>) -> Config {
     let directory = get("PKIT_DIR").map_or_else(default_directory, PathBuf::from);
     let directory = std::path::absolute(&directory).unwrap_or(directory);
     let logs = get("PKIT_LOG").is_some_and(|value| value != "0");
+    let untried = get("PKIT_UNTRIED").is_some_and(|value| value != "0");
     mistakes.extend(get(without::VARIABLE).and_then(|_| without_mistake()));
-    Config { timeout_scale, output, keep, keep_for, directory, logs, mistakes }
+    Config { timeout_scale, output, keep, keep_for, directory, logs, untried, mistakes }
 }
 
 fn scale(value: Option<String>, mistakes: &mut Vec<String>) -> f64 {
@@ -137,12 +140,21 @@ fn without_mistake() -> Option<String> {
 
 fn default_directory() -> PathBuf {
     let binary = env::current_exe().unwrap_or_default();
-    target_directory(&binary).unwrap_or_else(env::temp_dir).join("pkit")
+    let target = target_directory(&binary).filter(|target| room::has_room(target));
+    target.map_or_else(|| away_from_target(user::own_uid()), |target| target.join("pkit"))
 }
 
-/// The target directory that a test binary lies in: cargo marks it with a tag for backup programs.
+/// For a binary that was copied elsewhere. Everybody has the same directory for such things, so each user gets one in it: what
+/// the first of them has made the others cannot write to.
+fn away_from_target(uid: u32) -> PathBuf {
+    room::temporary(usize::MAX).join(format!("pkit-of-{uid}"))
+}
+
+/// The target directory that a test binary lies in. Cargo marks one that it makes with a tag for backup programs; one that
+/// was there before, as a volume of a container or a cache of CI, has only what cargo remembers of the compiler.
 fn target_directory(binary: &Path) -> Option<PathBuf> {
-    let is_target = |directory: &&Path| directory.join("CACHEDIR.TAG").exists();
+    const MARKS: [&str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];
+    let is_target = |directory: &&Path| MARKS.iter().any(|mark| directory.join(mark).exists());
     binary.ancestors().skip(1).find(is_target).map(Path::to_owned)
 }
 
@@ -161,6 +173,24 @@ mod tests {
         assert_eq!(config.keep_for, KEEP_FOR);
         assert!(config.mistakes.is_empty() && !config.logs);
         assert!(config.directory.ends_with("pkit"));
+    }
+
+    #[test]
+    fn users_do_not_share_a_directory_away_from_the_target_directory() {
+        assert_ne!(away_from_target(0), away_from_target(65_534));
+        assert_eq!(target_directory(Path::new("/tests/of/nobody")), None);
+    }
+
+    #[test]
+    fn a_target_directory_is_known_by_either_mark() {
+        for mark in ["CACHEDIR.TAG", ".rustc_info.json"] {
+            let target = env::temp_dir().join(format!("pkit-target-{}-{mark}", std::process::id()));
+            std::fs::create_dir_all(target.join("debug/deps")).unwrap();
+            std::fs::write(target.join(mark), "").unwrap();
+            let found = target_directory(&target.join("debug/deps/test"));
+            std::fs::remove_dir_all(&target).unwrap();
+            assert_eq!(found, Some(target));
+        }
     }
 
     #[test]

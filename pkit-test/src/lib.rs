@@ -384,6 +384,7 @@
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory | where the logs are; those of tests that failed go after a week |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
 //! | `PKIT_USER_NAMESPACE` | `1` | lets a test binary begin in a user namespace, so that tests without root can have [a network of their own](Isolation::Net) |
+//! | `PKIT_UNTRIED` | `1` | starts processes also on systems other than Linux, where this crate was never run |
 //!
 //! `PKIT_KEEP` is for people who want to look, and changes nothing of what a test does: a parameter that the body drops before its
 //! end is stopped there, also where the test fails later. A handle by itself (`spec.start()?`) does not know why it is dropped:
@@ -397,8 +398,9 @@
 //! process and costs nothing before.
 //!
 //! One hole is left: when the test, the guardian and all its helpers get SIGKILL at the same moment, descendants of a process
-//! may survive; with [process ids of its own](Isolation::Pid) they do not. And it is Linux only so far: on other Unix systems the crate compiles, and starting a process is an error
-//! that says so.
+//! may survive; with [process ids of its own](Isolation::Pid) they do not. And it is Linux only so far: on other Unix systems the
+//! crate compiles, and starting a process is an error that says so, unless `PKIT_UNTRIED=1` asks for what was never run. GOTCHAS.md
+//! has a table of what holds where.
 
 #[cfg(not(unix))]
 compile_error!(
@@ -453,6 +455,8 @@ mod network;
 #[cfg(unix)]
 mod config;
 #[cfg(unix)]
+mod duration;
+#[cfg(unix)]
 mod error;
 #[cfg(unix)]
 mod exit;
@@ -473,31 +477,21 @@ mod sys;
 pub mod __fuzz;
 
 #[cfg(unix)]
-pub use command::{Command, IntoArgs, sh};
-#[cfg(unix)]
-pub use error::{Error, Result};
-#[cfg(unix)]
-pub use exit::Exit;
-#[cfg(unix)]
-pub use ground::{Executor, Ground, Need};
-#[cfg(unix)]
-pub use handle::{Mark, Process};
-#[cfg(unix)]
-pub use isolation::Isolation;
-#[cfg(unix)]
-pub use orchestra::{Member, Orchestra, Stack, orchestra, orchestrate, orchestrated};
-#[cfg(unix)]
-pub use pkit_test_macros::with_processes;
-#[cfg(unix)]
-pub use record::{ProcessRecord, ProcessState, RunRecord, processes};
-#[cfg(unix)]
-pub use signal::Signal;
-#[cfg(unix)]
-pub use spec::{Spec, file, finished, http, notify, output, simple, tcp, unix};
-#[cfg(unix)]
-pub use start::Restart;
-#[cfg(unix)]
-pub use supervise::{Strategy, Supervision};
+pub use {
+    command::{Command, IntoArgs, sh},
+    error::{Error, Result},
+    exit::Exit,
+    ground::{Executor, Ground, Need},
+    handle::{Mark, Process},
+    isolation::Isolation,
+    orchestra::{Member, Orchestra, Stack, orchestra, orchestrate, orchestrated},
+    pkit_test_macros::with_processes,
+    record::{ProcessRecord, ProcessState, RunRecord, processes},
+    signal::Signal,
+    spec::{Spec, file, finished, http, notify, output, simple, tcp, unix},
+    start::Restart,
+    supervise::{Strategy, Supervision},
+};
 
 /// The blocks of the README are examples like all others. Only here: in the published package it lies elsewhere.
 #[cfg(all(unix, doctest))]

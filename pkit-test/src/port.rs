@@ -35,7 +35,7 @@ use crate::sys::diag::{Diag, Listener};
 use crate::sys::{procfs, socket, user};
 pub(crate) use circle::{Note, circle};
 pub(crate) use holder::Holder;
-pub(crate) use owner::{Holds, Owner, holder as holder_of, listens_elsewhere, owner};
+pub(crate) use owner::{Holds, Owner, holder as holder_of, listens_elsewhere, owner, unix_sockets};
 pub(crate) use remains::{is_obstructed, remains};
 
 /// A port that nobody else has, as long as this or its hold lives.
@@ -144,16 +144,11 @@ fn name_of(number: u16) -> String {
 
 /// Whether a client of this machine finds somebody at the port.
 fn is_served(number: u16) -> io::Result<bool> {
-    if let Ok(diag) = Diag::open() {
-        return Ok(!local_servers(&diag, number)?.is_empty());
-    }
-    // Without the kernel's list a bind has to tell. It fails on a listener, and passes over TIME_WAIT.
-    let bound = local(number).map(socket::bind_shared);
-    Ok(bound.into_iter().any(|bound| bound.is_err_and(|error| is_taken(&error))))
+    Ok(!local_servers(number)?.is_empty())
 }
 
 fn server(number: u16) -> Server {
-    let listeners = Diag::open().and_then(|diag| local_servers(&diag, number)).unwrap_or_default();
+    let listeners = local_servers(number).unwrap_or_default();
     let found = listeners.iter().find_map(|listener| procfs::find_socket_owner(listener.inode, &[]));
     match (found, listeners.first()) {
         (Some((pid, command)), _) => Server::Process { pid, command },
@@ -162,8 +157,8 @@ fn server(number: u16) -> Server {
     }
 }
 
-fn local_servers(diag: &Diag, number: u16) -> io::Result<Vec<Listener>> {
-    let mut listeners = diag.listeners(number)?;
+fn local_servers(number: u16) -> io::Result<Vec<Listener>> {
+    let mut listeners = Diag::open().listeners(number)?;
     listeners.retain(|listener| local(number).into_iter().any(|addr| listener.answers(addr)));
     Ok(listeners)
 }

@@ -81,7 +81,7 @@ fn its_exit_code_and_its_last_line_are_told() {
     fails(
         service().ready(Exec::new("sh -c 'echo checking; echo not  yet >&2; echo; exit 2'")),
         expect![[r#"
-            `sleep` was not ready after 1.5s
+            `sleep` was not ready after 1.5 s
               spec:   simple("sleep 60")   tests/it/exec.rs
               ran:    /usr/bin/sleep 60   pid N, in N ms
               probe:  exec sh -c 'echo checking; echo not  yet >&2; echo; exit 2': exit code 2: not yet, N tries
@@ -94,7 +94,7 @@ fn it_is_not_asked_before_the_probes_that_stand_before_it() {
     fails(
         service().ready(Tcp::any()).ready(Exec::new("true")),
         expect![[r#"
-            `sleep` was not ready after 1.5s
+            `sleep` was not ready after 1.5 s
               spec:   simple("sleep 60")   tests/it/exec.rs
               ran:    /usr/bin/sleep 60   pid N, in N ms
               probe:  tcp 127.0.0.1:PORT: connection refused, N tries
@@ -108,7 +108,7 @@ fn a_signal_that_ended_it_is_told() {
     fails(
         service().ready(Exec::new("true")).ready(Exec::new(sh("kill -SEGV $$"))),
         expect![[r#"
-            `sleep` was not ready after 1.5s
+            `sleep` was not ready after 1.5 s
               spec:   simple("sleep 60")   tests/it/exec.rs
               ran:    /usr/bin/sleep 60   pid N, in N ms
               probe:  exec /bin/sh -c 'kill -SEGV $$' sh: signal 11 (SIGSEGV), N tries
@@ -121,11 +121,11 @@ fn a_long_line_is_cut() {
     fails(
         service().ready(Exec::new(sh(r"printf '%0300d' 7; exit 1"))),
         expect![[r#"
-        `sleep` was not ready after 1.5s
-          spec:   simple("sleep 60")   tests/it/exec.rs
-          ran:    /usr/bin/sleep 60   pid N, in N ms
-          probe:  exec /bin/sh -c 'printf '\''%0300d'\'' 7; exit 1' sh: exit code 1: 00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000…, N tries
-          output: none"#]],
+            `sleep` was not ready after 1.5 s
+              spec:   simple("sleep 60")   tests/it/exec.rs
+              ran:    /usr/bin/sleep 60   pid N, in N ms
+              probe:  exec /bin/sh -c 'printf '\''%0300d'\'' 7; exit 1' sh: exit code 1: 00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000…, N tries
+              output: none"#]],
     );
 }
 
@@ -134,11 +134,11 @@ fn a_line_that_is_no_text_is_made_one() {
     fails(
         service().ready(Exec::new(sh(r"printf '\033[31m\377\n'; exit 1"))),
         expect![[r#"
-        `sleep` was not ready after 1.5s
-          spec:   simple("sleep 60")   tests/it/exec.rs
-          ran:    /usr/bin/sleep 60   pid N, in N ms
-          probe:  exec /bin/sh -c 'printf '\''\033[31m\377\n'\''; exit 1' sh: exit code 1: \u{1b}[31m�, N tries
-          output: none"#]],
+            `sleep` was not ready after 1.5 s
+              spec:   simple("sleep 60")   tests/it/exec.rs
+              ran:    /usr/bin/sleep 60   pid N, in N ms
+              probe:  exec /bin/sh -c 'printf '\''\033[31m\377\n'\''; exit 1' sh: exit code 1: \u{1b}[31m�, N tries
+              output: none"#]],
     );
 }
 
@@ -173,10 +173,10 @@ fn what_cannot_be_run_is_no_not_yet() {
     fails(
         asked_by("echo {nobody.port}"),
         expect![[r#"
-        `sleep` was not started: {nobody.port} means nothing here
-          why:    there is no process `nobody`: it is started by itself
-          hint:   write {{nobody.port}} where the text {nobody.port} is meant
-          spec:   simple("sleep 60")   tests/it/exec.rs"#]],
+            `sleep` was not started: {nobody.port} means nothing here
+              why:    there is no process `nobody`: `sleep` is started without others
+              hint:   write {{nobody.port}} where the text {nobody.port} is meant
+              spec:   simple("sleep 60")   tests/it/exec.rs"#]],
     );
     fails(
         simple("sleep 60").ready(Exec::new("true").env("A=B", "")),
@@ -218,10 +218,10 @@ fn one_that_hangs_is_killed_and_asked_again() {
     fails(
         service().ready(Exec::new(deaf.with(""))),
         expect![[r#"
-            `sleep` was not ready after 1.5s
+            `sleep` was not ready after 1.5 s
               spec:   simple("sleep 60")   tests/it/exec.rs
               ran:    /usr/bin/sleep 60   pid N, in N ms
-              probe:  exec CHILDREN/deaf: still running after N s: deaf, N tries
+              probe:  exec CHILDREN/deaf: still running after N ms: deaf, N tries
               output: none"#]],
     );
     assert_eq!(deaf.count(), 0);
@@ -230,7 +230,7 @@ fn one_that_hangs_is_killed_and_asked_again() {
     fails(
         service().ready(Exec::new(sh(quiet)).try_timeout(Duration::from_millis(70))),
         expect![[r#"
-            `sleep` was not ready after 1.5s
+            `sleep` was not ready after 1.5 s
               spec:   simple("sleep 60")   tests/it/exec.rs
               ran:    /usr/bin/sleep 60   pid N, in N ms
               probe:  exec /bin/sh -c 'exec '\''CHILDREN/deaf'\''  > /dev/null' sh: still running after N ms, N tries

@@ -76,7 +76,7 @@ fn one_that_does_not_end_is_stopped_at_its_deadline() {
     let sleeper = child("sleeper");
     let error = finished(sleeper.with("")).start_timeout(AWHILE).start().unwrap_err();
     expect![[r#"
-        `sleeper` was not ready after 1s
+        `sleeper` was not ready after 1 s
           spec:   finished("'CHILDREN/sleeper'")   tests/it/finished.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
           probe:  ends with exit code 0: it still runs, N tries

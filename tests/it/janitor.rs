@@ -13,7 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, Uid, chown, mkfifo};
-use pkit_test_tests::process::pids;
+use pkit_test_tests::process::{pids, stat};
 
 use crate::child::{Child, child, wait_until};
 use crate::nested::{Ended, Victim, victim};
@@ -100,8 +100,7 @@ fn header(boot: &str) -> String {
 
 /// When it was started, as the kernel counts.
 fn started(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    text[text.rfind(')').unwrap()..].split_whitespace().nth(20).unwrap().parse().unwrap()
+    stat(pid).unwrap().started
 }
 
 /// A process of nobody's, for a registry to name.

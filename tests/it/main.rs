@@ -14,6 +14,7 @@ mod events;
 mod exec;
 mod finished;
 mod handle;
+mod hostile;
 mod http;
 mod isolate;
 mod isolation;

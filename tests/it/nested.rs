@@ -85,6 +85,13 @@ impl Victim {
         self.children[child].count()
     }
 
+    /// Tells it that its children are elsewhere.
+    pub(crate) fn show_children(&self, command: &mut Command, shown: &dyn Fn(&Path) -> String) {
+        for (name, child) in &self.children {
+            command.env(format!("{CHILD}{name}"), shown(&child.path()));
+        }
+    }
+
     /// Runs it under libtest, which keeps the output of a test for its end.
     pub(crate) fn run(&self) -> Ended {
         self.ended(self.command().arg("--exact").arg(self.path()))

@@ -96,6 +96,40 @@ fn without_splice_and_close_range_it_lives_and_ends_as_ever() {
     pass_without("splice,close_range", &["isolation::it_inherits_no_descriptors", "output::flood::all_of_it_is_there"]);
 }
 
+/// As other systems do it.
+#[test]
+fn by_what_every_unix_has_it_lives_and_ends_as_ever() {
+    let means = "pidfd,children,epoll,splice,close_range,vfork,execfn,ppoll,abstract";
+    pass_without(means, &LIVES);
+    pass_without(means, &["isolation::it_inherits_no_descriptors", "contested::so_do_two_processes"]);
+}
+
+#[test]
+fn where_the_kernel_does_not_answer_its_tables_are_read() {
+    pass_without(
+        "sock_diag",
+        &[
+            "errors::start::a_foreign_listener_is_never_taken_for_ours",
+            "errors::start::a_server_that_does_not_listen_is_told_where_it_does",
+            "handle::place::a_host_may_be_of_version_6",
+            "ready::a_server_that_serves_once_is_not_asked_by_connecting",
+        ],
+    );
+}
+
+#[test]
+fn where_nothing_lists_sockets_a_server_is_found_by_knocking() {
+    let tests = ["attribute::a_hole_is_a_dependency", "handle::place::a_host_may_be_of_version_6"];
+    pass_without("sock_diag,proc_net", &tests);
+}
+
+/// The tables are those of a network, and the thread of the test is in one of its own.
+#[test]
+fn without_sock_diag_listeners_are_found_in_a_network_of_a_test() {
+    pass_without("sock_diag", &["isolate::net::the_same_port_is_that_of_every_test"]);
+    pass_without("sock_diag,proc_net", &["isolate::net::the_same_port_is_that_of_every_test"]);
+}
+
 #[test]
 fn in_a_container_it_lives_and_ends_as_ever() {
     pass_as_docker(&[], &LIVES);

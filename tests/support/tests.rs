@@ -2,6 +2,8 @@
 //!
 //! A count of zero proves something only if the same count is not zero while something is there.
 
+mod launchers;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};

@@ -16,6 +16,9 @@ const MSRV: &str = "1.85";
 /// Where it must compile. There is no machine to run it on.
 const OTHER_TARGETS: [&str; 2] = ["aarch64-apple-darwin", "x86_64-unknown-freebsd"];
 
+/// A Linux with another C library, and everything in one static file.
+const MUSL: &str = "x86_64-unknown-linux-musl";
+
 /// What is published.
 const LIBRARIES: [&str; 4] = ["--package", "pkit-test-macros", "--package", "pkit-test"];
 
@@ -32,6 +35,7 @@ pub(crate) fn run(gauntlet: &mut Gauntlet) {
     for target in OTHER_TARGETS {
         gauntlet.step(format!("check {target}"), || for_target(target));
     }
+    gauntlet.step(format!("suite on {MUSL}"), musl);
     gauntlet.step("docs", docs);
     gauntlet.step("package", || check(cargo(&[&["package", "--allow-dirty"], &LIBRARIES[..]].concat())));
     gauntlet.step("minimal versions", minimal_versions);
@@ -76,6 +80,17 @@ fn for_target(target: &str) -> Verdict {
         Ok(()) => check(cargo(&[&["check", "--target", target], &LIBRARIES[..]].concat())),
         Err(why) => Verdict::Skipped(why),
     }
+}
+
+/// Nothing in it is C, so that no compiler for that library is needed. In a directory of its own, as above.
+fn musl() -> Verdict {
+    if let Err(why) = outside::target(MUSL) {
+        return Verdict::Skipped(why);
+    }
+    let directory = target_directory().join("musl").display().to_string();
+    let which =
+        ["--package", "pkit-test", "--package", "pkit-test-tests", "--lib", "--test", "it", "--test", "attributes"];
+    tests(cargo(&[&["test", "--target", MUSL, "--target-dir", &directory], &which[..]].concat()))
 }
 
 fn docs() -> Verdict {

@@ -9,7 +9,9 @@ mod http;
 mod input;
 mod lines;
 mod log;
+mod notify;
 mod protocol;
+mod registry;
 mod settings;
 mod template;
 mod web;
@@ -62,4 +64,6 @@ targets! {
     lines: lines::lines, 4096;
     log: log::log, 4096;
     settings: settings::settings, 1024;
+    notify: notify::notify, 4096;
+    registry: registry::registry, 4096;
 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, Once, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 
 use super::SHIM_NAME;
@@ -84,7 +85,7 @@ pub(crate) fn note_failure() {
 
 impl Guardian {
     fn start() -> Result<Arc<Guardian>> {
-        let trouble = |error| Error::system("the guardian was not started", error);
+        let trouble = |error| not_started(error);
         check_system()?;
         say_mistakes();
         let (ours, theirs) = UnixStream::pair().map_err(trouble)?;
@@ -106,23 +107,11 @@ impl Guardian {
             is_dead: Monitor::new(false),
             socket: ours,
         });
-        guardian.greet().and_then(|()| listen(&guardian)).map_err(|error| {
-            guardian.leave_nothing();
-            trouble(error)
-        })?;
+        let heard = guardian.greet().and_then(|()| listen(&guardian));
+        heard.map_err(|error| guardian.give_up(error))?;
         takeover::at_exit(goodbye);
         config::log(|| format!("guardian {} for process {}", guardian.pid, guardian.owner));
         Ok(guardian)
-    }
-
-    /// One that was not of use has started nothing. By itself it would end too, but as a zombie; and it would remove the
-    /// directory when the next one uses it.
-    fn leave_nothing(&self) {
-        let mut child = lock(&self.child);
-        // It may have ended already.
-        let _ = child.kill().and_then(|()| child.wait());
-        // Missing, where it could not be made.
-        let _ = directory::remove_all(&self.directory);
     }
 
     /// The guardian is on its way meanwhile, so that what is done here costs nothing.
@@ -130,6 +119,15 @@ impl Guardian {
         // Where it cannot be made whoever asks for a directory is told why.
         let directory = home::share().ok();
         self.send(&self.hello(directory.is_some()).to_frame(0), directory)
+    }
+
+    /// Takes it down again, as nobody can hear what it says.
+    fn give_up(&self, error: io::Error) -> Error {
+        let _ = self.socket.shutdown(Shutdown::Both);
+        let _ = lock(&self.child).wait();
+        // One that ended before it was told of it does not remove it; nor does anybody where this was the last try.
+        let _ = directory::remove_all(&self.directory);
+        not_started(error)
     }
 
     fn hello(&self, has_directory: bool) -> Order {
@@ -267,6 +265,16 @@ impl Guardian {
     }
 }
 
+fn not_started(error: io::Error) -> Error {
+    let why = match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EAGAIN) => "no more processes or threads are allowed (RLIMIT_NPROC or a cgroup's limit)",
+        Some(Errno::EMFILE | Errno::ENFILE) => "no more open files are allowed (RLIMIT_NOFILE)",
+        Some(Errno::EACCES | Errno::EPERM) => "it is this binary, which may not be executed any more",
+        _ => "",
+    };
+    Error::system("the guardian was not started", error).fact("why", why)
+}
+
 fn too_large(name: &str) -> Error {
     let mb = FRAME_BYTES / 1024 / 1024;
     let title = format!("`{name}` was not started: it is given more than {mb} MiB of arguments, environment and input");
@@ -284,8 +292,15 @@ fn say_mistakes() {
 }
 
 fn check_system() -> Result<()> {
-    if !platform::SUPPORTED {
-        return Err(Error::new(Kind::Unsupported, "processes cannot be started on this system yet: it needs Linux"));
+    if !platform::IS_TRIED && !config().untried {
+        return Err(Error::new(Kind::Unsupported, "pkit-test was never run on this system, and starts nothing here")
+            .fact("why", "what it promises was proven on Linux only, and a promise that nobody has seen kept is none")
+            .fact("hint", "PKIT_UNTRIED=1 has it do its best all the same; GOTCHAS.md has a table of what that is"));
+    }
+    if !platform::has_proc() {
+        return Err(Error::new(Kind::Unsupported, "there is no /proc here")
+            .fact("why", "without it nobody can tell what descends from a process")
+            .fact("hint", "mount -t proc proc /proc"));
     }
     if !platform::has_own_proc() {
         return Err(Error::new(Kind::Unsupported, "/proc shows the processes of another pid namespace")
@@ -328,7 +343,8 @@ fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>) {
 /// Waits for a shim that is about to end. Its id cannot have been used again in the moments since it was last heard of,
 /// and the name is looked at all the same.
 fn wait_for_shim(shim: i32, deadline: Instant) {
-    let is_shim = || procfs::name(shim).as_deref().map(str::as_bytes) == Some(SHIM_NAME.to_bytes());
+    let has_name = || procfs::name(shim).as_deref().map(str::as_bytes) == Some(SHIM_NAME.to_bytes());
+    let is_shim = || !platform::GIVES_NAMES || has_name();
     match platform::end_of(shim) {
         Ok(end) if is_shim() => _ = fd::is_readable_until(end.as_fd(), deadline),
         Ok(_) => {}

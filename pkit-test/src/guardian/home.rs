@@ -24,6 +24,7 @@ use crate::limits::LOCK_LIMIT;
 use crate::sync::lock;
 use crate::sys::child::own_pid;
 use crate::sys::directory::{self, How};
+use crate::sys::room;
 
 /// How the names of all run directories begin.
 pub(crate) const PREFIX: &str = "pkit-";
@@ -83,11 +84,10 @@ impl Home {
     }
 }
 
-/// Where all run directories of this user lie.
+/// Where run directories lie: a place with room, and with a short path for unix sockets below it.
 pub(super) fn base() -> PathBuf {
     const LONGEST: usize = 40;
-    let wanted = std::env::temp_dir();
-    if wanted.as_os_str().len() <= LONGEST { wanted } else { PathBuf::from("/tmp") }
+    room::temporary(LONGEST)
 }
 
 /// A number that another process does not have, from the keys of the standard library's hash maps.

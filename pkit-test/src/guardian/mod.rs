@@ -12,6 +12,8 @@ pub(crate) mod home;
 mod janitor;
 pub(crate) mod protocol;
 mod registry;
+#[cfg(any(test, pkit_fuzz))]
+pub(crate) use registry::rewritten;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod server;

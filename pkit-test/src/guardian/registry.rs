@@ -17,15 +17,16 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::{fmt, fs::File};
 
 use crate::limits::{REGISTRY_BYTES, REGISTRY_WASTE_BYTES};
 use crate::sys::child::own_pid;
 use crate::sys::directory::{self, How};
+use crate::sys::held::Identity;
 use crate::sys::procfs;
 
 /// Its name in the run directory.
@@ -36,31 +37,6 @@ const NEXT_FILE: &CStr = c"run.next";
 
 /// The first line. Whoever does not know it must not touch anything.
 const FORMAT: &[u8] = b"pkit 1";
-
-/// A process, as long as the system runs: an id alone may come again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) pid: i32,
-    pub(super) started: u64,
-}
-
-impl Identity {
-    /// The process that has that id now.
-    pub(super) fn of(pid: i32) -> Option<Identity> {
-        Some(Identity { pid, started: procfs::birth(pid)? })
-    }
-
-    /// Whether it is there and not dead.
-    pub(super) fn lives(self) -> bool {
-        Identity::of(self.pid) == Some(self)
-    }
-}
-
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.pid, self.started)
-    }
-}
 
 /// A service, known by its shim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +103,7 @@ impl Fact {
 
 fn identity<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Identity> {
     let pid = words.next()?.parse().ok().filter(|pid| *pid > 1)?;
-    Some(Identity { pid, started: words.next()?.parse().ok()? })
+    Some(Identity { pid, birth: words.next()?.parse().ok()? })
 }
 
 /// All that holds now.
@@ -215,6 +191,15 @@ impl Registry {
             Fact::KeptUntil(seconds) => self.kept_until = Some(seconds),
         }
     }
+}
+
+/// For the fuzzer: what was understood as it is written, and the processes in it that would be looked at.
+#[cfg(any(test, pkit_fuzz))]
+pub(crate) fn rewritten(bytes: &[u8]) -> Option<(Vec<u8>, Vec<i32>)> {
+    let registry = Registry::from_bytes(bytes)?;
+    let services = registry.services.values().flat_map(|service| [service.shim, service.leader]);
+    let all = services.chain(registry.test).chain(registry.guardian);
+    Some((registry.to_bytes(), all.map(|identity| identity.pid).collect()))
 }
 
 /// The registry of a guardian, which adds to it.

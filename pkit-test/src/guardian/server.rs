@@ -1,13 +1,16 @@
 //! The guardian's side: keeps shims and ports, passes messages on, and stops everything in reverse order of start.
 //!
 //! ```text
-//!             frame        owner dead      goodbye       asked by signal   a shim ended
-//! Serving     serve it     -> Ending       -> Ending     -> Ending         forget it, sweep if it did not say so
-//! Kept        (ignored)    (ignored)       (ignored)     -> Ending         forget it
-//! Ending      (ignored)    hurry           (ignored)     hurry             the next one, or over
+//!             frame        owner dead      goodbye         asked by signal   a shim ended (**)   time is over
+//! Serving     obey it      -> Ending (*)   -> Ending (*)   -> Ending         forget it           (none)
+//! Kept        decline it   (ignored)       (never)         -> Ending         forget it           -> Ending
+//! Ending      decline it   hurry           decline it      hurry             the next one        SIGKILL for the shim at hand
+//!
+//! (*)  or Kept, where `PKIT_KEEP` says so
+//! (**) one that was killed has not said that nothing is left: then also sweep
 //! ```
 //!
-//! What was kept long enough also goes from Kept to Ending.
+//! It is over when nothing runs any more that it has started, other than in Serving.
 //!
 //! It has one thread, waits without a timeout while it serves, and keeps nothing of the test open but the duplicate of
 //! its stderr for one last report.

@@ -6,9 +6,14 @@
 //! services in their order.
 //!
 //! ```text
-//!            leader ends 0       leader ends otherwise   no child left
-//! Running    a daemonizer: on    stop the rest           -> gone
+//!            leader ends 0       leader ends otherwise   stop ordered       guardian gone, or a signal   no child left
+//! Running    a daemonizer: on    -> Stopping             -> Stopping        -> Stopping, alone           -> gone
+//! Stopping   told                told                    as `stopping`      alone from now on            -> gone
 //! ```
+//!
+//! The stages of Stopping are those of `stopping`; from there it comes back to Running where an order without SIGKILL did not
+//! help, and goes on at once with one that has it where the leader has failed: what that left is a ruin. Alone it says nothing,
+//! and SIGKILL follows the grace whatever the order was.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -22,10 +27,10 @@ use crate::exit::Exit;
 use crate::output::record::Recorder;
 use crate::sys::bell::Rope;
 use crate::sys::child::{self, Reaped, Step};
+use crate::sys::fd;
 use crate::sys::namespace::{Apart, Outside};
 use crate::sys::strays::{self, Whose};
 use crate::sys::wait::{self, For};
-use crate::sys::{fd, platform};
 
 mod input;
 mod pardon;
@@ -45,6 +50,8 @@ const PORTIONS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Birth {
     pub(crate) socket: UnixStream,
+    /// Who has forked it, if that can be asked again.
+    pub(crate) guardian: Option<i32>,
     pub(crate) file_limit: Option<child::FileLimit>,
     pub(crate) crash_ms: u64,
     /// It has process ids of its own.
@@ -57,7 +64,7 @@ pub(crate) struct Birth {
 pub(crate) fn main(birth: Birth) -> ! {
     let mut birth = birth;
     let mut inbox = Inbox::default();
-    if let Some((id, launch)) = first_order(&birth.socket, &mut inbox) {
+    if let Some((id, launch)) = first_order(&birth, &mut inbox) {
         match settle(&mut birth).and_then(|outside| start(&launch, birth.file_limit, outside)) {
             Ok(started) => {
                 let mut shim = Shim::new(id, &launch, birth, inbox, started);
@@ -79,10 +86,13 @@ fn settle(birth: &mut Birth) -> Result<Option<Outside>, (Step, io::Error)> {
 }
 
 /// Waits for something to run; `None` when the guardian goes before there is.
-fn first_order(socket: &UnixStream, inbox: &mut Inbox) -> Option<(u32, Launch)> {
+fn first_order(birth: &Birth, inbox: &mut Inbox) -> Option<(u32, Launch)> {
+    let socket = &birth.socket;
     child::adopt_orphans(Whose::All);
-    platform::wake_with_parent();
     loop {
+        if wait::is_asked_to_end() || is_lost(birth.guardian) {
+            return None;
+        }
         if let Some(frame) = inbox.take().ok()? {
             let Some(Order::Spawn(launch)) = Order::from_frame(&frame) else { return None };
             return Some((frame.id, *launch));
@@ -92,10 +102,13 @@ fn first_order(socket: &UnixStream, inbox: &mut Inbox) -> Option<(u32, Launch)> 
             Got::End => return None,
             Got::Nothing => drop(wait::wait(&[(socket.as_fd(), For::Reading)], None).ok()?),
         }
-        if wait::is_asked_to_end() {
-            return None;
-        }
     }
+}
+
+/// Whether it is gone. The end of its socket says the same; but not while another fork of the guardian, which somebody has stopped
+/// before it could let go of it, still holds that.
+fn is_lost(guardian: Option<i32>) -> bool {
+    guardian.is_some_and(|guardian| guardian != child::parent_pid())
 }
 
 fn refuse(id: u32, socket: &UnixStream, step: Step, error: &io::Error) {
@@ -109,6 +122,7 @@ fn refuse(id: u32, socket: &UnixStream, step: Step, error: &io::Error) {
 struct Shim {
     id: u32,
     socket: UnixStream,
+    guardian: Option<i32>,
     inbox: Inbox,
     outbox: Outbox,
     plan: StopPlan,
@@ -136,6 +150,7 @@ impl Shim {
         Shim {
             id,
             socket: birth.socket,
+            guardian: birth.guardian,
             inbox,
             outbox: Outbox::default(),
             plan: launch.stop,
@@ -268,7 +283,7 @@ impl Shim {
         let answers = self.input.flush();
         self.answer_all(answers);
         self.listen();
-        if wait::is_asked_to_end() {
+        if wait::is_asked_to_end() || is_lost(self.guardian) {
             self.stop_alone();
         }
         Ok(())

@@ -90,10 +90,10 @@ pub(crate) struct Farewell {
     pub(crate) history: String,
 }
 
-impl Core {
-    pub(crate) fn new(place: Arc<Place>, ground: Ground, spec: Spec) -> Arc<Core> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let life = Life {
+impl Life {
+    /// Of one that was not started yet.
+    fn new(spec: Spec) -> Life {
+        Life {
             spec,
             run: None,
             starts: 0,
@@ -117,7 +117,13 @@ impl Core {
             is_taken_down: false,
             notes: Vec::new(),
             given_up: None,
-        };
+        }
+    }
+}
+
+impl Core {
+    pub(crate) fn new(place: Arc<Place>, ground: Ground, spec: Spec) -> Arc<Core> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let record = ground.scope().part.record.process(&place.name, place.number, place.address(""));
         let scope = ground.scope();
         let desk = if scope.is_managed { Arc::clone(&scope.desk) } else { Desk::new(None) };
@@ -126,7 +132,7 @@ impl Core {
             place,
             ground,
             directory: OnceLock::new(),
-            life: Monitor::new(life),
+            life: Monitor::new(Life::new(spec)),
             starting: Mutex::new(()),
             callbacks: Arc::default(),
             record,

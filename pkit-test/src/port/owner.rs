@@ -85,13 +85,35 @@ fn judge(listeners: &[Listener], tree_root: i32) -> Owner {
 /// it should.
 pub(crate) fn listens_elsewhere(diag: &Diag, tree_root: i32, asked: &[SocketAddr]) -> Vec<SocketAddr> {
     // This is for an error that exists already; it does not get another one.
-    let mut listeners = diag.all_listeners().unwrap_or_default();
-    listeners.retain(|listener| !asked.iter().any(|addr| listener.answers(*addr)));
+    let listeners = diag.all_listeners().unwrap_or_default();
     let tree = Tree::holding(tree_root, listeners.iter().map(|listener| listener.inode));
-    let mut ours: Vec<_> = listeners.iter().filter(|listener| tree.holds(listener)).map(|found| found.addr).collect();
+    let is_asked = |listener: &Listener| asked.iter().any(|addr| listener.answers(*addr));
+    let (here, mut ours): (Vec<_>, Vec<_>) =
+        listeners.into_iter().filter(|found| tree.holds(found)).partition(is_asked);
+    // The same port of another family is no other place.
+    ours.retain(|found| here.iter().all(|known| known.addr.port() != found.addr.port()));
+    let mut ours: Vec<_> = ours.into_iter().map(|found| found.addr).collect();
     ours.sort_unstable();
     ours.dedup();
     ours
+}
+
+/// The unix sockets at which our tree listens, for people.
+pub(crate) fn unix_sockets(tree_root: i32) -> Vec<String> {
+    let listeners = Diag::unix_listeners().unwrap_or_default();
+    let tree = Tree::holding(tree_root, listeners.iter().map(|listener| listener.inode));
+    let ours = listeners.iter().filter(|listener| tree.held.contains(&listener.inode));
+    let mut names: Vec<_> = ours.map(|listener| socket_name(&listener.name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// A name of the abstract namespace begins with a zero. Zeros at the end are padding.
+fn socket_name(name: &[u8]) -> String {
+    let (sign, name) = name.strip_prefix(b"\0").map_or(("", name), |name| ("@", name));
+    let end = name.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    format!("unix {sign}{}", String::from_utf8_lossy(&name[..end]).escape_debug())
 }
 
 fn badness(owner: &Owner) -> u8 {

@@ -84,7 +84,7 @@ fn child() {
             Box::new(listener)
         }
         ["judge", addr, root] => {
-            let verdict = owner(&Diag::open().unwrap(), addr.parse().unwrap(), root.parse().unwrap(), false);
+            let verdict = owner(&Diag::open(), addr.parse().unwrap(), root.parse().unwrap(), false);
             say(&format!("{:?}", verdict.unwrap()));
             Box::new(())
         }
@@ -373,7 +373,7 @@ fn a_contested_port_is_kept_from_the_kernel_and_left_to_the_server() {
 }
 
 fn verdict(addr: SocketAddr, root: i32) -> Owner {
-    owner(&Diag::open().unwrap(), addr, root, false).unwrap()
+    owner(&Diag::open(), addr, root, false).unwrap()
 }
 
 #[test]
@@ -398,7 +398,7 @@ fn a_listener_of_another_is_foreign_and_named() {
     assert_eq!((pid, at), (neighbour.pid(), addr));
     assert!(matches!(verdict(asked, 0), Owner::Foreign { pid, .. } if pid == neighbour.pid()));
     assert!(command.contains("port::tests::child"), "{command}");
-    assert_eq!(owner(&Diag::open().unwrap(), asked, other.pid(), true).unwrap(), Owner::Ours(addr));
+    assert_eq!(owner(&Diag::open(), asked, other.pid(), true).unwrap(), Owner::Ours(addr));
 }
 
 #[test]
@@ -426,7 +426,7 @@ fn a_listener_of_ipv6_alone_is_elsewhere() {
     let addr: SocketAddr = neighbour.said.parse().unwrap();
     let asked = SocketAddr::from(([127, 0, 0, 1], addr.port()));
     assert_eq!(verdict(asked, neighbour.pid()), Owner::Nobody);
-    let diag = Diag::open().unwrap();
+    let diag = Diag::open();
     assert_eq!(listens_elsewhere(&diag, neighbour.pid(), &[]), [addr]);
     assert!(listens_elsewhere(&diag, own_pid(), &[]).contains(&addr));
     let silent = Neighbour::new("reserve 1");
@@ -447,7 +447,7 @@ fn what_a_port_costs() {
     let began = Instant::now();
     let ports: Vec<_> = (0..100).map(|_| Port::any().unwrap()).collect();
     println!("any: {:?}", began.elapsed() / 100);
-    let diag = Diag::open().unwrap();
+    let diag = Diag::open();
     let listener = TcpListener::bind(("127.0.0.1", ports[0].number())).unwrap();
     let neighbour = Neighbour::new("listen 127.0.0.1:0");
     for (addr, root) in

@@ -18,6 +18,9 @@ use crate::template::{Hole, Template};
 /// A try is a process of its own and never outlives the wait: what takes longer than its [time](Exec::try_timeout), what it
 /// leaves in the background and what is still running when the service ends or the start is over is killed.
 ///
+/// Of several probes it is asked again when the last of them holds: what was so for a server that only sets itself up may not be
+/// so any more.
+///
 /// A try costs a process, so there is a rest between two: four times as long as the try took, and at least an eighteenth of
 /// the time waited so far, up to half a second. So no more than a fifth of one processor goes into asking, and a server that
 /// takes its time is asked less often.

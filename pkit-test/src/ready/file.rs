@@ -223,12 +223,21 @@ impl Wanted {
     }
 }
 
-fn why_not_there(path: &Path, error: &io::Error) -> String {
+pub(super) fn why_not_there(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound if fs::symlink_metadata(path).is_ok() => "it is a link to what is not there".to_owned(),
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::NotFound => match first_missing(path) {
+            Some(directory) => format!("there is no directory {} for it", directory.display()),
+            None => "there is no such file".to_owned(),
+        },
         _ => format!("it cannot be looked at: {error}"),
     }
+}
+
+/// The directory that somebody has to make before the file can be there.
+fn first_missing(path: &Path) -> Option<&Path> {
+    let is_missing = |directory: &&Path| fs::symlink_metadata(directory).is_err();
+    path.ancestors().skip(1).take_while(is_missing).last().filter(|directory| !directory.as_os_str().is_empty())
 }
 
 fn kind_of(metadata: &Metadata) -> &'static str {
@@ -274,7 +283,11 @@ impl Probe for Appearing {
     fn look(&mut self, _: &Sight<'_>) -> Look {
         let follows = self.follows();
         match self.missing() {
-            None => Look::Ready,
+            None => {
+                // There are few of them to be had, and others may be waited for.
+                self.watch = None;
+                Look::Ready
+            }
             Some(why) if follows => Look::AtEvent(why),
             Some(why) => Look::NotYet(why),
         }
@@ -286,6 +299,14 @@ impl Probe for Appearing {
 
     fn may_miss_events(&self) -> bool {
         true
+    }
+
+    fn can_lapse(&self) -> bool {
+        true
+    }
+
+    fn look_again(&mut self, _: &Sight<'_>) -> Look {
+        self.missing().map_or(Look::Ready, Look::NotYet)
     }
 
     fn question(&self) -> String {

@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use super::http_exchange::{Request, Url, header_fault, method_fault};
 use super::tcp::Listening;
 use super::{Fill, Site, Unprepared};
+use crate::sys::socket;
 use crate::template::{Hole, Template};
 use answers::{Answers, Before, Door, Judge};
 pub use body::Body;
@@ -362,7 +363,11 @@ impl Http {
 }
 
 fn door(address: SocketAddr, site: &Site) -> Door {
-    let is_local = address.ip().is_loopback() || address.ip().is_unspecified() || address.ip() == site.host;
+    let ip = address.ip();
+    let is_local = ip.is_loopback() || ip.is_unspecified() || ip == site.host;
+    // Where anybody will do, what comes to an address of this machine may be led on to where nobody listens here, as by a
+    // container engine.
+    let is_local = is_local || !site.any_owner && socket::is_own(ip);
     Door { address, listening: is_local.then(|| Listening::new(address, site)) }
 }
 

@@ -51,6 +51,8 @@ pub use finished::Finished;
 pub use http::{Body, Http, Statuses};
 pub use notify::Notify;
 pub(crate) use notify::VARIABLE as NOTIFY_SOCKET;
+#[cfg(any(test, pkit_fuzz))]
+pub(crate) use notify::heard;
 pub use output::Output;
 pub(crate) use output::{Found, Search, Seen};
 pub use poll::{Answer, Poll, poll};

@@ -22,6 +22,9 @@ const BUFFER_BYTES: usize = 8 * 1024;
 /// How much of a status is shown.
 const SHOWN_CHARS: usize = 120;
 
+/// Mostly the program has no idea of any of this, and whoever wrote the test does not know that.
+const SILENCE: &str = "it has said nothing, as programs do that know nothing of sd_notify";
+
 /// How often it is asked where a process comes from that may change its parent meanwhile.
 const TRIES: usize = 3;
 
@@ -158,8 +161,16 @@ impl Said {
         };
         let stranger = self.stranger.as_ref().map(|who| format!("somebody else wrote to it: {who}"));
         let parts: Vec<String> = status.into_iter().chain(errno).chain(others).chain(stranger).collect();
-        if parts.is_empty() { "it has said nothing".to_owned() } else { parts.join(", ") }
+        if parts.is_empty() { SILENCE.to_owned() } else { parts.join(", ") }
     }
+}
+
+/// For the fuzzer: whether a message says that it is ready, and what is shown if it does not.
+#[cfg(any(test, pkit_fuzz))]
+pub(crate) fn heard(message: &[u8]) -> (bool, String) {
+    let mut said = Said::default();
+    said.take_in(message);
+    (said.is_ready, said.instead())
 }
 
 impl Probe for Hearing {
@@ -219,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_was_heard_instead_is_told() {
-        assert_eq!(heard(&[]).instead(), "it has said nothing");
+        assert_eq!(heard(&[]).instead(), SILENCE);
         let said = heard(&[b"STATUS=old", b"STATUS=new\nERRNO=2", b"WATCHDOG=1", b"\xff\xfe", b""]);
         assert_eq!(
             said.instead(),

@@ -49,7 +49,8 @@ type Ask = Arc<dyn Fn(&View) -> Result<(), String> + Send + Sync>;
 ///
 /// It is called again and again, with a pause between two calls that grows from 0.1 to 10 ms, and says "ready" or "not
 /// yet" by any type that is an [`Answer`]: `bool`, `Option`, `Result`. An error is "not yet", with its text as what the
-/// probe saw last; it never fails a start. A panic does.
+/// probe saw last; it never fails a start. A panic does. Of several probes one that was ready is asked again when the last
+/// of them is: all are to be ready at one time.
 ///
 /// It should come back within [`View::patience`]. It runs on a thread of its own, so that one that blocks delays nothing
 /// that is known already: when the process has ended, when the time for the start is over or when the stack has failed,
@@ -282,6 +283,14 @@ impl Probe for Asking {
 
     fn question(&self) -> String {
         self.question.clone()
+    }
+
+    fn can_lapse(&self) -> bool {
+        true
+    }
+
+    fn look_again(&mut self, sight: &Sight<'_>) -> Look {
+        self.look(sight)
     }
 
     fn local_addresses(&self) -> Vec<SocketAddr> {

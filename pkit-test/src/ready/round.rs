@@ -12,10 +12,10 @@ use crate::sys::letterbox::Letterbox;
 #[derive(Default)]
 pub(crate) struct Round {
     probes: VecDeque<Box<dyn Probe>>,
-    /// How many there were.
-    asked: usize,
     /// Those that have held and may do so no more, in order.
     held: Vec<Box<dyn Probe>>,
+    /// Whether the last of these is the one that has held last of all.
+    ends_with_latest: bool,
     /// Belongs to the probes: when the last of them that wants it has gone, it is hushed.
     bell: Weak<Bell>,
     /// What outlives its probe.
@@ -33,7 +33,7 @@ impl Round {
 
     /// For a run that is over: its probes only have to say what they ask.
     pub(crate) fn unarmed(probes: Vec<Box<dyn Probe>>) -> Round {
-        Round { asked: probes.len(), probes: probes.into(), ..Round::default() }
+        Round { probes: probes.into(), ..Round::default() }
     }
 
     /// One bell for all who want one; where no descriptor is to be had they do without.
@@ -70,6 +70,7 @@ impl Round {
 
     /// The probe at hand holds. It is let go with all that it waited by, unless it is to be asked again.
     pub(crate) fn passes(&mut self) {
+        self.ends_with_latest = self.probes.front().is_some_and(|probe| probe.can_lapse());
         match self.probes.pop_front() {
             Some(probe) if probe.can_lapse() => self.held.push(probe),
             Some(probe) => self.kept.extend(probe.rest()),
@@ -77,15 +78,20 @@ impl Round {
         }
     }
 
-    /// Looks at all that have held once more; those that do not any more are to be waited for again. One that is the only
-    /// one was looked at a moment ago.
+    /// Looks once more at all that have held before the latest; those that do not any more are to be waited for again.
+    /// What held before and behind it held with it, so it need not be asked again itself.
     pub(crate) fn ask_again(&mut self, sight: &Sight<'_>) {
-        let is_alone = self.held.len() == 1 && self.asked == 1;
+        let latest = if self.ends_with_latest { self.held.pop() } else { None };
         for mut probe in std::mem::take(&mut self.held) {
-            match is_alone || probe.look_again(sight) == Look::Ready {
-                true => self.held.push(probe),
-                false => self.probes.push_back(probe),
+            match probe.look_again(sight) {
+                Look::Ready => self.held.push(probe),
+                _ => self.probes.push_back(probe),
             }
+        }
+        self.held.extend(latest);
+        if self.probes.is_empty() {
+            // Nobody asks any more, and the round lives as long as its run: with them go their descriptors.
+            self.held.clear();
         }
     }
 }

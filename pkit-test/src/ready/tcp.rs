@@ -89,10 +89,7 @@ impl Listening {
     }
 
     fn ask(&mut self, sight: &Sight<'_>) -> std::io::Result<Look> {
-        let diag = match &mut self.diag {
-            Some(diag) => diag,
-            none => none.insert(Diag::open()?),
-        };
+        let diag = self.diag.get_or_insert_with(Diag::open);
         if !diag.is_listening(self.address)? {
             return Ok(Look::NotYet("connection refused".to_owned()));
         }

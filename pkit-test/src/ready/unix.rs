@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use super::file::why_not_there;
 use super::{Fill, Look, Probe, Sight, Site, Unarmed, Unprepared};
 use crate::port::{self, Holds};
 use crate::sys::diag::{Diag, FileId, UnixListener};
@@ -128,8 +129,7 @@ impl Serving {
         match fs::metadata(path) {
             Ok(metadata) if metadata.file_type().is_socket() => None,
             Ok(_) => Some("it is no socket".to_owned()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Some("there is no such file".to_owned()),
-            Err(error) => Some(format!("it cannot be looked at: {error}")),
+            Err(error) => Some(why_not_there(path, &error)),
         }
     }
 
@@ -143,9 +143,21 @@ impl Serving {
 
     fn who_now(&self, tree_root: i32) -> io::Result<Who> {
         match Diag::unix_listeners() {
-            Ok(listeners) => Ok(self.who_of(&listeners, tree_root)),
+            Ok(listeners) => match self.who_of(&listeners, tree_root) {
+                Who::Nobody if self.may_be_out_of_sight(tree_root) => who_answers(&self.address, tree_root),
+                who => Ok(who),
+            },
             Err(_) => who_answers(&self.address, tree_root),
         }
+    }
+
+    /// Whether somebody may listen there of whom the kernel does not tell: it knows those of our network, and a file is met
+    /// from every one.
+    fn may_be_out_of_sight(&self, tree_root: i32) -> bool {
+        let is_elsewhere =
+            |pid: i32| procfs::network(pid).is_some_and(|network| Some(network) != procfs::own_network());
+        let is_file = matches!(self.address, Address::File(_)) && self.obstacle().is_none();
+        is_file && (self.any_owner || procfs::descendants(tree_root).into_iter().any(is_elsewhere))
     }
 
     /// Where the kernel tells of files, that of the file decides: the same name may have been another socket's before.
@@ -153,10 +165,10 @@ impl Serving {
         let found: Vec<&UnixListener> = match &self.address {
             Address::Abstract(name) => listeners.iter().filter(|listener| is_called(listener, name)).collect(),
             Address::File(path) => {
-                let file = fs::metadata(path).ok().map(|metadata| FileId::of(&metadata));
-                let at_file = listeners.iter().filter(|listener| file.is_some() && listener.file == file);
-                let by_name = || listeners.iter().filter(|listener| file.is_some() && is_bound_to(listener, path));
-                let at_file: Vec<_> = at_file.collect();
+                let Ok(metadata) = fs::metadata(path) else { return Who::Nobody };
+                let file = FileId::of(&metadata);
+                let at_file: Vec<_> = listeners.iter().filter(|listener| listener.file == Some(file)).collect();
+                let by_name = || listeners.iter().filter(|listener| may_be_at(listener, file, path));
                 if at_file.is_empty() { by_name().collect() } else { at_file }
             }
         };
@@ -184,7 +196,12 @@ fn is_called(listener: &UnixListener, name: &str) -> bool {
     padding.is_some_and(|padding| padding.iter().all(|byte| *byte == 0))
 }
 
-/// For file systems whose files the kernel knows by other numbers than their users, as some of layers do.
+/// For file systems whose files the kernel knows by other numbers than their users, as some of layers do. They differ in the
+/// device: with the same one it is another file of that name, which was there before, or is in another directory.
+fn may_be_at(listener: &UnixListener, file: FileId, path: &Path) -> bool {
+    listener.file.is_none_or(|bound| bound.device != file.device) && is_bound_to(listener, path)
+}
+
 fn is_bound_to(listener: &UnixListener, path: &Path) -> bool {
     let name = listener.name.strip_suffix(&[0]).unwrap_or(&listener.name);
     let name = Path::new(std::ffi::OsStr::from_bytes(name));
@@ -234,8 +251,46 @@ impl Probe for Serving {
 
     fn look(&mut self, sight: &Sight<'_>) -> Look {
         let follows = self.follows();
+        match self.obstacle() {
+            Some(obstacle) if follows => return Look::AtEvent(obstacle),
+            _ => {}
+        }
+        let look = self.look_at_it(sight);
+        // There are few of them to be had, and others may be waited for.
+        self.watch = self.watch.take().filter(|_| look != Look::Ready);
+        look
+    }
+
+    fn events(&self) -> Option<BorrowedFd<'_>> {
+        self.watch.as_ref().map(|watch| watch.as_fd())
+    }
+
+    fn may_miss_events(&self) -> bool {
+        true
+    }
+
+    fn can_lapse(&self) -> bool {
+        true
+    }
+
+    fn look_again(&mut self, sight: &Sight<'_>) -> Look {
+        self.look_at_it(sight)
+    }
+
+    fn question(&self) -> String {
+        format!("unix {}", self.shown())
+    }
+
+    fn door(&self) -> &'static str {
+        "socket"
+    }
+}
+
+impl Serving {
+    /// As it is now, whatever events may follow.
+    fn look_at_it(&self, sight: &Sight<'_>) -> Look {
         if let Some(obstacle) = self.obstacle() {
-            return if follows { Look::AtEvent(obstacle) } else { Look::NotYet(obstacle) };
+            return Look::NotYet(obstacle);
         }
         match self.who(sight.tree_root) {
             Ok(Who::Nobody) if matches!(self.address, Address::File(_)) => {
@@ -253,24 +308,6 @@ impl Probe for Serving {
         }
     }
 
-    fn events(&self) -> Option<BorrowedFd<'_>> {
-        self.watch.as_ref().map(|watch| watch.as_fd())
-    }
-
-    fn may_miss_events(&self) -> bool {
-        true
-    }
-
-    fn question(&self) -> String {
-        format!("unix {}", self.shown())
-    }
-
-    fn door(&self) -> &'static str {
-        "socket"
-    }
-}
-
-impl Serving {
     fn shown(&self) -> String {
         match &self.address {
             Address::File(path) => path.display().to_string(),

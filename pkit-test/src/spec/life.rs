@@ -31,7 +31,7 @@ impl Spec {
     }
 
     /// Adds a probe: with several, all of them must hold. They are asked one after the other, in this order, each until
-    /// it holds.
+    /// it holds; and when the last one does, those before it are asked again.
     ///
     /// ```
     /// use pkit_test::{ready, tcp};

@@ -1,9 +1,11 @@
 //! The tries of a [`ready::Exec`](crate::ready::Exec): each a process of ours, beside the service that it asks about.
 //!
 //! ```text
-//!            exit code 0    another exit    its time is over   moot or too late     refused
-//! Resting    (never)        (never)         -> Trying          -> Resting, open     (never)
-//! Trying     -> ready       -> Resting      -> Resting         -> Resting, open     the start fails
+//!            exit code 0    another exit    its time is over   moot or too late     its shim is killed   refused
+//! Resting    (never)        (never)         -> Trying          -> Resting, open     (never)              (never)
+//! Trying     -> ready       -> Resting      -> Resting         -> Resting, open     -> Resting           the start fails (*)
+//!
+//! (*) -> Resting, where there was no room for another process or its pipes: there may be later
 //! ```
 //! Moot is what the start says: the service has ended, or the stack was given up. However a try ends, nothing is left of it
 //! when the look returns: it has a shim of its own, which stops whatever it has started, also when the test itself dies.
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::failure;
 use crate::config::scaled;
+use crate::duration::in_words;
 use crate::exit::Exit;
 use crate::guardian::protocol::{Launch, StopPlan};
 use crate::guardian::run::{Phase, Run, State};
@@ -133,9 +136,9 @@ impl Checking {
         match came {
             Came::Exit(exit) if exit.success() => Look::Ready,
             Came::Exit(exit) => self.notes(format!("{exit}{said}"), took),
-            Came::Late => self.notes(format!("still running after {}{said}", time(self.try_timeout)), took),
+            Came::Late => self.notes(format!("still running after {}{said}", in_words(self.try_timeout)), took),
             Came::CutShort if self.last.is_some() && says_less(took, self.longest) => self.open(),
-            Came::CutShort => self.notes(format!("still running after {}{said}", time(took)), took),
+            Came::CutShort => self.notes(format!("still running after {}{said}", in_words(took)), took),
             Came::Lost => self.notes("it was killed together with its shim".to_owned(), took),
             Came::Moot => {
                 self.was_moot = true;
@@ -171,6 +174,15 @@ impl Probe for Checking {
 
     fn question(&self) -> String {
         self.question.clone()
+    }
+
+    fn can_lapse(&self) -> bool {
+        true
+    }
+
+    fn look_again(&mut self, sight: &Sight<'_>) -> Look {
+        self.due = None;
+        self.look(sight)
     }
 }
 
@@ -233,13 +245,6 @@ fn log_of_try(log: &Path) -> PathBuf {
     let mut path = log.as_os_str().to_owned();
     path.push(format!(".check-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
     path.into()
-}
-
-fn time(limit: Duration) -> String {
-    if limit < Duration::from_millis(950) {
-        return format!("{} ms", limit.as_millis());
-    }
-    format!("{:.1} s", limit.as_secs_f64())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 
 use super::{Trouble, Waited};
 use crate::config::scaled;
+use crate::duration::in_words;
 use crate::error::{Error, Kind};
 use crate::guardian::run::{Phase, Run};
 use crate::handle::{Core, with_last_words};
@@ -43,7 +44,7 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
         }
         Trouble::TooLate(waited) => {
             let timeout = scaled(core.spec().start_timeout);
-            let late = format!("`{name}` was not ready after {timeout:?}");
+            let late = format!("`{name}` was not ready after {}", in_words(timeout));
             let (kind, title) = match waited.foreign {
                 Some(door) => (Kind::ForeignListener, format!("{late}: its {door} is somebody else's")),
                 None => (Kind::Timeout, late),
@@ -169,14 +170,14 @@ fn needs(core: &Core) -> String {
     names.dedup();
     let told = names.iter().map(|name| {
         let ready = core.ground.core_of(name).and_then(|other| other.life(|life| life.ready_after));
-        ready.map_or_else(|| name.clone(), |after| format!("{name} (ready in {} ms)", after.as_millis()))
+        ready.map_or_else(|| name.clone(), |after| format!("{name} (ready in {})", in_words(after)))
     });
     told.collect::<Vec<_>>().join(", ")
 }
 
 /// What may have kept it from its ports: whoever listens there now that it has ended, and what was there before it began.
 fn strangers(core: &Core) -> String {
-    let Ok(diag) = Diag::open() else { return String::new() };
+    let diag = Diag::open();
     let mut told: Vec<String> =
         core.place().ports.iter().filter_map(|(_, number)| stranger(&diag, core, *number)).collect();
     if told.is_empty() {
@@ -198,7 +199,8 @@ fn stranger(diag: &Diag, core: &Core, number: u16) -> Option<String> {
 
 /// Where it listens instead of where it was asked.
 fn elsewhere(run: &Run, waited: &Waited) -> String {
-    let (Ok(diag), Some(shim)) = (Diag::open(), run.look(|state| state.shim)) else { return String::new() };
-    let found = port::listens_elsewhere(&diag, shim, &waited.addresses);
-    found.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
+    let Some(shim) = run.look(|state| state.shim) else { return String::new() };
+    let found = port::listens_elsewhere(&Diag::open(), shim, &waited.addresses);
+    let addresses = found.iter().map(SocketAddr::to_string);
+    addresses.chain(port::unix_sockets(shim)).collect::<Vec<_>>().join(", ")
 }

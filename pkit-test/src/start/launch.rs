@@ -224,16 +224,14 @@ impl Core {
         let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
         let line = command.render(&mut lookup)?;
         let environment = self.environment(spec, told, more)?;
-        let here = std::env::current_dir()
-            .map_err(|error| Error::system("the working directory of the test was not found", error))?;
+        let here = own_directory()?;
         let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
         let program = line.locate(path, &here).map_err(|why| not_found(name, spec, &why))?;
         let cwd = self.cwd(spec)?;
         let (ran, written) = (line.for_people(&program, &here), line.as_written());
         let mut arguments = vec![own_argument(&line.program, &program)];
         arguments.extend(line.args.into_iter().map(String::into_bytes));
-        let environment: Vec<Vec<u8>> =
-            environment.into_iter().map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'=')).collect();
+        let environment = as_given(environment);
         self.refuse_nul("argument", &arguments)?;
         self.refuse_nul("environment variable", &environment)?;
         let launch = Launch {
@@ -296,14 +294,10 @@ impl Core {
 
     /// Where it is to run, whether or not that is there.
     pub(super) fn working_directory(&self, spec: &Spec) -> Result<PathBuf> {
-        let here = || {
-            std::env::current_dir()
-                .map_err(|error| Error::system("the working directory of the test was not found", error))
-        };
         match &spec.cwd {
-            Some(template) => Ok(here()?.join(template.render(&mut |hole| self.ground.value(hole))?)),
+            Some(template) => Ok(own_directory()?.join(template.render(&mut |hole| self.ground.value(hole))?)),
             None if self.place().user.is_some() => self.place().directory(),
-            None => here(),
+            None => own_directory(),
         }
     }
 
@@ -359,6 +353,17 @@ fn told_by(round: &Round) -> Variables {
     round.variables().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
+/// As `execve` wants them.
+fn as_given(variables: BTreeMap<OsString, OsString>) -> Vec<Vec<u8>> {
+    variables.into_iter().map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'=')).collect()
+}
+
+/// Where the test is, from which everything that is relative is meant.
+fn own_directory() -> Result<PathBuf> {
+    let found = std::env::current_dir();
+    found.map_err(|error| Error::system("the working directory of the test was not found", error))
+}
+
 /// A command on its way to the guardian.
 struct Ordered {
     /// All but where its output goes and what it reads.
@@ -374,8 +379,7 @@ fn served(probes: &[Box<dyn Probe>]) -> Vec<SocketAddr> {
     if asked.is_empty() {
         return asked;
     }
-    // Where the kernel cannot be asked no listener is ever found, either.
-    let Ok(diag) = Diag::open() else { return Vec::new() };
+    let diag = Diag::open();
     asked.into_iter().filter(|address| diag.is_listening(*address).unwrap_or(false)).collect()
 }
 

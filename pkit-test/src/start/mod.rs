@@ -5,9 +5,10 @@
 //! Starting     -> Probing      -> refused          -> too late       -> given up   (never asked)
 //! Probing      (was said)      -> ended early (*)  -> too late       -> given up   -> no answer
 //! ```
-//! A probe that holds moves on to the next one; when all have held, and those before the last one still do, it is ready. (*) Not for a leader that ends with
-//! code 0 while descendants live: those are the process from then on. And not where this exit is expected and the probes
-//! hold: one of them may be about the exit itself.
+//! A probe that holds moves on to the next one; when all have held, and those before the last one still do, it is ready.
+//! (*) Not for a leader that ends with code 0 while descendants live: those are the process from then on. Nor where this
+//! exit is expected and the probes hold: one of them may be about the exit itself. Nor while a probe has not looked at all
+//! that was written before the end. A probe that breaks after the end is no news beside it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 use crate::config::{deadline_in, log, scaled};
+use crate::duration::in_words;
 use crate::error::{Error, Kind, Result};
 use crate::ground::{Executor, Ground, Need};
 use crate::guardian::run::{Phase, Run};
@@ -209,7 +211,14 @@ impl Process {
         match waited {
             Ok(()) => {
                 let after = run.age();
-                log(|| format!("ready {} after {after:?}, {:?} of it waited", self.name(), began.elapsed()));
+                log(|| {
+                    format!(
+                        "ready {} after {}, {} of it waited",
+                        self.name(),
+                        in_words(after),
+                        in_words(began.elapsed())
+                    )
+                });
                 // Two may have waited for it.
                 if self.core.change_life(|life| life.ready_after.replace(after)).is_none() {
                     self.core.record.is_ready();
@@ -290,12 +299,7 @@ fn wait_ready(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Ins
             (None, _) => return Ok(()),
             (Some(probe), _) => ask(core, run, probe, &Bounds { deadline, expects }, &mut waited),
         };
-        // One that may end can be done with its work before anybody looked.
-        let has_ended = !phase.is_alive();
-        let was_ready = look == Look::Ready && expects.covers(phase.exit());
-        // What it wrote before its end is looked at to the end.
-        let has_more = matches!(look, Look::More(_)) && now < deadline;
-        if has_ended && !was_ready && !has_more {
+        if !phase.is_alive() && !counts_after_end(&look, phase, expects, now < deadline) {
             return Err(Trouble::Ended(phase, waited));
         }
         // A closure that panics because its process went away is not what went wrong.
@@ -307,7 +311,7 @@ fn wait_ready(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Ins
             round.passes();
             waited = Waited::default();
             if round.current().is_none() {
-                ask_again(core, run, round, deadline);
+                ask_again(core, run, round, &Bounds { deadline, expects });
             }
             continue;
         }
@@ -318,10 +322,22 @@ fn wait_ready(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Ins
     }
 }
 
+/// Whether a look still matters when the process has ended.
+fn counts_after_end(look: &Look, phase: Phase, expects: Expected, is_in_time: bool) -> bool {
+    match look {
+        // One that may end can be done with its work before anybody looked.
+        Look::Ready => expects.covers(phase.exit()),
+        // What it wrote before its end is looked at to the end.
+        Look::More(_) => is_in_time,
+        _ => false,
+    }
+}
+
 /// All must hold at the same time: what has held is asked again now that the last one does.
-fn ask_again(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Instant) {
+fn ask_again(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, bounds: &Bounds) {
+    let Bounds { deadline, expects } = *bounds;
     let is_over = || core.is_given_up() || !run.phase().is_alive();
-    let is_moot = |_: Phase| false;
+    let is_moot = |phase: Phase| core.is_given_up() || !phase.is_alive() && !expects.covers(phase.exit());
     // What may end can have done all its work, and holds nothing any more.
     if run.phase().is_alive() {
         round.ask_again(&sight(core, run, deadline, &is_over, &is_moot));

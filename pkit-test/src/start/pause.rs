@@ -5,10 +5,12 @@
 //! AtEvent        -> look              -> look               (only where events     -> look
 //!                                                           may be missed)
 //! Begun          -> look              -> look               -> look                -> look
+//! More           no pause: what has been written is looked at to the end, first of all
 //! others         -> look if its       (not heard)           -> look                -> look
 //!                phase has changed
 //! ```
-//! The last column is the last look.
+//! The last column is the last look. Before the program runs nothing but that ends the pause of `others`; and where there is no
+//! descriptor for a bell the events are not heard, and all pauses are over soon.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;

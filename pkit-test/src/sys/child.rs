@@ -72,16 +72,11 @@ pub(crate) fn reap() -> Reaped {
 
 /// Tells of the end of the one child, and reaps it after its orphans.
 fn reap_after_strays() -> Reaped {
-    use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    let end = match waitid(Id::All, look) {
-        Ok(WaitStatus::Exited(pid, code)) => Reaped::Ended(pid.as_raw(), End::Code(code)),
-        Ok(WaitStatus::Signaled(pid, number, core_dumped)) => {
-            Reaped::Ended(pid.as_raw(), End::Signal { number: number as i32, core_dumped })
-        }
-        Ok(_) => return Reaped::NoneYet,
-        // Stopped by us without our asking, or a signal that nix has no name for: as always.
-        Err(_) => return reap_child(),
+    let end = match peek() {
+        Some(end @ Reaped::Ended(..)) => end,
+        Some(other) => return other,
+        // There is none, or one that was stopped and waits for us: as always.
+        None => return reap_child(),
     };
     if !strays::leader_has_ended() {
         strays::look_at_all();
@@ -100,6 +95,24 @@ fn reap_after_strays() -> Reaped {
         Reaped::Ended(..) => Reaped::NoChildren,
         reaped => reaped,
     }
+}
+
+/// How a child has ended, which stays to be reaped.
+fn peek() -> Option<Reaped> {
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: a zeroed siginfo is a valid empty one; waitid fills it, and for a child that has ended the two fields are there.
+    let (result, pid, number, code) = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let result = libc::waitid(libc::P_ALL, 0, &raw mut info, options);
+        (result, info.si_pid(), info.si_status(), info.si_code)
+    };
+    let end = match code {
+        _ if result == -1 => return None,
+        _ if pid == 0 => return Some(Reaped::NoneYet),
+        libc::CLD_EXITED => End::Code(number),
+        code => End::Signal { number, core_dumped: code == libc::CLD_DUMPED },
+    };
+    Some(Reaped::Ended(pid, end))
 }
 
 fn has_strays() -> bool {
@@ -362,6 +375,7 @@ pub(crate) fn c_path(path: &Path) -> io::Result<CString> {
 /// Kills those at once that a signal to one after the other might miss, where that is not seen to by the kernel.
 pub(crate) fn kill_hoppers() {
     strays::kill_group();
+    platform::kill_descendants();
 }
 
 /// Kills a process of our own making by its unreaped id, whatever state it is in.

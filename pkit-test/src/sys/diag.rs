@@ -28,8 +28,8 @@ pub(crate) enum Diag {
 
 impl Diag {
     /// Opens a line to the kernel, or finds another way where it does not answer.
-    pub(crate) fn open() -> io::Result<Diag> {
-        Ok(Kernel::open().map_or_else(|_| Diag::NextBest(NextBest::new()), Diag::Kernel))
+    pub(crate) fn open() -> Diag {
+        Kernel::open().map_or_else(|_| Diag::NextBest(NextBest::new()), Diag::Kernel)
     }
 
     /// Whether a client that connects to this address would find a listener.
@@ -79,6 +79,8 @@ pub(crate) struct Listener {
     pub(crate) uid: u32,
     /// Whether it is an IPv6 socket that leaves IPv4 alone.
     pub(crate) v6_only: bool,
+    /// Whether it is bound to an interface by which nobody comes from this machine.
+    pub(crate) is_apart: bool,
 }
 
 /// A unix socket that accepts connections.
@@ -134,7 +136,7 @@ pub(crate) enum Usage {
 impl Listener {
     /// Whether a client that connects to `to` may end up at this socket.
     pub(crate) fn answers(&self, to: SocketAddr) -> bool {
-        self.addr.port() == to.port() && self.answers_ip(destination(to.ip()))
+        self.addr.port() == to.port() && !self.is_apart && self.answers_ip(destination(to.ip()))
     }
 
     fn answers_ip(&self, to: IpAddr) -> bool {

@@ -14,6 +14,7 @@ pub(crate) mod namespace;
 pub(crate) mod pipe;
 pub(crate) mod platform;
 pub(crate) mod procfs;
+pub(crate) mod room;
 pub(crate) mod socket;
 pub(crate) mod strays;
 pub(crate) mod takeover;

@@ -5,6 +5,10 @@
 //! nothing else to go by, the janitor: it holds a pidfd before it asks, so that the answer is about the process that it signals,
 //! or about nobody.
 
+use nix::unistd::{Pid, getsid};
+
+mod walk;
+
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
@@ -14,6 +18,13 @@ pub(crate) use linux::*;
 mod other;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use other::*;
+
+/// The session of a process, wherever it is known at all: no system asks for a right to this.
+pub(crate) fn session(pid: i32) -> Option<i32> {
+    // 0 would be ourselves.
+    let process = Some(Pid::from_raw(pid)).filter(|pid| pid.as_raw() > 0)?;
+    getsid(Some(process)).ok().map(Pid::as_raw)
+}
 
 #[cfg(test)]
 mod tests;

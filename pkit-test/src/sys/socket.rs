@@ -2,6 +2,8 @@
 //!
 //! Everything here is closed at exec, from its first moment on where the system can do that.
 
+mod lockfile;
+
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
@@ -17,7 +19,7 @@ use other::{abstract_address, new_socket, peer};
 pub(crate) use other::{ephemeral_ports, first_unprivileged_port, hold_along, hold_name, reserved_ports};
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -57,6 +59,11 @@ pub(crate) fn begin_connect(addr: SocketAddr) -> io::Result<TcpStream> {
         Ok(()) | Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(socket),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether this machine has an address, in the network of the thread.
+pub(crate) fn is_own(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_ok()
 }
 
 /// Connects to a unix socket, by its path or with a zero byte first by its abstract name, and ends that at once. Who

@@ -13,10 +13,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{self, Pid};
+use nix::unistd::Pid;
 
-use super::held::Held;
-use super::{child, procfs};
+use super::held::{Held, Identity};
+use super::procfs;
 
 /// How long until the next look: after a change, and when nothing happens for long.
 const SOON: Duration = Duration::from_millis(5);
@@ -68,9 +68,10 @@ struct Known {
 
 /// Begins to look; also in a fork, which knows nobody yet.
 pub(crate) fn begin(whose: Whose) {
-    let mark = mark_of(child::parent_pid(), child::own_pid());
+    let own = own_pid();
+    let mark = mark_of(Pid::parent().as_raw(), own);
     let (known, ended_roots, leader) = (HashMap::new(), Vec::new(), None);
-    let birth = procfs::birth(child::own_pid()).unwrap_or_default();
+    let birth = procfs::birth(own).unwrap_or_default();
     let next_look = Instant::now() + SOON;
     leave_inherited();
     *watch() =
@@ -189,7 +190,7 @@ pub(crate) fn signal(pid: i32, number: i32) -> Option<std::io::Result<()>> {
 pub(crate) fn is_marked_by(pid: i32, shim: i32) -> bool {
     let ending = format!(".{shim}");
     let has_mark = || procfs::given(pid, MARK).is_some_and(|given| given.ends_with(ending.as_bytes()));
-    shim > 0 && (session(pid) == Some(shim) || has_mark())
+    shim > 0 && (procfs::session(pid) == Some(shim) || has_mark())
 }
 
 impl Watch {
@@ -197,7 +198,7 @@ impl Watch {
     fn look(&mut self) -> bool {
         self.known.retain(|_, known| known.process.is_alive());
         let before = self.known.len();
-        let children = procfs::children_of_single(child::own_pid()).unwrap_or_default();
+        let children = procfs::children_of_single(own_pid()).unwrap_or_default();
         let orphans: Vec<(i32, i32)> = self.known.iter().map(|(pid, known)| (*pid, known.root)).collect();
         for (pid, root) in children.into_iter().map(|child| (child, child)).chain(orphans) {
             for descendant in procfs::descendants(pid) {
@@ -209,12 +210,12 @@ impl Watch {
     }
 
     fn look_for_marks(&mut self) {
-        let own = child::own_pid();
+        let own = own_pid();
         for pid in procfs::processes().filter(|pid| *pid != own) {
-            let Some(birth) = procfs::birth(pid).filter(|birth| *birth >= self.birth) else { continue };
+            let Some(process) = Identity::of(pid).filter(|process| process.birth >= self.birth) else { continue };
             let root = self.marked_root(pid).filter(|_| procfs::parent(pid) != Some(own));
             if let Some(root) = root {
-                self.meet(pid, root, &|| procfs::birth(pid) == Some(birth));
+                self.meet(pid, root, &|| process.is_alive());
             }
         }
         // Whoever would have been left of them was met now.
@@ -224,10 +225,10 @@ impl Watch {
 
     /// The child of ours that has ended, or we ourselves, by whose mark this process is one of ours.
     fn marked_root(&self, pid: i32) -> Option<i32> {
-        let own = child::own_pid();
+        let own = own_pid();
         if self.whose == Whose::All {
             let has_mark = || procfs::given(pid, MARK).as_deref() == Some(self.mark.as_bytes());
-            return Some(own).filter(|_| session(pid) == Some(own) || has_mark());
+            return Some(own).filter(|_| procfs::session(pid) == Some(own) || has_mark());
         }
         let given = procfs::given(pid, MARK).filter(|_| !self.ended_roots.is_empty())?;
         self.ended_roots.iter().copied().find(|root| given == mark_of(own, *root).as_bytes())
@@ -242,7 +243,7 @@ impl Watch {
     }
 
     fn living(&mut self) -> Vec<i32> {
-        let own = child::own_pid();
+        let own = own_pid();
         self.known.retain(|_, known| known.process.is_alive());
         let is_due = |(pid, known): &(&i32, &Known)| match self.whose {
             Whose::All => !procfs::is_below(**pid, own),
@@ -256,8 +257,8 @@ fn mark_of(guardian: i32, shim: i32) -> String {
     format!("{guardian}.{shim}")
 }
 
-fn session(pid: i32) -> Option<i32> {
-    unistd::getsid(Some(Pid::from_raw(pid))).ok().map(Pid::as_raw)
+fn own_pid() -> i32 {
+    Pid::this().as_raw()
 }
 
 fn watch() -> MutexGuard<'static, Option<Watch>> {

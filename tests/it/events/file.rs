@@ -79,7 +79,7 @@ fn what_lay_there_before_counts_only_when_it_has_changed() {
     fs::write(&path, "1\n").unwrap();
     let error = at().start().unwrap_err();
     expect![[r#"
-        `sleeper` was not ready after 150ms
+        `sleeper` was not ready after 150 ms
           spec:   file("'CHILDREN/sleeper'", "CHILDREN/stale")   tests/it/events/file.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
           probe:  CHILDREN/stale is there: it is as it was before the start, N tries
@@ -92,6 +92,18 @@ fn what_lay_there_before_counts_only_when_it_has_changed() {
         assert!(spec.start_timeout(HANG).start().is_ok(), "{change}");
     }
     fs::remove_file(sleeper.file("stale")).unwrap();
+}
+
+/// As one does that looks whether another one of it runs.
+#[test]
+fn what_was_opened_to_be_written_and_was_not_has_not_changed() {
+    let sleeper = child("sleeper");
+    let path = sleeper.file("locked");
+    fs::write(&path, "1\n").unwrap();
+    let reads = format!("exec 3<> {}; read pid <&3; exec 3<&-; exec {}", path.display(), sleeper.with(""));
+    let said = seen(simple(sh(reads)).ready(File::at(path.display().to_string()).matching(r"^\d+\n$")));
+    fs::remove_file(&path).unwrap();
+    assert!(said.contains(": it is as it was before the start, "), "{said}");
 }
 
 /// The same content in the same file within a tick of the file system's clock.

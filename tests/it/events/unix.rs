@@ -3,11 +3,13 @@
 use std::io::Read as _;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use expect_test::expect;
-use pkit_test::ready::UnixSocket;
+use pkit_test::ready::{Output, UnixSocket};
 use pkit_test::{Process, Restart, Spec, orchestra, sh, simple, unix};
+use pkit_test_tests::left_out;
 
 use crate::child::{Child, child};
 use crate::text::normalised;
@@ -97,6 +99,26 @@ fn what_an_earlier_run_has_left_is_not_ready() {
 }
 
 #[test]
+fn a_name_that_was_that_of_another_socket_is_not_taken_for_it() {
+    let child = child("unix_server");
+    let never_listens = child.with("{dir}/s --gap 60000");
+    let (before, elsewhere) = (child.with("{dir}/s"), child.with("s"));
+    for script in [
+        format!(
+            "{before} & until test -S s; do :; done; sleep 0.05; rm s; {never_listens} & until test -S s; do :; done"
+        ),
+        format!(
+            "{never_listens} & until test -S s; do :; done; mkdir a; cd a; {elsewhere} & until test -S s; do :; done"
+        ),
+    ] {
+        let spec = simple(sh(format!("cd {{dir}}; {script}; sleep 0.05; echo now; exec sleep 60")));
+        let spec = spec.ready(Output::any("^now$")).ready(UnixSocket::at("{dir}/s"));
+        let error = spec.start_timeout(5 * SOON).start().unwrap_err();
+        assert!(error.is_timeout() && error.to_string().contains("/s: nobody listens at it"), "{error}");
+    }
+}
+
+#[test]
 fn a_stale_file_alone_is_told_at_the_end() {
     let sleeper = child("sleeper");
     let path = sleeper.file("s");
@@ -104,7 +126,7 @@ fn a_stale_file_alone_is_told_at_the_end() {
     let error = unix(sleeper.with(""), path.display().to_string()).start_timeout(SOON).start().unwrap_err();
     std::fs::remove_file(&path).unwrap();
     expect![[r#"
-        `sleeper` was not ready after 150ms
+        `sleeper` was not ready after 150 ms
           spec:   unix("'CHILDREN/sleeper'", "CHILDREN/s")   tests/it/events/unix.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
           probe:  unix CHILDREN/s: nobody listens at it, N tries
@@ -119,12 +141,30 @@ fn what_is_no_socket_is_told_at_the_end() {
         ("true", "there is no such file"),
         ("touch {dir}/s", "it is no socket"),
         ("mkdir {dir}/s", "it is no socket"),
-        ("ln -s nowhere {dir}/s", "there is no such file"),
+        ("ln -s nowhere {dir}/s", "it is a link to what is not there"),
     ] {
         let script = format!("{command}; exec {}", sleeper.with(""));
         let error = unix(sh(script), "{dir}/s").start_timeout(SOON).start().unwrap_err();
         assert!(error.is_timeout() && error.to_string().contains(&format!("/s: {said}, ")), "{command}: {error}");
     }
+}
+
+#[test]
+fn a_directory_that_nobody_made_is_told() {
+    let sleeper = child("sleeper");
+    let text = unix(sleeper.with(""), "{dir}/run/app/s").start_timeout(SOON).start().unwrap_err().to_string();
+    assert!(text.contains("/run/app/s: there is no directory /") && text.contains("/run for it, "), "{text}");
+}
+
+#[test]
+fn the_socket_at_which_it_listens_instead_is_told() {
+    let server = child("unix_server");
+    let text = unix(server.with("{dir}/other"), "{dir}/s").start_timeout(SOON).start().unwrap_err().to_string();
+    assert!(text.contains("/s: there is no such file, "), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("  serves: unix /") && line.ends_with("/other")), "{text}");
+    let name = "@pkit-other-{port}";
+    let text = unix(server.with(name), "{dir}/s").start_timeout(SOON).start().unwrap_err().to_string();
+    assert!(text.contains("\n  serves: unix @pkit-other-"), "{text}");
 }
 
 #[test]
@@ -151,7 +191,7 @@ fn a_stranger_who_comes_later_is_never_taken_for_it() {
     let listener = UnixListener::bind(&path).unwrap();
     let error = process.wait_ready().unwrap_err();
     expect![[r#"
-        `sleeper` was not ready after 450ms: its socket is somebody else's
+        `sleeper` was not ready after 450 ms: its socket is somebody else's
           spec:   unix("'CHILDREN/sleeper'", "CHILDREN/later")   tests/it/events/unix.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
           probe:  unix CHILDREN/later: it belongs to somebody else: `THIS TEST` (pid N), N tries
@@ -159,6 +199,25 @@ fn a_stranger_who_comes_later_is_never_taken_for_it() {
     .assert_eq(&normalised(&error.to_string()));
     drop(listener);
     std::fs::remove_file(&path).unwrap();
+}
+
+/// As a server in a sandbox, or in a container: the kernel tells only of sockets of one's own network.
+#[test]
+fn one_in_another_network_is_met_by_its_file() {
+    let apart = "unshare --map-root-user --net";
+    if !Command::new("sh").args(["-c", &format!("{apart} true")]).status().is_ok_and(|status| status.success()) {
+        return left_out::because("nobody may be in another network here");
+    }
+    let child = child("unix_server");
+    let spec = || unix(format!("{apart} {}", child.with("{dir}/s --ms 20 --gap 20")), "{dir}/s");
+    let server = spec().start().unwrap();
+    assert!(is_up(&server));
+    let path = server.dir().join("s").display().to_string();
+    let sleeper = self::child("sleeper");
+    assert!(unix(sleeper.with(""), &path).any_owner().start_timeout(SOON).start().is_ok());
+    let beside = simple(format!("{apart} {}", sleeper.with(""))).ready(UnixSocket::at(path)).start_timeout(SOON);
+    let error = beside.start().unwrap_err();
+    assert!(error.is_port_taken(), "{error}");
 }
 
 #[test]

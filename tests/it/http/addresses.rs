@@ -1,13 +1,13 @@
 //! Where a server is asked: families of addresses, names, and others at the same port.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, setsockopt, sockopt};
 use pkit_test::ready::{Http, Tcp};
-use pkit_test::{Spec, http, tcp};
+use pkit_test::{Spec, http, sh, tcp};
 use pkit_test_tests::left_out;
 
 use crate::child::child;
@@ -30,6 +30,20 @@ fn fails(spec: Spec, expected: Expect) {
     expected.assert_eq(&normalised(&error.to_string()));
 }
 
+/// That it listens there on the other family as well is no news to whoever wonders about its answers.
+#[test]
+fn the_same_port_of_another_family_is_no_other_place() {
+    if !has_ipv6() {
+        return;
+    }
+    let server = child("http_vice");
+    let both = sh(format!("{} & exec {}", server.with("v6 {port}"), server.with("group {port} --host 127.0.0.1")));
+    let probe = Http::get("/").statuses([204]).statuses(300..400);
+    let error = Spec::new(both).ready(probe).start_timeout(SOON).start().unwrap_err().to_string();
+    assert!(error.contains("/: 200 OK instead of 204 or 300 to 399, "), "{error}");
+    assert!(!error.contains("serves:"), "{error}");
+}
+
 #[test]
 fn one_that_listens_on_the_other_family_is_told() {
     if !has_ipv6() {
@@ -45,22 +59,22 @@ fn one_that_listens_on_the_other_family_is_told() {
     fails(
         http(server.with("group {port} --host 127.0.0.1"), "/").host("::1"),
         expect![[r#"
-        `http_vice` was not ready after 500ms
-          spec:   http("'CHILDREN/http_vice' group {port} --host 127.0.0.1", "/")   tests/it/http/addresses.rs
-          ran:    CHILDREN/http_vice group PORT --host 127.0.0.1   pid N, in N ms
-          probe:  GET http://[::1]:PORT/: connection refused, N tries
-          serves: 127.0.0.1:PORT
-          output: none"#]],
+            `http_vice` was not ready after 500 ms
+              spec:   http("'CHILDREN/http_vice' group {port} --host 127.0.0.1", "/")   tests/it/http/addresses.rs
+              ran:    CHILDREN/http_vice group PORT --host 127.0.0.1   pid N, in N ms
+              probe:  GET http://[::1]:PORT/: connection refused, N tries
+              serves: 127.0.0.1:PORT
+              output: none"#]],
     );
     fails(
         tcp(server.with("group {port} --host 127.0.0.1"), 0).host("::1"),
         expect![[r#"
-        `http_vice` was not ready after 500ms
-          spec:   tcp("'CHILDREN/http_vice' group {port} --host 127.0.0.1", 0)   tests/it/http/addresses.rs
-          ran:    CHILDREN/http_vice group PORT --host 127.0.0.1   pid N, in N ms
-          probe:  tcp [::1]:PORT: connection refused, N tries
-          serves: 127.0.0.1:PORT
-          output: none"#]],
+            `http_vice` was not ready after 500 ms
+              spec:   tcp("'CHILDREN/http_vice' group {port} --host 127.0.0.1", 0)   tests/it/http/addresses.rs
+              ran:    CHILDREN/http_vice group PORT --host 127.0.0.1   pid N, in N ms
+              probe:  tcp [::1]:PORT: connection refused, N tries
+              serves: 127.0.0.1:PORT
+              output: none"#]],
     );
 }
 
@@ -93,21 +107,21 @@ fn localhost_is_both() {
         fails(
             http(server.with("closes {port} --host ::1"), "http://LocalHost:{port}/"),
             expect![[r#"
-            `http_vice` was not ready after 500ms
-              spec:   http("'CHILDREN/http_vice' closes {port} --host ::1", "http://LocalHost:{port}/")   tests/it/http/addresses.rs
-              ran:    CHILDREN/http_vice closes PORT --host ::1   pid N, in N ms
-              probe:  GET http://LocalHost:PORT/: 127.0.0.1:PORT: connection refused; [::1]:PORT: closed the connection without an answer, N tries
-              output: none"#]],
+                `http_vice` was not ready after 500 ms
+                  spec:   http("'CHILDREN/http_vice' closes {port} --host ::1", "http://LocalHost:{port}/")   tests/it/http/addresses.rs
+                  ran:    CHILDREN/http_vice closes PORT --host ::1   pid N, in N ms
+                  probe:  GET http://LocalHost:PORT/: 127.0.0.1:PORT: connection refused; [::1]:PORT: closed the connection without an answer, N tries
+                  output: none"#]],
         );
     }
     fails(
         http(child("sleeper").with(""), "http://localhost:{port}/"),
         expect![[r#"
-        `sleeper` was not ready after 500ms
-          spec:   http("'CHILDREN/sleeper'", "http://localhost:{port}/")   tests/it/http/addresses.rs
-          ran:    CHILDREN/sleeper   pid N, in N ms
-          probe:  GET http://localhost:PORT/: connection refused, N tries
-          stdout: sleeper"#]],
+            `sleeper` was not ready after 500 ms
+              spec:   http("'CHILDREN/sleeper'", "http://localhost:{port}/")   tests/it/http/addresses.rs
+              ran:    CHILDREN/sleeper   pid N, in N ms
+              probe:  GET http://localhost:PORT/: connection refused, N tries
+              stdout: sleeper"#]],
     );
 }
 
@@ -117,12 +131,34 @@ fn what_answers_otherwise_at_its_address_is_not_said_to_be_elsewhere() {
     fails(
         http(server.with("closes {port} --host 0.0.0.0"), "/"),
         expect![[r#"
-        `http_vice` was not ready after 500ms
-          spec:   http("'CHILDREN/http_vice' closes {port} --host 0.0.0.0", "/")   tests/it/http/addresses.rs
-          ran:    CHILDREN/http_vice closes PORT --host 0.0.0.0   pid N, in N ms
-          probe:  GET http://127.0.0.1:PORT/: closed the connection without an answer, N tries
-          output: none"#]],
+            `http_vice` was not ready after 500 ms
+              spec:   http("'CHILDREN/http_vice' closes {port} --host 0.0.0.0", "/")   tests/it/http/addresses.rs
+              ran:    CHILDREN/http_vice closes PORT --host 0.0.0.0   pid N, in N ms
+              probe:  GET http://127.0.0.1:PORT/: closed the connection without an answer, N tries
+              output: none"#]],
     );
+}
+
+/// An address of this machine that others know it by, if it has one.
+fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Nothing is sent.
+    socket.connect("192.0.2.1:9").ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+#[test]
+fn a_stranger_at_another_address_of_this_machine_is_not_asked() {
+    let Some(own) = own_address() else { return left_out::because("this machine has no address but the loopback") };
+    let server = child("http_vice");
+    http(server.with("group {port} --host 0.0.0.0"), format!("http://{own}:{{port}}/")).start().unwrap();
+    let stranger = http(server.with("group {port} --host 0.0.0.0"), "/").start().unwrap();
+    let url = format!("http://{own}:{}/", stranger.port());
+    let sleeper = child("sleeper");
+    let spec = || http(sleeper.with(""), &url).start_timeout(SOON);
+    let error = spec().start().unwrap_err();
+    assert!(error.is_port_taken(), "{error}");
+    spec().any_owner().start().unwrap();
 }
 
 /// A listener that shares the port with others who say so.

@@ -199,6 +199,10 @@ fn what_can_never_hold_is_refused() {
         expect!["`sleep` was not started: the probe can never hold: no status lies in 200..=199"],
     );
     refused(
+        Http::get("/").statuses([]),
+        expect!["`sleep` was not started: the probe can never hold: it accepts no status at all"],
+    );
+    refused(
         Http::get("/").body_matches("("),
         expect!["`sleep` was not started: invalid regex `(`: found open group without closing ')'"],
     );
@@ -253,7 +257,7 @@ fn holes_in_what_is_looked_for_are_filled() {
     let error = Spec::new(group.with("group {port}")).ready(Http::get("/").body_contains("at {addr}"));
     let error = error.start_timeout(Duration::from_millis(200)).start().unwrap_err();
     expect![[r#"
-        `http_vice` was not ready after 200ms
+        `http_vice` was not ready after 200 ms
           spec:   Spec::new("'CHILDREN/http_vice' group {port}")   tests/it/http/requests.rs
           ran:    CHILDREN/http_vice group PORT   pid N, in N ms
           probe:  GET http://127.0.0.1:PORT/: 200 OK, but its body does not contain "at 127.0.0.1:PORT": "ready\n", N tries

@@ -30,7 +30,7 @@ fn seen(error: &Error) -> String {
     let text = error.to_string();
     let line = text.lines().find_map(|line| line.strip_prefix("  probe:  ")).unwrap_or(&text);
     let (_, seen) = line.split_once("/health: ").unwrap_or_else(|| panic!("{text}"));
-    let seen = Regex::new(r"\d+\.\d s|\d+ ms").unwrap().replace_all(seen, "N ms").into_owned();
+    let seen = Regex::new(r"[\d.]+ m?s\b").unwrap().replace_all(seen, "N ms").into_owned();
     // How much has come in that time nobody knows.
     let seen = Regex::new("OO+…?").unwrap().replace_all(&seen, "OO…").into_owned();
     Regex::new(r"\d+ (tries|try)").unwrap().replace_all(&seen, "N tries").into_owned()

@@ -1,7 +1,7 @@
 //! What strangers do to a port: listen, join, bind, connect from it, and leave something behind.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
@@ -86,9 +86,11 @@ fn so_it_is_at_a_restart() {
     let liar = child("liar");
     let server = liar_at(&liar, "rude:{addr} serve").start().unwrap();
     let mut client = TcpStream::connect(server.addr()).unwrap();
-    server.kill().unwrap();
-    client.read_to_end(&mut Vec::new()).unwrap_or_default();
+    // It has answered, and so has closed first: one that is killed before it accepts leaves nothing behind.
+    client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    client.read_to_end(&mut Vec::new()).unwrap();
     drop(client);
+    server.kill().unwrap();
     let error = server.start().unwrap_err().to_string();
     assert!(error.contains("has connections in TIME_WAIT: a server without SO_REUSEADDR cannot bind it"), "{error}");
 }
@@ -188,7 +190,7 @@ fn a_stranger_among_them_is_named() {
     let guest = guest(&stranger, "group:{addr} serve", process.addr());
     let error = process.wait_ready().unwrap_err();
     let text = normalised(&error.to_string());
-    assert!(text.contains("was not ready after 300ms: its port is somebody else's"), "{text}");
+    assert!(text.contains("was not ready after 300 ms: its port is somebody else's"), "{text}");
     assert!(text.contains("belongs to somebody else: `CHILDREN/liar "), "{text}");
     drop((guest, process));
     // When it has gone there is nothing to complain of.

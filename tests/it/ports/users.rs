@@ -66,9 +66,9 @@ fn whom_one_may_not_look_at_is_said_to_be_so() {
     let text = normalised(&ended.stdout);
     for part in [
         "taken: `slow` was not started: port PORT is taken by a process of `USER` that we may not look at, or the kernel",
-        "foreign: `sleeper` was not ready after 300ms: its port is somebody else's",
+        "foreign: `sleeper` was not ready after 300 ms: its port is somebody else's",
         "127.0.0.1:PORT belongs to somebody else: a process of `USER` that we may not look at",
-        "unknown: `liar` was not ready after 300ms: its port is somebody else's",
+        "unknown: `liar` was not ready after 300 ms: its port is somebody else's",
         "127.0.0.1:PORT was served before the start, by a process that we may not look at",
     ] {
         assert!(text.contains(part), "{part}\n{text}");

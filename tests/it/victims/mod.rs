@@ -15,3 +15,4 @@ mod record;
 mod supervised;
 mod isolate;
 mod without;
+mod hostile;

@@ -18,8 +18,9 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 
-use crate::guardian::registry::{Identity, Registry, Service};
+use crate::guardian::registry::{Registry, Service};
 use crate::signal::Signal;
+use crate::sys::held::Identity;
 use crate::sys::{child, fd, platform, procfs};
 
 /// How often all processes are looked through: some fork while others die.
@@ -40,11 +41,11 @@ pub(super) fn end(registry: &Registry, deadline: Instant) -> Fate {
         return Fate::Ended(Vec::new());
     }
     // The lock is free, and yet they live: where a filesystem locks for each mount of it alone.
-    if registry.guardian.into_iter().chain(registry.test).any(Identity::lives) {
+    if registry.guardian.into_iter().chain(registry.test).any(Identity::is_alive) {
         return Fate::Left;
     }
     let shims: Vec<Identity> =
-        registry.services.values().map(|service| service.shim).filter(|shim| shim.lives()).collect();
+        registry.services.values().map(|service| service.shim).filter(|shim| shim.is_alive()).collect();
     if !shims.is_empty() {
         shims.into_iter().for_each(wake);
         return Fate::Left;
@@ -57,7 +58,7 @@ pub(super) fn end_abandoned(registry: &Registry, deadline: Instant) -> Vec<i32> 
     if !registry.is_of_now() {
         return Vec::new();
     }
-    let abandoned = registry.services.values().filter(|service| !service.shim.lives());
+    let abandoned = registry.services.values().filter(|service| !service.shim.is_alive());
     match end_all(&Heirs::of(abandoned), deadline) {
         Fate::Ended(pids) => pids,
         Fate::Left => Vec::new(),
@@ -67,7 +68,7 @@ pub(super) fn end_abandoned(registry: &Registry, deadline: Instant) -> Vec<i32> 
 /// A shim that somebody has stopped does not see that its guardian is gone. Awake, it stops its service in its own way.
 fn wake(shim: Identity) {
     let Ok(process) = platform::pidfd_open(shim.pid) else { return };
-    if shim.lives() {
+    if shim.is_alive() {
         // One that has ended meanwhile needs no waking.
         let _ = platform::pidfd_signal(&process, Signal::Cont.number());
     }
@@ -115,7 +116,7 @@ impl Heirs {
         let mut heirs = Heirs { leaders: HashMap::new(), pipes: HashMap::new() };
         for service in services {
             heirs.leaders.insert(service.leader.pid, service.leader);
-            heirs.pipes.extend(service.pipes.iter().map(|pipe| (*pipe, service.leader.started)));
+            heirs.pipes.extend(service.pipes.iter().map(|pipe| (*pipe, service.leader.birth)));
         }
         heirs
     }
@@ -139,19 +140,19 @@ impl Heirs {
     }
 
     fn include(&self, pid: i32) -> bool {
-        let Some(process) = Identity::of(pid).filter(|process| process.lives()) else { return false };
+        let Some(process) = Identity::of(pid) else { return false };
         self.leaders.get(&pid) == Some(&process) || self.is_in_session(process) || self.holds_pipe(process)
     }
 
     /// The session is asked for first: as long as the leader lives after that, it was its session.
     fn is_in_session(&self, process: Identity) -> bool {
         let session = procfs::session(process.pid).and_then(|session| self.leaders.get(&session));
-        session.is_some_and(|leader| leader.lives())
+        session.is_some_and(|leader| leader.is_alive())
     }
 
     /// Nobody is older than whom it descends from.
     fn holds_pipe(&self, process: Identity) -> bool {
-        let is_ours = |pipe: &u64| self.pipes.get(pipe).is_some_and(|since| process.started >= *since);
+        let is_ours = |pipe: &u64| self.pipes.get(pipe).is_some_and(|since| process.birth >= *since);
         !self.pipes.is_empty() && procfs::pipe_inodes(process.pid).iter().any(is_ours)
     }
 }

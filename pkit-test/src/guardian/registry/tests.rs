@@ -3,7 +3,7 @@ use std::fs;
 use super::*;
 
 fn service(shim: i32) -> Service {
-    let (shim, leader) = (Identity { pid: shim, started: 7 }, Identity { pid: shim + 1, started: 8 });
+    let (shim, leader) = (Identity { pid: shim, birth: 7 }, Identity { pid: shim + 1, birth: 8 });
     Service { shim, leader, pipes: vec![77, 78] }
 }
 
@@ -11,9 +11,9 @@ fn all() -> Registry {
     Registry {
         boot: Some("5f6a".to_owned()),
         namespace: Some(4_026_531_836),
-        test: Some(Identity { pid: 4711, started: 1 }),
+        test: Some(Identity { pid: 4711, birth: 1 }),
         logs: Some("/a directory/pkit".into()),
-        guardian: Some(Identity { pid: 4712, started: 2 }),
+        guardian: Some(Identity { pid: 4712, birth: 2 }),
         services: [(4713, service(4713)), (4715, service(4715))].into(),
         kept_until: Some(1_790_000_000),
     }
@@ -30,7 +30,7 @@ fn what_is_written_is_read() {
 fn the_last_word_holds() {
     let text = b"pkit 1\nguardian 5 1\nguardian 6 2\nservice 7 7 8 8 77,78\nservice 9 7 10 8 \ngone 7\n";
     let registry = Registry::from_bytes(text).unwrap();
-    assert_eq!(registry.guardian, Some(Identity { pid: 6, started: 2 }));
+    assert_eq!(registry.guardian, Some(Identity { pid: 6, birth: 2 }));
     assert_eq!(registry.services.into_values().collect::<Vec<_>>(), [Service { pipes: Vec::new(), ..service(9) }]);
 }
 
@@ -65,8 +65,8 @@ fn garbage_is_no_fact() {
 #[test]
 fn a_process_is_its_id_and_its_start() {
     let own = Identity::of(own_pid()).unwrap();
-    assert!(own.lives());
-    assert!(!Identity { started: own.started + 1, ..own }.lives());
+    assert!(own.is_alive());
+    assert!(!Identity { birth: own.birth + 1, ..own }.is_alive());
 }
 
 #[test]

@@ -93,10 +93,13 @@ impl Guardian {
     /// It is the shim that goes into a network: we might not be able to come back.
     fn fork_by(&self, network: Option<OwnedFd>, fork: impl FnOnce() -> Forked<(Side, Option<Apart>)>) -> Forked<Spare> {
         let (ours, theirs) = pair().map_err(|error| (Step::Fork, error))?;
+        let guardian = child::own_pid();
         match fork()? {
             (Side::Parent { child: pid }, _) => Ok(Spare { pid, socket: ours }),
             (Side::Child, apart) => become_shim(Birth {
                 socket: theirs,
+                // In there nobody outside has an id.
+                guardian: apart.is_none().then_some(guardian),
                 file_limit: self.file_limit,
                 crash_ms: self.hello.as_ref().map_or(0, |hello| hello.crash_ms),
                 apart,
@@ -121,13 +124,16 @@ fn pair() -> io::Result<(UnixStream, UnixStream)> {
 }
 
 /// Leaves everything of the guardian behind: above all the ends of other shims' sockets, whose closing is a message.
+///
+/// Nothing goes before that and the word that wakes it: one that is stopped before it is here keeps all of it.
 fn become_shim(birth: Birth) -> ! {
-    child::leave_session();
-    platform::set_process_name(SHIM_NAME);
+    platform::wake_with_parent();
     let socket = match fd::keep_only(birth.socket.into()) {
         Ok(socket) => UnixStream::from(socket),
         Err(_) => child::exit_now(1),
     };
+    child::leave_session();
+    platform::set_process_name(SHIM_NAME);
     if wait::prepare_signals().is_err() {
         child::exit_now(1);
     }

@@ -170,7 +170,8 @@ impl Judge {
     fn verdict(&self, answer: &Answer) -> Option<String> {
         if !self.statuses.accept(answer.status) {
             let to = answer.location.as_ref().map(|to| format!(" to {to}, which is not followed"));
-            return Some(format!("{}{}", answer.title(), to.unwrap_or_default()));
+            let (title, wanted) = (answer.title(), self.statuses.wanted());
+            return Some(format!("{title}{wanted}{}", to.unwrap_or_default()));
         }
         let missing = self.contents.iter().find_map(|wanted| wanted.missing(&answer.body))?;
         let cut = if answer.is_cut { "; no more of it was read" } else { "" };

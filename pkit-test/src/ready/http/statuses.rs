@@ -36,11 +36,22 @@ impl Statuses {
         self.ranges.iter().any(|range| range.contains(&status))
     }
 
+    /// What was named, in words that follow the status of an answer.
+    pub(super) fn wanted(&self) -> String {
+        let named = self.ranges.iter().map(|range| match (range.start(), range.end()) {
+            (first, last) if first == last => first.to_string(),
+            (first, last) => format!("{first} to {last}"),
+        });
+        let named = named.collect::<Vec<_>>().join(" or ");
+        if named.is_empty() { named } else { format!(" instead of {named}") }
+    }
+
     /// Why it accepts nothing, where it was meant to accept something.
     pub(super) fn mistake(&self) -> Option<String> {
         let impossible = self.ranges.iter().find(|range| !can_be_met(range))?;
         let (first, last) = (impossible.start(), impossible.end());
         Some(match () {
+            () if first > last && *last == 0 => "it accepts no status at all".to_owned(),
             () if first > last => format!("no status lies in {first}..={last}"),
             () if first == last && (100..200).contains(first) => {
                 format!("the status {first} comes before an answer and is never one")
@@ -80,13 +91,17 @@ impl From<Range<u16>> for Statuses {
 /// Each of them.
 impl<const N: usize> From<[u16; N]> for Statuses {
     fn from(statuses: [u16; N]) -> Statuses {
-        Statuses { ranges: statuses.map(|status| status..=status).to_vec() }
+        statuses.as_slice().into()
     }
 }
 
 /// Each of them.
 impl From<&[u16]> for Statuses {
     fn from(statuses: &[u16]) -> Statuses {
+        if statuses.is_empty() {
+            // What accepts nothing is a mistake, and not what was never said, which accepts 200 to 299.
+            return (0..0).into();
+        }
         Statuses { ranges: statuses.iter().map(|status| *status..=*status).collect() }
     }
 }
@@ -114,6 +129,8 @@ mod tests {
         let all: Vec<u16> = (0..1000).filter(|status| named.accept(*status)).collect();
         assert_eq!(all, [404, 500, 501, 502, 503, 600, 601, 700, 702, 800]);
         assert_eq!(named.mistake(), None);
+        assert_eq!(named.wanted(), " instead of 404 or 500 to 503 or 600 to 601 or 700 or 702 or 800");
+        assert_eq!(Statuses::default().wanted(), "");
     }
 
     #[test]
@@ -125,7 +142,9 @@ mod tests {
         assert_eq!(of((0..=199).into()), "");
         assert_eq!(of((102..200).into()), "no answer can have a status of 102 to 199");
         assert_eq!(of((300..300).into()), "no status lies in 300..=299");
-        assert_eq!(of((0..0).into()), "no status lies in 1..=0");
+        assert_eq!(of((0..0).into()), "it accepts no status at all");
+        assert_eq!(of([].into()), "it accepts no status at all");
+        assert_eq!(of(Vec::new().into()), "it accepts no status at all");
         assert_eq!(of(101.into()), "");
         assert_eq!(of((100..=200).into()), "");
     }

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use super::Ended;
+use crate::duration::in_words;
 
 /// How much of a strange answer is shown.
 const SHOWN_BYTES: usize = 60;
@@ -111,10 +112,10 @@ impl fmt::Display for Trouble {
             Trouble::Refused => write!(f, "connection refused"),
             Trouble::ToItself => write!(f, "connection refused (it met itself, as nobody listens)"),
             Trouble::NotConnected(error) => write!(f, "not connected: {}", words(error)),
-            Trouble::NotAccepted(limit) => write!(f, "connection not accepted within {}", seconds(*limit)),
-            Trouble::NoAnswer(limit) => write!(f, "no answer within {}", seconds(*limit)),
+            Trouble::NotAccepted(limit) => write!(f, "connection not accepted within {}", in_words(*limit)),
+            Trouble::NoAnswer(limit) => write!(f, "no answer within {}", in_words(*limit)),
             Trouble::PartOfAnswer { limit, got } => {
-                write!(f, "no whole status line within {}: {}", seconds(*limit), shown(got))
+                write!(f, "no whole status line within {}: {}", in_words(*limit), shown(got))
             }
             Trouble::ClosedWithoutAnswer => write!(f, "closed the connection without an answer"),
             Trouble::ClosedInAnswer(got) => write!(f, "closed the connection within the answer: {}", shown(got)),
@@ -122,7 +123,7 @@ impl fmt::Display for Trouble {
             Trouble::TooLong(bytes) => write!(f, "no status in the first {} KiB of the answer", bytes / 1024),
             Trouble::TooManyHeaders(bytes) => write!(f, "no end of the headers in the first {} KiB", bytes / 1024),
             Trouble::PartOfBody { limit, got } => {
-                write!(f, "no end of the body within {}: {}", seconds(*limit), shown(got))
+                write!(f, "no end of the body within {}: {}", in_words(*limit), shown(got))
             }
             Trouble::ClosedInBody { got, of: Some(of) } => {
                 write!(f, "closed the connection within the body, after {got} of {of} bytes")
@@ -145,13 +146,6 @@ fn words(error: &io::Error) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
-}
-
-fn seconds(limit: Duration) -> String {
-    if limit < Duration::from_millis(950) {
-        return format!("{} ms", limit.as_millis());
-    }
-    format!("{:.1} s", limit.as_secs_f64())
 }
 
 /// The beginning of what came, in one line whatever it is.

@@ -38,9 +38,14 @@ const OTHER_STATES: u32 = (1 << (BOUND + 1)) - 2 - (1 << LISTEN);
 /// `INET_DIAG_SKV6ONLY`: an attribute with one byte, which listeners of IPv6 always have.
 const V6_ONLY: u16 = 11;
 
+/// `LOOPBACK_IFINDEX`: the first interface of every network.
+const LOOPBACK: u32 = 1;
+
 const HEADER_BYTES: usize = 16;
 /// `struct inet_diag_sockid`
 const ID_BYTES: usize = 48;
+/// Where the interface is in `struct inet_diag_msg`.
+const INTERFACE_AT: usize = 4 + 36;
 /// `struct inet_diag_msg`
 const ANSWER_BYTES: usize = 4 + ID_BYTES + 20;
 /// A header and `struct inet_diag_req_v2`.
@@ -240,11 +245,12 @@ fn header<const BYTES: usize>(kind: u16, flags: i32, sequence: u32) -> [u8; BYTE
     message
 }
 
-/// The interface, which only a link-local address has.
+/// The interface by which a client of this machine comes: that of a link-local address, else the loopback, whatever the
+/// address. With none a listener that is bound to an interface would not be found.
 fn interface(addr: SocketAddr) -> u32 {
     match addr {
-        SocketAddr::V4(_) => 0,
-        SocketAddr::V6(addr) => addr.scope_id(),
+        SocketAddr::V6(addr) if addr.scope_id() != 0 => addr.scope_id(),
+        _ => LOOPBACK,
     }
 }
 
@@ -311,7 +317,13 @@ fn listener(body: &[u8]) -> Option<Listener> {
     let (fixed, attributes) = body.split_at_checked(ANSWER_BYTES)?;
     let (uid, inode) = (u32_at(fixed, ANSWER_BYTES - 8)?, u32_at(fixed, ANSWER_BYTES - 4)?);
     let addr = address(fixed, 4, 8)?;
-    Some(Listener { addr, inode: inode.into(), uid, v6_only: is_v6_only(attributes) })
+    let interface = u32_at(fixed, INTERFACE_AT)?;
+    let is_apart = ![0, LOOPBACK].contains(&interface) && !is_link_local(addr);
+    Some(Listener { addr, inode: inode.into(), uid, v6_only: is_v6_only(attributes), is_apart })
+}
+
+fn is_link_local(addr: SocketAddr) -> bool {
+    matches!(addr, SocketAddr::V6(addr) if addr.ip().is_unicast_link_local())
 }
 
 /// The same of one that does not listen, with its port.

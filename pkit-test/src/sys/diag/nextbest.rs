@@ -72,7 +72,7 @@ impl NextBest {
 
 /// A listener of whom only the address is known. No socket has an inode of 0, so nobody is found to own it.
 fn somebody(addr: SocketAddr) -> Listener {
-    Listener { addr, inode: 0, uid: u32::MAX, v6_only: true }
+    Listener { addr, inode: 0, uid: u32::MAX, v6_only: true, is_apart: false }
 }
 
 /// Whether somebody accepts a connection.
@@ -96,9 +96,10 @@ fn tables() -> Option<Vec<Listener>> {
     if lacks(Means::ProcNet) {
         return None;
     }
-    let v4 = fs::read_to_string("/proc/net/tcp").ok()?;
+    // Those of the thread, which may be in a network of its own: `/proc/net` would be that of the first one.
+    let v4 = fs::read_to_string("/proc/thread-self/net/tcp").ok()?;
     // A kernel without IPv6 has one table only.
-    let v6 = fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
+    let v6 = fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default();
     Some(v4.lines().chain(v6.lines()).filter_map(listener).collect())
 }
 
@@ -110,7 +111,8 @@ fn listener(row: &str) -> Option<Listener> {
     }
     let (ip, port) = fields.get(1)?.split_once(':')?;
     let addr = SocketAddr::new(ip_of(ip)?, u16::from_str_radix(port, 16).ok()?);
-    Some(Listener { addr, inode: fields.get(9)?.parse().ok()?, uid: fields.get(7)?.parse().ok()?, v6_only: false })
+    let (inode, uid) = (fields.get(9)?.parse().ok()?, fields.get(7)?.parse().ok()?);
+    Some(Listener { addr, inode, uid, v6_only: false, is_apart: false })
 }
 
 /// The kernel writes an address as words of its own byte order.

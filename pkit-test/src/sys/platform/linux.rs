@@ -18,8 +18,11 @@ use super::portable::{PolledCrowd, close_one_by_one, poll_with_signal_pipe, prep
 use crate::sys::wait::For;
 use crate::sys::without::{Means, lacks};
 
-/// Whether processes can be owned here in the way that the guardian needs.
-pub(crate) const SUPPORTED: bool = true;
+/// Whether the tests of this crate have been run here.
+pub(crate) const IS_TRIED: bool = true;
+
+/// Whether a process can give itself a name that others see.
+pub(crate) const GIVES_NAMES: bool = true;
 
 /// Where a process finds its own executable, also when that was deleted.
 const OWN_EXECUTABLE: &str = "/proc/self/exe";
@@ -100,6 +103,9 @@ pub(crate) fn become_subreaper() -> io::Result<()> {
     check(result.into()).map(drop)
 }
 
+/// A subreaper kills its children one by one, and has them all in the end.
+pub(crate) fn kill_descendants() {}
+
 /// The calling process is killed when its parent dies.
 ///
 /// "Parent" is the thread that forked: the caller's parent must be single-threaded.
@@ -120,6 +126,11 @@ pub(crate) fn let_traced_go_on(pid: i32, signal: i32) {
     let data = signal as usize as *mut libc::c_void;
     // SAFETY: a request without memory of ours; a child that is not traced or gone is an ignored ESRCH.
     let _ = unsafe { libc::ptrace(libc::PTRACE_CONT, pid, std::ptr::null_mut::<libc::c_void>(), data) };
+}
+
+/// Whether there is a `/proc`.
+pub(crate) fn has_proc() -> bool {
+    std::fs::symlink_metadata("/proc/self").is_ok()
 }
 
 /// Whether `/proc` shows the processes that we see: in a new pid namespace with an old `/proc` the ids are others'.

@@ -1,6 +1,6 @@
 //! The Linux side of it: `proc(5)`.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -11,13 +11,11 @@ use nix::dir::Dir;
 use nix::fcntl::{OFlag, readlinkat};
 use nix::sys::stat::Mode;
 
+use super::walk;
 use crate::sys::without::{Means, lacks};
 
-/// How much of a command line is read, and how much of it is shown.
+/// How much of a command line is read.
 const COMMAND_BYTES: u64 = 4096;
-const COMMAND_CHARS: usize = 120;
-/// No real tree is deeper; what looks deeper changed while it was walked.
-const DEPTH_LIMIT: usize = 4096;
 
 /// The children of a process, of all its threads. One that is born or dies meanwhile may be missing.
 pub(crate) fn children(pid: i32) -> io::Result<Vec<i32>> {
@@ -27,18 +25,15 @@ pub(crate) fn children(pid: i32) -> io::Result<Vec<i32>> {
 /// Everything below a process, parents first. Zombies are among them.
 pub(crate) fn descendants(pid: i32) -> Vec<i32> {
     if knows_children() {
-        return below(pid, |pid| children_of_threads(pid).unwrap_or_default());
+        return walk::below(pid, |pid| children_of_threads(pid).unwrap_or_default());
     }
     let mut by_parent = children_by_parent();
-    below(pid, |pid| by_parent.remove(&pid).unwrap_or_default())
+    walk::below(pid, |pid| by_parent.remove(&pid).unwrap_or_default())
 }
 
 /// Whether a process is `root` or below it. Asks upwards, so it also knows a child that was born a moment ago.
 pub(crate) fn is_below(pid: i32, root: i32) -> bool {
-    // The parent of the first process is 0, which is nobody: nothing is below it.
-    let known_parent = |pid: &i32| parent(*pid).filter(|parent| *parent > 0);
-    let mut line = std::iter::successors(Some(pid), known_parent).take(DEPTH_LIMIT);
-    line.any(|pid| pid == root)
+    walk::is_below(pid, root, parent)
 }
 
 /// The sockets that a process holds, by the inode that `sock_diag` knows them by. An error if we may not know.
@@ -100,7 +95,7 @@ pub(crate) fn command_line(pid: i32) -> Option<String> {
         let name = read_some(&format!("/proc/{pid}/comm"))?;
         return Some(format!("[{}]", String::from_utf8_lossy(&name).trim_end()));
     }
-    Some(for_people(&words))
+    Some(walk::for_people(&words))
 }
 
 /// The name that a process has given itself.
@@ -114,11 +109,6 @@ pub(crate) fn parent(pid: i32) -> Option<i32> {
     Stat::read(pid)?.field(4)?.parse().ok()
 }
 
-/// The session of a process.
-pub(crate) fn session(pid: i32) -> Option<i32> {
-    Stat::read(pid)?.field(6)?.parse().ok()
-}
-
 /// What is different after each boot, and in no other system.
 pub(crate) fn boot_id() -> Option<String> {
     Some(fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim_end().to_owned())
@@ -127,6 +117,16 @@ pub(crate) fn boot_id() -> Option<String> {
 /// The namespace in which our process ids mean something.
 pub(crate) fn pid_namespace() -> Option<u64> {
     numbered(fs::read_link("/proc/self/ns/pid").ok()?.as_os_str(), "pid:[")
+}
+
+/// The network that a process is in. Unknown for those that we may not look at.
+pub(crate) fn network(pid: i32) -> Option<u64> {
+    numbered(fs::read_link(format!("/proc/{pid}/ns/net")).ok()?.as_os_str(), "net:[")
+}
+
+/// The network that the calling thread is in.
+pub(crate) fn own_network() -> Option<u64> {
+    numbered(fs::read_link("/proc/thread-self/ns/net").ok()?.as_os_str(), "net:[")
 }
 
 /// Whether there is such a process, and it has not ended.
@@ -141,9 +141,7 @@ pub(crate) fn birth(pid: i32) -> Option<u64> {
 
 /// The value of a variable that a process was given. Unknown for those that we may not look at.
 pub(crate) fn given(pid: i32, variable: &str) -> Option<Vec<u8>> {
-    let given = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let mut variables = given.split(|byte| *byte == 0);
-    variables.find_map(|one| Some(one.strip_prefix(variable.as_bytes())?.strip_prefix(b"=")?.to_vec()))
+    walk::value_of(&fs::read(format!("/proc/{pid}/environ")).ok()?, variable)
 }
 
 /// Makes this process one whose descriptors nobody but root may see, like a server that has changed its user.
@@ -178,25 +176,7 @@ fn children_of_threads(pid: i32) -> io::Result<Vec<i32>> {
 }
 
 fn children_by_parent() -> HashMap<i32, Vec<i32>> {
-    let mut by_parent = HashMap::<i32, Vec<i32>>::new();
-    for pid in processes() {
-        if let Some(parent) = parent(pid) {
-            by_parent.entry(parent).or_default().push(pid);
-        }
-    }
-    by_parent
-}
-
-/// Walks a tree that may change meanwhile: each process is visited once, even if it seems to be below itself.
-fn below(root: i32, mut children: impl FnMut(i32) -> Vec<i32>) -> Vec<i32> {
-    let mut seen = HashSet::from([root]);
-    let (mut found, mut next) = (Vec::new(), VecDeque::from([root]));
-    while let Some(pid) = next.pop_front() {
-        let new: Vec<_> = children(pid).into_iter().filter(|child| seen.insert(*child)).collect();
-        next.extend(&new);
-        found.extend(new);
-    }
-    found
+    walk::by_parent(processes(), parent)
 }
 
 /// All processes that we see, ourselves included.
@@ -218,16 +198,6 @@ fn read_some(path: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.take(COMMAND_BYTES).read_to_end(&mut bytes).ok()?;
     Some(bytes)
-}
-
-fn for_people(words: &str) -> String {
-    let printable = words.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut shown: String = printable.take(COMMAND_CHARS + 1).collect();
-    if shown.chars().count() > COMMAND_CHARS {
-        shown.pop();
-        shown.push('…');
-    }
-    shown
 }
 
 /// `/proc/PID/stat`. The second field, the name, may hold blanks, parentheses and bytes of any kind.
@@ -275,18 +245,5 @@ mod tests {
         shell.wait().unwrap();
         assert!(children_of_threads(pid).is_err());
         assert_eq!(children_by_parent().remove(&pid), None);
-    }
-
-    #[test]
-    fn a_loop_of_parents_ends() {
-        let loop_of = HashMap::from([(1, vec![2]), (2, vec![3, 4]), (3, vec![1, 2])]);
-        assert_eq!(below(1, |pid| loop_of.get(&pid).cloned().unwrap_or_default()), [2, 3, 4]);
-    }
-
-    #[test]
-    fn a_command_for_people_is_one_short_line() {
-        assert_eq!(for_people("a b\n\u{1b}[31mc  "), "a b  [31mc");
-        assert_eq!(for_people(&"é".repeat(120)), "é".repeat(120));
-        assert_eq!(for_people(&"é".repeat(121)), format!("{}…", "é".repeat(120)));
     }
 }

@@ -71,7 +71,7 @@ fn what_has_vanished_is_not_there() {
 #[test]
 fn a_zombie_has_a_name_and_nothing_else() {
     let mut child = Command::new("true").spawn().unwrap();
-    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+    let pid = Pid::from_raw(child.id() as i32);
     nix::sys::wait::waitid(
         nix::sys::wait::Id::Pid(pid),
         nix::sys::wait::WaitPidFlag::WEXITED | nix::sys::wait::WaitPidFlag::WNOWAIT,

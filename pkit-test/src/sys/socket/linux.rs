@@ -12,6 +12,9 @@ use nix::sys::socket::{
     socket, sockopt,
 };
 
+use super::lockfile;
+use crate::sys::without::{Means, lacks};
+
 pub(super) fn new_socket(family: AddressFamily, kind: SockType) -> io::Result<OwnedFd> {
     Ok(socket(family, kind, SockFlag::SOCK_CLOEXEC, None)?)
 }
@@ -28,6 +31,9 @@ pub(super) fn peer(socket: &OwnedFd) -> Option<i32> {
 /// Holds a name for as long as the descriptor, or a copy of it in whatever process, is open. The error is `AddrInUse`
 /// if somebody has the name, of any user in this network namespace.
 pub(crate) fn hold_name(name: &str) -> io::Result<OwnedFd> {
+    if lacks(Means::Abstract) {
+        return lockfile::hold(name);
+    }
     let hold = new_socket(AddressFamily::Unix, SockType::Datagram)?;
     bind(hold.as_raw_fd(), &UnixAddr::new_abstract(name.as_bytes())?)?;
     Ok(hold)
@@ -38,6 +44,9 @@ pub(crate) fn hold_name(name: &str) -> io::Result<OwnedFd> {
 /// It lies in the queue of the name's socket, as a message to itself: so one descriptor can be handed to another
 /// process and keeps both.
 pub(crate) fn hold_along(hold: &OwnedFd, along: &OwnedFd) -> io::Result<()> {
+    if lacks(Means::Abstract) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     let itself: UnixAddr = getsockname(hold.as_raw_fd())?;
     let fds = [along.as_raw_fd()];
     let rights = [ControlMessage::ScmRights(&fds)];

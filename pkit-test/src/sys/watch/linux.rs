@@ -58,7 +58,9 @@ impl Watch {
         let mut has_changed = false;
         loop {
             match self.inotify.read_events() {
-                Ok(events) => has_changed |= events.iter().any(|event| Some(event.wd) == self.file),
+                Ok(events) => {
+                    has_changed |= events.iter().any(|event| Some(event.wd) == self.file && is_change(event.mask));
+                }
                 Err(Errno::EINTR) => {}
                 Err(_) => return has_changed,
             }
@@ -94,6 +96,12 @@ fn directory_events() -> AddWatchFlags {
         | AddWatchFlags::IN_DELETE_SELF
         | AddWatchFlags::IN_MOVE_SELF
         | AddWatchFlags::IN_ONLYDIR
+}
+
+/// A file that was opened to be written and then was only read, as who looks for another one of itself does with a pid file,
+/// is what it was. What is written by way of memory is no other event than that, and changes the time of the file.
+fn is_change(event: AddWatchFlags) -> bool {
+    event != AddWatchFlags::IN_CLOSE_WRITE
 }
 
 fn file_events() -> AddWatchFlags {

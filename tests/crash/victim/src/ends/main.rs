@@ -417,8 +417,9 @@ mod orchestrated {
     fn comes_back_without_its_guardian() {
         scope(|stack| {
             murder(guardian());
-            // Both, for each is lost and a reason for both.
+            // Each is lost, and a reason for all. The inner one has no order with the outer.
             stack["b"].wait_restart(0, RESTART).map(drop).unwrap();
+            stack.get::<Stack>("inner")["b"].wait_restart(0, RESTART).map(drop).unwrap();
         })
         .unwrap();
     }
