@@ -95,9 +95,10 @@ fn spec(stage: Stage<'_>, scenario: &Scenario, record: &Path) -> Spec {
     })
 }
 
-/// The places that a step may name: of both families, and of the other one.
+/// The places that a step may name: all of its family, all of both, and the other one.
 fn placed(step: &str, host: &str) -> String {
     let (any, other) = if host == "::1" { ("[::]", "127.0.0.1") } else { ("0.0.0.0", "[::1]") };
+    let step = step.replace("{both}", "[::]:{port}");
     step.replace("{any}", &format!("{any}:{{port}}")).replace("{other}", &format!("{other}:{{port}}"))
 }
 

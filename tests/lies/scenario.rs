@@ -138,7 +138,12 @@ fn beset(kind: &'static str, seed: &mut Seed, text: &str, comes: Comes, theirs: 
 
 /// Where ours listens so that its own address answers.
 fn somewhere(seed: &mut Seed) -> &'static str {
-    seed.one_of(&["{addr}", "{addr}", "{any}"])
+    seed.one_of(&["{addr}", "{addr}", "{any}", both()])
+}
+
+/// The address that stands for all of both families.
+fn both() -> &'static str {
+    if has_ipv6() { "{both}" } else { "{any}" }
 }
 
 fn plain(seed: &mut Seed) -> Scenario {
@@ -233,8 +238,9 @@ fn in_turns(seed: &mut Seed) -> Scenario {
 }
 
 fn joins_first(seed: &mut Seed) -> Scenario {
-    let theirs = seed.one_of(&["group:{addr} serve say:up", "group:{any} serve say:up"]);
-    let scenario = beset("joins first", seed, "~ group:{addr} serve say:up", Comes::First, theirs);
+    let place = somewhere(seed);
+    let theirs = format!("group:{place} serve say:up");
+    let scenario = beset("joins first", seed, "~ group:{addr} serve say:up", Comes::First, &theirs);
     Scenario { expected: Expected::Never, ..scenario }
 }
 

@@ -118,8 +118,9 @@ fn a_restart_that_writes_the_same_again_is_noticed_at_once() {
 
 #[test]
 fn a_supervised_restart_waits_for_the_file_of_its_own_run() {
-    let spec = file(sh("echo $$ > {dir}/pid; read line; exit 1"), "{dir}/pid").supervise(Supervision::permanent());
-    let process = spec.start().unwrap();
+    // It is there, and has changed, as soon as it is empty: so a test that reads it waits for a line.
+    let spec = simple(sh("echo $$ > {dir}/pid; read line; exit 1")).supervise(Supervision::permanent());
+    let process = spec.ready(File::at("{dir}/pid").matching(r"^\d+\n")).start().unwrap();
     process.write_stdin("\n").unwrap();
     process.wait_restart(0, HANG).unwrap();
     let pid = fs::read_to_string(process.dir().join("pid")).unwrap();

@@ -223,9 +223,11 @@ fn one_that_comes_while_an_answer_is_waited_for_is_named() {
 #[test]
 fn what_was_closed_while_a_line_was_waited_for_is_not_ready() {
     let liar = child("liar");
-    let steps = "listen:{addr} serve wait:30000 close say:up wait:60000 listen:{addr} serve";
-    let server = liar_at(&liar, steps).ready(Output::any("^up$")).start().unwrap();
-    assert!(TcpStream::connect(server.addr()).is_ok());
+    let steps = "listen:{addr} serve wait:50000 close say:up wait:60000 listen:{addr} serve";
+    for spec in [liar_at(&liar, steps), http(liar.with(&format!("/dev/null {steps}")), "/")] {
+        let server = spec.ready(Output::any("^up$")).start().unwrap();
+        assert!(TcpStream::connect(server.addr()).is_ok(), "{server:?}");
+    }
 }
 
 #[test]

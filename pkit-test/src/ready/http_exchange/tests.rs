@@ -135,6 +135,8 @@ fn what_is_no_answer_has_its_words() {
         ("HTTP/x 200 OK\r\n", "answered garbage: \"HTTP/x 200 OK\\r\\n\""),
         ("-ERR unknown command 'GET'\r\n", "answered garbage: \"-ERR unknown command \\'GET\\'\\r\\n\""),
         ("\u{15}\u{3}\u{1}\0\u{2}\u{2}F", "answered in TLS, but it was asked in plain http"),
+        ("\0\0\u{6}\u{4}\0\0\0\0\0\0\u{3}\0\0\0d", "answered in HTTP/2, as gRPC does, but it was asked in HTTP/1.1"),
+        ("\0\0\u{6}\u{4}\0\0\0\0\u{1}", r#"answered garbage: "\x00\x00\x06\x04\x00\x00\x00\x00\x01""#),
         (&long, "no status in the first 8 KiB of the answer"),
         (&hints, "no status in the first 8 KiB of the answer"),
     ] {

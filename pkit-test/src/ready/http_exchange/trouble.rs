@@ -47,6 +47,7 @@ pub(crate) enum Trouble {
     Framing(String),
     Garbage(Vec<u8>),
     Tls,
+    Http2,
     Broken(io::Error),
     Cancelled,
 }
@@ -100,8 +101,13 @@ impl Trouble {
     }
 
     pub(super) fn of_garbage(got: &[u8]) -> Trouble {
-        // An alert or a handshake of TLS, of any version.
-        if matches!(got, [0x15 | 0x16, 0x03, ..]) { Trouble::Tls } else { Trouble::Garbage(got.to_owned()) }
+        match got {
+            // An alert or a handshake of TLS, of any version.
+            [0x15 | 0x16, 0x03, ..] => Trouble::Tls,
+            // SETTINGS or GOAWAY of the connection itself, with which each server begins.
+            [_, _, _, 0x04 | 0x07, 0, 0, 0, 0, 0, ..] => Trouble::Http2,
+            got => Trouble::Garbage(got.to_owned()),
+        }
     }
 }
 
@@ -134,6 +140,7 @@ impl fmt::Display for Trouble {
             Trouble::Framing(why) => write!(f, "answered garbage: {why}"),
             Trouble::Garbage(got) => write!(f, "answered garbage: {}", shown(got)),
             Trouble::Tls => write!(f, "answered in TLS, but it was asked in plain http"),
+            Trouble::Http2 => write!(f, "answered in HTTP/2, as gRPC does, but it was asked in HTTP/1.1"),
             Trouble::Broken(error) => write!(f, "the connection broke: {}", words(error)),
             Trouble::Cancelled => write!(f, "given up"),
         }
