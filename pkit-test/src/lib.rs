@@ -18,7 +18,7 @@
 //! # One process
 //!
 //! A **spec** says what to run and when it is ready. It is a value, and does nothing until it is started. The
-//! constructors differ in what "ready" means: [`simple`], [`output`], [`tcp`], [`http`]; [`unix`] for a unix socket, [`file`] for
+//! constructors differ in what "ready" means: [`simple`], [`output`], [`tcp`], [`http`]; [`unix`] for a unix socket, [`file()`] for
 //! a file, [`notify`] for a service that says so by itself; and [`finished`], for a step.
 //!
 //! Starting gives a **handle**: proof that the process is ready, and the way to it. Dropping it stops the process.
