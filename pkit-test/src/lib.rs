@@ -18,7 +18,7 @@
 //! # One process
 //!
 //! A **spec** says what to run and when it is ready. It is a value, and does nothing until it is started. The
-//! constructors differ in what "ready" means: [`simple`], [`output`], [`tcp`], [`http`]; [`unix`] for a unix socket, [`file`] for
+//! constructors differ in what "ready" means: [`simple`], [`output`], [`tcp`], [`http`]; [`unix`] for a unix socket, [`file()`] for
 //! a file, [`notify`] for a service that says so by itself; and [`finished`], for a step.
 //!
 //! Starting gives a **handle**: proof that the process is ready, and the way to it. Dropping it stops the process.
@@ -83,7 +83,7 @@
 //! |---|---|
 //! | `{port}` `{addr}` `{host}` | its own port, its address, the host of that |
 //! | `{port.peer}` | another port of its own, declared by [`Spec::port`] |
-//! | `{dir}` | its private directory, with a path short enough for a unix socket |
+//! | `{dir}` | its private directory, which only its user can enter, with a path short enough for a unix socket |
 //! | `{db.port}` `{db.port.peer}` `{db.addr}` `{db.host}` `{db.url}` `{db.dir}` `{db.pid}` | the same of the process `db`, which is ready first |
 //! | `{&db.addr}` | the address without the order, for processes that need each other |
 //! | `{env.HOME}` | a variable of the test's environment |
@@ -169,6 +169,21 @@
 //!     assert_eq!(app.stdout(), "version 7\n");
 //! }
 //! # app_finds_the_schema();
+//! ```
+//!
+//! # A fixed port, and a network of one's own
+//!
+//! Port 0 is any free port. A number is that port: other tests of this crate that want it wait, and a stranger who has it is an
+//! error that names it. With a [network of its own](Isolation::Net) a test need not wait: all of them can have port 5432 at once.
+//! [Process ids of its own](Isolation::Pid) are for what must be gone whoever is killed. [`Isolation`] says what each takes.
+//!
+//! ```no_run
+//! use pkit_test::{Isolation, Process, tcp, with_processes};
+//!
+//! #[with_processes(cache = tcp("redis-server --port {port} --save ''", 6379).isolate(Isolation::Net))]
+//! fn has_the_usual_port(cache: Process) {
+//!     assert!(std::net::TcpStream::connect("127.0.0.1:6379").is_ok());
+//! }
 //! ```
 //!
 //! # Your own executor and probe
@@ -359,19 +374,7 @@
 //! passes, nothing is shown and nothing stays.
 //!
 //! [`processes`] lists what the test has started, with states, times and exits. Where there is more of it than one run of one
-//! process, the same is shown as a table and as a timeline, once, when all of it has ended:
-//!
-//! ```text
-//! --- 2 processes in 412 ms
-//! name   run  state   pid  started  ready after   ended  exit
-//! cache    1  ended  4711     2 ms        38 ms  411 ms  signal 15 (SIGTERM)
-//! api      1  died   4712    40 ms        80 ms  220 ms  exit code 3
-//!          2  ended  4715   250 ms        82 ms  400 ms  signal 15 (SIGTERM)
-//!        |0 ms                               |206 ms                       412 ms|
-//! cache  S=====R--------------------------------------------------------------T.x
-//! api          S=============R-----------------X    S==============R----------Tx
-//! S= starting  R- ready  T. stopping  x ended  X died  F failed  > up  < more
-//! ```
+//! process, the same is shown as a table and as a timeline, once, when all of it has ended.
 //!
 //! # Settings from outside
 //!
@@ -381,7 +384,7 @@
 //! | `PKIT_OUTPUT` | `failed` (default), `always`, `never` | when the output of processes is shown, and the table of them |
 //! | `PKIT_KEEP` | `failed`, `always` | leaves up what is up at the end, and says how to reach it and how to end it |
 //! | `PKIT_KEEP_FOR` | such as `90s`, `30m`, `12h` (default), `7d` | for how long; after that each is ended in its own way |
-//! | `PKIT_DIR` | a directory, default `pkit` in the target directory | where the logs are; those of tests that failed go after a week |
+//! | `PKIT_DIR` | a directory, default `pkit` in the target directory; `pkit-of-UID` among temporary files where there is none | where the logs are; those of tests that failed go after a week |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
 //! | `PKIT_USER_NAMESPACE` | `1` | lets a test binary begin in a user namespace, so that tests without root can have [a network of their own](Isolation::Net) |
 //! | `PKIT_UNTRIED` | `1` | starts processes also on systems other than Linux, where this crate was never run |

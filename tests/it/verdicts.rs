@@ -116,7 +116,7 @@ fn needing_sigkill_fails_only_where_grace_is_a_must() {
         `worker` had to be killed
           spec:   output("'CHILDREN/deaf'", "deaf")   tests/it/victims/verdicts.rs
           ran:    CHILDREN/deaf   pid N, in N ms
-          why:    it was still there 100ms after SIGTERM, and it must stop gracefully"#]]);
+          why:    it was still there 100 ms after SIGTERM, and it must stop gracefully"#]]);
     victim("verdicts::had_to_be_killed_by_the_body").with("deaf").fails(expect![[r#"
         --- `worker`: all it wrote (CHILDREN/pkit/PID.1-worker.1.log)
         deaf
@@ -124,7 +124,7 @@ fn needing_sigkill_fails_only_where_grace_is_a_must() {
         `worker` had to be killed
           spec:   output("'CHILDREN/deaf'", "deaf")   tests/it/victims/verdicts.rs
           ran:    CHILDREN/deaf   pid N, in N ms
-          why:    it was still there 100ms after SIGTERM, and it must stop gracefully"#]]);
+          why:    it was still there 100 ms after SIGTERM, and it must stop gracefully"#]]);
     victim("verdicts::is_deaf").with("deaf").passes();
 }
 

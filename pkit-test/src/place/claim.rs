@@ -86,10 +86,19 @@ impl Claim {
             PortTrouble::HeldByTest { port, .. } => circle(*port, own_test()),
             _ => None,
         };
-        match way {
-            Some(way) => told(error, &way),
+        match way.as_deref() {
+            Some([own]) => self.held_by_itself(*own),
+            Some(way) => told(error, way),
             None => error,
         }
+    }
+
+    /// The same test has it. It was waited for, as another thread of the test might have let it go.
+    fn held_by_itself(&self, number: u16) -> Error {
+        let title = format!("`{}` was not started: port {number} is held by this test itself", self.place.name);
+        Error::new(Kind::PortTaken, title)
+            .fact("spec", &self.spec)
+            .fact("hint", "drop the handle of the process that has it first, or ask for port 0, which is any free one")
     }
 
     /// Another test lets a port go some time, a sibling does not: nobody has to wait to know that.

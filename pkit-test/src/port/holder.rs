@@ -40,7 +40,7 @@ impl Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Holder::ThisProcess => write!(f, " of this process"),
+            Holder::ThisProcess => write!(f, " of this process, or this one"),
             Holder::Other { pid, command } => write!(f, ", pid {pid}: {command}"),
         }
     }

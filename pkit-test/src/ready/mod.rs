@@ -14,6 +14,20 @@
 //! # Ok(()) }
 //! ```
 //!
+//! | probe | holds when | looks |
+//! |---|---|---|
+//! | [`Tcp`] | the process itself listens at its port | at growing pauses, 0.2 to 12 ms; the server sees no connection |
+//! | [`Http`] | a request is answered as it should be | as above, by a request a time |
+//! | [`UnixSocket`] | the process itself listens at a unix socket | when the file changes; the server sees no connection |
+//! | [`File`] | a file is there, or says something, that did not before | when the file changes |
+//! | [`Output`] | a line that it writes matches a regex | when it writes |
+//! | [`Notify`] | it says so itself, as services tell systemd | when it says something |
+//! | [`Finished`] | it has ended with an exit code | when it ends |
+//! | [`Exec`] | a command ends with exit code 0 | again and again |
+//! | [`poll`] | a closure of yours says so | again and again |
+//!
+//! Of several all have to hold, in any order.
+//!
 //! A command that knows is a probe as well: [`Exec`] asks `pg_isready` or `redis-cli ping`, and nothing of a try outlives it.
 //!
 //! A probe of your own is a closure, and [`poll`] makes it one. There is no trait to implement: what a probe has to do

@@ -78,8 +78,9 @@ fn what_depends_on_another_starts_behind_it() {
         S= starting  R- ready  T. stopping  x ended  X died  F failed  > up  < more
     "#]],
     );
-    let shown = told([cache, api], ms(412)).lines().fold(String::new(), |text, line| format!("{text}//! {line}\n"));
-    assert!(include_str!("../lib.rs").contains(&format!("//! ```text\n{shown}//! ```\n")), "not in lib.rs:\n{shown}");
+    let shown = told([cache, api], ms(412)).lines().fold(String::new(), |text, line| format!("{text}/// {line}\n"));
+    let docs = include_str!("whose.rs");
+    assert!(docs.contains(&format!("/// ```text\n{shown}/// ```\n")), "not with `processes`:\n{shown}");
 }
 
 #[test]

@@ -33,6 +33,18 @@ thread_local! {
 /// The same as a table and as a timeline is part of what a test says that fails, where it has more to tell than its error: of two
 /// processes or more, or of two runs or more. `PKIT_OUTPUT=never` leaves it out, and `always` has it of a test that passes, too.
 ///
+/// ```text
+/// --- 2 processes in 412 ms
+/// name   run  state   pid  started  ready after   ended  exit
+/// cache    1  ended  4711     2 ms        38 ms  411 ms  signal 15 (SIGTERM)
+/// api      1  died   4712    40 ms        80 ms  220 ms  exit code 3
+///          2  ended  4715   250 ms        82 ms  400 ms  signal 15 (SIGTERM)
+///        |0 ms                               |206 ms                       412 ms|
+/// cache  S=====R--------------------------------------------------------------T.x
+/// api          S=============R-----------------X    S==============R----------Tx
+/// S= starting  R- ready  T. stopping  x ended  X died  F failed  > up  < more
+/// ```
+///
 /// A test is the thread that it runs on, together with the threads of ours that work for it. A thread that the test has spawned,
 /// or a worker of its runtime, knows nothing of it: what is started there is in a record of its own, and what is started there
 /// *again*, by a handle from the test, is in that of the test. In a process that runs one test by its exact name, as under

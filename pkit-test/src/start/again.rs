@@ -151,7 +151,17 @@ impl Core {
         if self.refuse_while_it_runs().is_err() {
             return Ok(());
         }
-        self.launch_again(Who::Supervisor)?;
+        // A run may be over, and rightly, before it counts as started: whoever waits for the restart is not to be told then that
+        // there will be none.
+        self.take_in_hand();
+        let result = self.launch_again(Who::Supervisor).and_then(|()| self.revived());
+        // Then it tries again, or gives it up and says so.
+        self.life(|life| life.is_halted |= result.is_err());
+        self.let_go();
+        result
+    }
+
+    fn revived(self: &Arc<Core>) -> Result<()> {
         let process = Process::view(Arc::clone(self));
         process.become_ready(&self.run_or_error("wait until it is ready")?)
     }

@@ -39,7 +39,7 @@ fn a_port_of_another_test_is_waited_for() {
         check(
             at(&slow, port).start_timeout(SOON),
             expect![[r#"
-                `slow` was not started: port PORT is held by another test of this process
+                `slow` was not started: port PORT is held by another test of this process, or this one
                   spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/errors/port.rs"#]]
         )
         .is_port_taken()

@@ -121,7 +121,7 @@ fn a_server_that_answers_otherwise_is_told_how() {
             `slow` was not ready after 500 ms
               spec:   simple("'CHILDREN/slow' 0 {port}")   tests/it/errors/start.rs
               ran:    CHILDREN/slow 0 PORT   pid N, in N ms
-              probe:  GET http://127.0.0.1:PORT/: status 200, N tries
+              probe:  GET http://127.0.0.1:PORT/: status 200 instead of 418, N tries
               output: none"#]],
     );
 }

@@ -164,7 +164,7 @@ fn what_must_stop_gracefully_and_does_not_fails() {
             `worker` had to be killed
               spec:   output("'CHILDREN/deaf'", "deaf")   tests/it/orchestra/verdict.rs
               ran:    CHILDREN/deaf   pid N, in N ms
-              why:    it was still there 50ms after SIGTERM, and it must stop gracefully"#]],
+              why:    it was still there 50 ms after SIGTERM, and it must stop gracefully"#]],
     );
     check(
         spec().must_stop_gracefully(),
@@ -173,7 +173,7 @@ fn what_must_stop_gracefully_and_does_not_fails() {
             `worker` had to be killed
               spec:   output("'CHILDREN/deaf'", "deaf")   tests/it/orchestra/verdict.rs
               ran:    CHILDREN/deaf   pid N, in N ms
-              why:    it was still there 50ms after SIGTERM, and it must stop gracefully"#]],
+              why:    it was still there 50 ms after SIGTERM, and it must stop gracefully"#]],
     );
     check(spec().must_stop_gracefully(), |process| process.kill().unwrap(), expect!["ok"]);
 }

@@ -53,7 +53,7 @@ fn go_round<const COUNT: usize>() -> String {
 #[test]
 fn two_that_wait_for_each_other_are_told_so() {
     expect![[r#"
-        `slow` was not started: port PORT is held by another test of this process
+        `slow` was not started: port PORT is held by another test of this process, or this one
           spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/ports/circle.rs
           circle: that test waits for port PORT, which this test holds
           hint:   start both in one stack, or in the same order everywhere"#]]
@@ -61,9 +61,23 @@ fn two_that_wait_for_each_other_are_told_so() {
 }
 
 #[test]
+fn one_that_waits_for_itself_is_told_so() {
+    let slow = child("slow");
+    let [port] = ports(&slow);
+    let _held = server(&slow, port).start().unwrap();
+    let error = server(&slow, port).start_timeout(SOON).start().unwrap_err();
+    assert!(error.is_port_taken());
+    expect![[r#"
+        `slow` was not started: port PORT is held by this test itself
+          spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/ports/circle.rs
+          hint:   drop the handle of the process that has it first, or ask for port 0, which is any free one"#]]
+    .assert_eq(&normalised(&error.to_string()));
+}
+
+#[test]
 fn so_are_three() {
     expect![[r#"
-        `slow` was not started: port PORT is held by another test of this process
+        `slow` was not started: port PORT is held by another test of this process, or this one
           spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/ports/circle.rs
           circle: that test waits for port PORT, whose test waits for port PORT, which this test holds
           hint:   start both in one stack, or in the same order everywhere"#]]

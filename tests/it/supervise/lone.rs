@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use expect_test::{Expect, expect};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
-use pkit_test::{Executor, Ground, Process, Restart, Result, Signal, Spec, Supervision, output, simple, tcp};
+use pkit_test::{Executor, Ground, Process, Restart, Result, Signal, Spec, Supervision, output, sh, simple, tcp};
 
 use super::{LONG, MS, moody, tireless};
 use crate::child::{HANG, child};
@@ -138,6 +138,17 @@ fn restarts_of_the_test_and_of_the_supervisor_are_counted_together() {
     process.signal(Signal::Kill).unwrap();
     assert_eq!(process.wait_restart(2, HANG).unwrap(), 3, "what the test does is no crash");
     assert_eq!(sleeper.count(), 1);
+}
+
+/// Before all is done that belongs to its start, here a callback: it is a restart all the same.
+#[test]
+fn one_that_ends_well_at_once_was_started_again() {
+    for _ in 0..20 {
+        let script = sh("test -e {dir}/second || { touch {dir}/second; exit 1; }");
+        let ends = |process: &Process| drop((process.restarts() == 1).then(|| process.wait()));
+        let job = simple(script).supervise(Supervision::transient()).on_start(ends).start().unwrap();
+        assert_eq!(job.wait_restart(0, HANG).unwrap(), 1);
+    }
 }
 
 #[test]
