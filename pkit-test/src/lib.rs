@@ -495,8 +495,3 @@ pub use {
     start::Restart,
     supervise::{Strategy, Supervision},
 };
-
-/// The blocks of the README are examples like all others. Only here: in the published package it lies elsewhere.
-#[cfg(all(unix, doctest))]
-#[doc = include_str!("../../README.md")]
-struct Readme;

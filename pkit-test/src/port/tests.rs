@@ -4,12 +4,13 @@ use std::io::{BufRead, BufReader, Read, stdin};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::unistd::Uid;
 
 use super::bind::Bind;
 use super::*;
+use crate::sys::wait::eventually;
 
 /// What a child that runs [`child`] does, in one variable of its environment.
 const TASK: &str = "PKIT_TEST_UNIT_PORT_TASK";
@@ -110,15 +111,6 @@ fn own_pid() -> i32 {
 /// Many containers have no IPv6; what is about it has nothing to look at there.
 fn has_ipv6() -> bool {
     TcpListener::bind("[::1]:0").is_ok()
-}
-
-/// A child that another test is just starting has our descriptors until its exec.
-fn eventually(happens: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !happens() {
-        assert!(Instant::now() < deadline, "it never happens");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

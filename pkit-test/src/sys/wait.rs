@@ -122,3 +122,15 @@ fn events(what: For) -> libc::c_short {
         For::Both => libc::POLLIN | libc::POLLOUT,
     }
 }
+
+/// Waits for what happens soon; of use above all where a child that another test is just starting has a copy of our descriptors
+/// until its exec, so that nothing is gone at once. The limit only catches a hang.
+#[cfg(test)]
+#[track_caller]
+pub(crate) fn eventually(happens: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !happens() {
+        assert!(Instant::now() < deadline, "it never happens");
+        std::thread::yield_now();
+    }
+}

@@ -2,6 +2,7 @@ use std::os::unix::net;
 
 use super::*;
 use crate::sys::child::own_pid;
+use crate::sys::wait::eventually;
 
 fn listener(name: &[u8]) -> UnixListener {
     UnixListener { name: name.to_vec(), inode: 1, file: None }
@@ -37,10 +38,7 @@ fn who_listens_is_found_by_connecting_as_well() {
     let foreign = who_answers(&address, i32::MAX).unwrap();
     assert!(matches!(foreign, Who::Somebody(Holds::Foreign { pid, .. }) if pid == own_pid()), "{foreign:?}");
     drop(bound);
-    // A fork of another test may have it for a moment longer.
-    while who_answers(&address, own_pid()).unwrap() != Who::Nobody {
-        std::thread::yield_now();
-    }
+    eventually(|| who_answers(&address, own_pid()).unwrap() == Who::Nobody);
     fs::remove_file(&path).unwrap();
 }
 
@@ -53,8 +51,6 @@ fn both_ways_to_ask_agree() {
         assert_eq!(serving.who(root).unwrap(), who_answers(&serving.address, root).unwrap());
     }
     drop(bound);
-    while serving.who(own_pid()).unwrap() != Who::Nobody {
-        std::thread::yield_now();
-    }
+    eventually(|| serving.who(own_pid()).unwrap() == Who::Nobody);
     fs::remove_file(&path).unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, SockaddrIn6, bind, getsockname, listen, setsockopt, socket,
@@ -10,6 +10,7 @@ use nix::sys::socket::{
 };
 
 use super::*;
+use crate::sys::wait::eventually;
 
 fn diag() -> Diag {
     Diag::open()
@@ -19,15 +20,6 @@ fn listener(addr: &str) -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind(addr).unwrap();
     let addr = listener.local_addr().unwrap();
     (listener, addr)
-}
-
-/// A child that another test is just starting has our descriptors until its exec.
-fn eventually(happens: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !happens() {
-        assert!(Instant::now() < deadline, "it never happens");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

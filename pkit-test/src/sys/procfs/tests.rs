@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd;
 use std::process::{Child, Command, Stdio};
 
 use super::*;
+use crate::sys::wait::eventually;
 
 /// A shell that has written its first line, and ends with the test.
 struct Shell(Child, String);
@@ -131,9 +132,7 @@ fn a_process_is_known_by_its_start_its_session_and_its_pipes() {
 fn who_has_ended_is_not_alive_even_before_it_is_reaped() {
     let mut child = Command::new("true").spawn().unwrap();
     let pid = child.id() as i32;
-    while is_alive(pid) {
-        std::thread::yield_now();
-    }
+    eventually(|| !is_alive(pid));
     child.wait().unwrap();
     assert!(!is_alive(pid) && is_alive(own_pid()));
 }

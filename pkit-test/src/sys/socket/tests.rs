@@ -2,21 +2,12 @@
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpListener;
-use std::time::Instant;
 
 use super::*;
+use crate::sys::wait::eventually;
 
 fn name(test: &str) -> String {
     format!("pkit-test-unit-{}-{test}", std::process::id())
-}
-
-/// A child that another test is just starting has our descriptors until its exec.
-fn eventually(happens: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !happens() {
-        assert!(Instant::now() < deadline, "it never happens");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

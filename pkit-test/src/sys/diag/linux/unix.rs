@@ -58,6 +58,7 @@ mod tests {
     use std::os::unix::net;
 
     use super::*;
+    use crate::sys::wait::eventually;
 
     #[test]
     fn a_listener_is_found_by_its_file_and_by_its_name() {
@@ -71,11 +72,8 @@ mod tests {
         assert_eq!(found[0].name.strip_suffix(&[0]), Some(path.as_os_str().as_encoded_bytes()));
         assert!(crate::sys::procfs::socket_inodes(std::process::id() as i32).unwrap().contains(&found[0].inode));
         drop(bound);
-        // A fork of another test may have it for a moment longer.
         let is_named = |listener: &UnixListener| listener.name.starts_with(path.as_os_str().as_encoded_bytes());
-        while Kernel::open_unix().unwrap().unix_listeners().unwrap().iter().any(is_named) {
-            std::thread::yield_now();
-        }
+        eventually(|| !Kernel::open_unix().unwrap().unix_listeners().unwrap().iter().any(is_named));
     }
 
     #[test]
