@@ -1,14 +1,18 @@
 //! The floors of the library: a module names lower floors only. And the other rules that the text itself can break.
 //!
 //! Each rule is a function from a file to its breaches, so that it can be shown a file that breaks it.
+//! What is said in one file about others is in `documents`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use pkit_test_tests::source::{Source, Token};
 
+mod documents;
+
 /// What stands on which floor.
 const FLOORS: &[(&str, u32)] = &[
+    ("fuzz", 10),
     ("private", 9),
     ("attributes", 9),
     ("fixtures", 9),
@@ -20,12 +24,12 @@ const FLOORS: &[(&str, u32)] = &[
     ("function", 6),
     ("handle", 5),
     ("spec", 5),
-    ("command", 5),
     ("ground", 5),
     ("place", 5),
     ("ready", 4),
     ("guardian", 4),
     ("supervise", 4),
+    ("command", 4),
     ("output", 3),
     ("program", 3),
     ("callbacks", 3),
@@ -34,6 +38,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("port", 2),
     ("network", 2),
     ("config", 1),
+    ("duration", 1),
     ("error", 1),
     ("limits", 1),
     ("exit", 1),
@@ -46,10 +51,11 @@ const FLOORS: &[(&str, u32)] = &[
 
 /// Who may name whom on the same floor, and why that is no knot.
 const NEIGHBOURS: &[(&str, &str, &str)] = &[
+    ("config", "limits", "what is not set has a default"),
     ("error", "exit", "an error says how a process ended"),
     ("exit", "signal", "a process may end by a signal"),
     ("ready", "guardian", "a probe asks about the run that it watches"),
-    ("spec", "command", "a spec is made around a command, which knows nothing of specs"),
+    ("ready", "command", "a probe may be a command, which knows nothing of probes"),
     ("spec", "handle", "the callbacks that a spec carries are given the handle"),
     ("handle", "spec", "a handle can start its spec again"),
     ("handle", "ground", "it does so on the ground that it was started on"),

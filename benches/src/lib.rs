@@ -11,6 +11,7 @@ mod rows;
 mod children;
 mod bench;
 mod roles;
+mod peers;
 mod simple;
 mod raw;
 mod table;

@@ -29,6 +29,19 @@ pub(crate) fn family(root: i32) -> Vec<Member> {
     found
 }
 
+/// Everybody who has this among their arguments.
+pub(crate) fn with_argument(argument: &str) -> Vec<i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| has_argument(*pid, argument)).collect()
+}
+
+/// One that has ended meanwhile, or is a zombie, has no arguments.
+fn has_argument(pid: i32, argument: &str) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).any(|word| word == argument.as_bytes())
+}
+
 /// The memory of a process in MB, where a page that several share counts for each in part.
 pub(crate) fn pss_mb(pid: i32) -> io::Result<f64> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;

@@ -5,14 +5,18 @@
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use crate::clock;
 use crate::outcome::Outcome;
+use crate::peers::{Kit, Wrap};
 use crate::simple;
 use crate::stamps::Stamper;
+
+mod grown;
 
 /// The first argument of a child.
 pub(crate) const FLAG: &str = "--role";
@@ -33,6 +37,23 @@ pub(crate) enum Role {
     },
     /// Boots so long, writes a banner, and says when it did.
     Banner {
+        boot_us: u64,
+        stamps: PathBuf,
+    },
+    /// Boots so long, listens on a unix socket, says when, and serves. A text, since the path may have a hole.
+    UnixServer {
+        path: String,
+        boot_us: u64,
+        stamps: PathBuf,
+    },
+    /// Boots so long, makes a file, and says when it did.
+    Maker {
+        path: String,
+        boot_us: u64,
+        stamps: PathBuf,
+    },
+    /// Boots so long, writes that it is ready to the socket that its environment names, and says when it did.
+    Notifier {
         boot_us: u64,
         stamps: PathBuf,
     },
@@ -67,6 +88,29 @@ pub(crate) enum Role {
     Daemon {
         stamps: PathBuf,
     },
+    /// A service with so many processes, itself included, all in one session and group.
+    Tree {
+        processes: usize,
+        stamps: PathBuf,
+    },
+    /// Grows to so many megabytes, starts one process after the other in every way there is, and prints what each took.
+    Grown {
+        megabytes: usize,
+        samples: usize,
+    },
+    /// Starts a service that has so many daemons by a peer, and waits for its own end.
+    OwnerByPeer {
+        peer: RustPeer,
+        daemons: usize,
+        stamps: PathBuf,
+    },
+}
+
+/// A crate for the same work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RustPeer {
+    Wrap,
+    Kit,
 }
 
 impl Role {
@@ -76,7 +120,14 @@ impl Role {
             Role::Server { port, boot_us, stamps } => {
                 return words(&["server", &boot_us.to_string(), &stamps.to_string_lossy(), port]);
             }
+            Role::UnixServer { path, boot_us, stamps } => {
+                return words(&["unix-server", &boot_us.to_string(), &stamps.to_string_lossy(), path]);
+            }
+            Role::Maker { path, boot_us, stamps } => {
+                return words(&["maker", &boot_us.to_string(), &stamps.to_string_lossy(), path]);
+            }
             Role::Banner { boot_us, stamps } => ("banner", *boot_us, stamps),
+            Role::Notifier { boot_us, stamps } => ("notifier", *boot_us, stamps),
             Role::Idle { stamps } => ("idle", 0, stamps),
             Role::First { ours } => return words(&["first", if *ours { "1" } else { "0" }, "-"]),
             Role::Owner { sleeps, stamps } => ("owner", *sleeps as u64, stamps),
@@ -84,6 +135,12 @@ impl Role {
             Role::Daemonizer { daemons, stamps } => ("daemonizer", *daemons as u64, stamps),
             Role::Parent { daemons, stamps } => ("parent", *daemons as u64, stamps),
             Role::Daemon { stamps } => ("daemon", 0, stamps),
+            Role::Tree { processes, stamps } => ("tree", *processes as u64, stamps),
+            Role::Grown { megabytes, samples } => {
+                return words(&["grown", &megabytes.to_string(), &samples.to_string()]);
+            }
+            Role::OwnerByPeer { peer: RustPeer::Wrap, daemons, stamps } => ("owner-by-wrap", *daemons as u64, stamps),
+            Role::OwnerByPeer { peer: RustPeer::Kit, daemons, stamps } => ("owner-by-kit", *daemons as u64, stamps),
         };
         words(&[name, &number.to_string(), &path.to_string_lossy()])
     }
@@ -95,7 +152,10 @@ impl Role {
         let count = usize::try_from(number).ok()?;
         Some(match name.as_str() {
             "server" => Role::Server { port: words.get(3)?.clone(), boot_us: number, stamps },
+            "unix-server" => Role::UnixServer { path: words.get(3)?.clone(), boot_us: number, stamps },
+            "maker" => Role::Maker { path: words.get(3)?.clone(), boot_us: number, stamps },
             "banner" => Role::Banner { boot_us: number, stamps },
+            "notifier" => Role::Notifier { boot_us: number, stamps },
             "idle" => Role::Idle { stamps },
             "first" => Role::First { ours: number == 1 },
             "owner" => Role::Owner { sleeps: count, stamps },
@@ -103,6 +163,10 @@ impl Role {
             "daemonizer" => Role::Daemonizer { daemons: count, stamps },
             "parent" => Role::Parent { daemons: count, stamps },
             "daemon" => Role::Daemon { stamps },
+            "tree" => Role::Tree { processes: count, stamps },
+            "grown" => Role::Grown { megabytes: count, samples: stamps.to_str()?.parse().ok()? },
+            "owner-by-wrap" => Role::OwnerByPeer { peer: RustPeer::Wrap, daemons: count, stamps },
+            "owner-by-kit" => Role::OwnerByPeer { peer: RustPeer::Kit, daemons: count, stamps },
             _ => return None,
         })
     }
@@ -128,7 +192,10 @@ pub(crate) fn play(words: &[String]) -> ExitCode {
 fn be(role: Role) -> Outcome<()> {
     match role {
         Role::Server { port, boot_us, stamps } => serve(port.parse()?, boot_us, &stamps)?,
+        Role::UnixServer { path, boot_us, stamps } => serve_unix(&path, boot_us, &stamps)?,
+        Role::Maker { path, boot_us, stamps } => make_file(&path, boot_us, &stamps)?,
         Role::Banner { boot_us, stamps } => write_banner(boot_us, &stamps)?,
+        Role::Notifier { boot_us, stamps } => notify(boot_us, &stamps)?,
         Role::Idle { stamps } => say_and_wait(&stamps)?,
         Role::First { ours } => print_first_start(ours)?,
         Role::Owner { sleeps, stamps } => own_sleeps(sleeps, &stamps)?,
@@ -139,6 +206,9 @@ fn be(role: Role) -> Outcome<()> {
             nix::unistd::setsid()?;
             say_and_wait(&stamps)?;
         }
+        Role::Tree { processes, stamps } => be_a_tree(processes, &stamps)?,
+        Role::Grown { megabytes, samples } => grown::print_starts(megabytes, samples)?,
+        Role::OwnerByPeer { peer, daemons, stamps } => own_by_peer(peer, daemons, &stamps)?,
     }
     Ok(())
 }
@@ -152,6 +222,37 @@ fn serve(port: u16, boot_us: u64, stamps: &Path) -> io::Result<()> {
     loop {
         drop(listener.accept()?);
     }
+}
+
+fn serve_unix(path: &str, boot_us: u64, stamps: &Path) -> io::Result<()> {
+    let mut stamper = Stamper::open(stamps)?;
+    boot(boot_us);
+    let listener = UnixListener::bind(path)?;
+    let listens = clock::now_ns();
+    stamper.say(listens)?;
+    loop {
+        drop(listener.accept()?);
+    }
+}
+
+fn make_file(path: &str, boot_us: u64, stamps: &Path) -> io::Result<()> {
+    let mut stamper = Stamper::open(stamps)?;
+    boot(boot_us);
+    let made = clock::now_ns();
+    std::fs::File::create(path)?;
+    stamper.say(made)?;
+    wait_for_ever()
+}
+
+fn notify(boot_us: u64, stamps: &Path) -> Outcome<()> {
+    let mut stamper = Stamper::open(stamps)?;
+    let manager = std::env::var_os("NOTIFY_SOCKET").ok_or("nobody is to be notified")?;
+    let socket = UnixDatagram::unbound()?;
+    boot(boot_us);
+    let sent = clock::now_ns();
+    socket.send_to(b"READY=1", manager)?;
+    stamper.say(sent)?;
+    Ok(wait_for_ever()?)
 }
 
 fn write_banner(boot_us: u64, stamps: &Path) -> io::Result<()> {
@@ -212,6 +313,30 @@ fn spawn_daemons(daemons: usize, stamps: &Path) -> io::Result<()> {
     (0..daemons).try_for_each(|_| Command::new(&program).args(role.words()).spawn().map(drop))
 }
 
+fn be_a_tree(processes: usize, stamps: &Path) -> io::Result<()> {
+    let role = Role::Idle { stamps: stamps.to_owned() };
+    let program = std::env::current_exe()?;
+    (1..processes).try_for_each(|_| Command::new(&program).args(role.words()).spawn().map(drop))?;
+    // Who cannot start anything without a line of the log gets one.
+    io::stdout().lock().write_all(format!("{BANNER}\n").as_bytes())?;
+    say_and_wait(stamps)
+}
+
+fn own_by_peer(peer: RustPeer, daemons: usize, stamps: &Path) -> Outcome<()> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(Role::Daemonizer { daemons, stamps: stamps.to_owned() }.words());
+    match peer {
+        RustPeer::Wrap => drop_never(Wrap::spawn(command)?),
+        RustPeer::Kit => drop_never(Kit::spawn(Kit::runtime()?, command)?),
+    }
+    Ok(say_and_wait(stamps)?)
+}
+
+/// It is to be killed while it has this, so that no destructor may run before.
+fn drop_never<T>(value: T) {
+    std::mem::forget(value);
+}
+
 fn wait_for_ever() -> io::Result<()> {
     loop {
         nix::unistd::pause();
@@ -227,7 +352,10 @@ mod tests {
         let stamps = PathBuf::from("/tmp/stamps");
         let roles = [
             Role::Server { port: "80".to_owned(), boot_us: 5, stamps: stamps.clone() },
+            Role::UnixServer { path: "/s".to_owned(), boot_us: 5, stamps: stamps.clone() },
+            Role::Maker { path: "/f".to_owned(), boot_us: 5, stamps: stamps.clone() },
             Role::Banner { boot_us: 5, stamps: stamps.clone() },
+            Role::Notifier { boot_us: 5, stamps: stamps.clone() },
             Role::Idle { stamps: stamps.clone() },
             Role::First { ours: true },
             Role::First { ours: false },
@@ -235,7 +363,11 @@ mod tests {
             Role::OwnerOfDaemons { daemons: 3, stamps: stamps.clone() },
             Role::Daemonizer { daemons: 3, stamps: stamps.clone() },
             Role::Parent { daemons: 3, stamps: stamps.clone() },
-            Role::Daemon { stamps },
+            Role::Daemon { stamps: stamps.clone() },
+            Role::Tree { processes: 10, stamps: stamps.clone() },
+            Role::Grown { megabytes: 100, samples: 7 },
+            Role::OwnerByPeer { peer: RustPeer::Wrap, daemons: 3, stamps: stamps.clone() },
+            Role::OwnerByPeer { peer: RustPeer::Kit, daemons: 3, stamps },
         ];
         for role in roles {
             assert_eq!(Role::parse(&role.words()[1..]), Some(role));

@@ -18,5 +18,12 @@ pub(crate) fn ours() -> Spec {
 
 /// By hand.
 pub(crate) fn raw() -> io::Result<Raw> {
-    Raw::spawn(Command::new(PROGRAM).arg(SECONDS))
+    Raw::spawn(&mut command())
+}
+
+/// By whoever takes a command.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.arg(SECONDS);
+    command
 }

@@ -79,6 +79,6 @@ fn is_not_well_without_a_store() {
     let text = error.to_string();
 
     assert!(error.is_timeout(), "{text}");
-    assert!(text.starts_with("`api` was not ready after 300ms\n"), "{text}");
+    assert!(text.starts_with("`api` was not ready after 300 ms\n"), "{text}");
     assert!(text.contains("/health: status 503, "), "{text}");
 }

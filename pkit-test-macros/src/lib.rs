@@ -10,6 +10,13 @@ mod attrs;
 mod nearest;
 mod order;
 
+/// For the fuzzer, which builds this file as a library of the ordinary kind: one of macros can show nothing else.
+#[cfg(any(test, pkit_fuzz))]
+#[doc(hidden)]
+#[path = "fuzz/mod.rs"]
+pub mod __fuzz;
+
+#[cfg(not(pkit_fuzz))]
 use proc_macro::TokenStream;
 
 /// Runs a function while the processes that it needs are up.
@@ -57,6 +64,7 @@ use proc_macro::TokenStream;
 /// # Errors
 ///
 /// All mistakes in one attribute are reported at once, each at its place, and the function stays defined.
+#[cfg(not(pkit_fuzz))]
 #[proc_macro_attribute]
 pub fn with_processes(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand::with_processes(&attribute.into(), &item.into()).into()

@@ -143,6 +143,15 @@ impl Line {
         self.program.locate(path_env, cwd)
     }
 
+    /// The command line as it was written, its holes filled.
+    pub(crate) fn as_written(&self) -> String {
+        let program = match &self.program {
+            Wanted::File(path) => path.to_string_lossy(),
+            Wanted::Bin(bin) => bin.name.into(),
+        };
+        quote::line(std::iter::once(&*program).chain(self.args.iter().map(String::as_str)))
+    }
+
     /// The command line for people, who may copy it: the program as it was found, from `cwd` if it is below.
     pub(crate) fn for_people(&self, located: &Path, cwd: &Path) -> String {
         let shown = located

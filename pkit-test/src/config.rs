@@ -5,16 +5,19 @@
 //! | `PKIT_TIMEOUT_SCALE` | a positive number, default 1 | multiplies the timeouts of start, stop and crash, and of waiting for output |
 //! | `PKIT_OUTPUT` | `failed` (default), `always`, `never` | when the output of processes is shown, and the table of them |
 //! | `PKIT_KEEP` | unset (default), `failed`, `always` | leaves up what is up at the end of the test, and says how to end it |
+//! | `PKIT_KEEP_FOR` | such as `90s`, `30m`, `12h` (default), `7d` | for how long; then it is ended, each in its own way |
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory of the test binary | logs and reports |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
 //! | `PKIT_USER_NAMESPACE` | `1` | read before `main`, in `sys/namespace`: the test binary begins in a user namespace |
+//! | `PKIT_UNTRIED` | `1` | starts processes also on systems other than Linux, where this crate was never run |
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::sys::without;
+use crate::limits::KEEP_FOR;
+use crate::sys::{room, user, without};
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +25,10 @@ pub(crate) struct Config {
     pub(crate) timeout_scale: f64,
     pub(crate) output: Show,
     pub(crate) keep: Show,
+    pub(crate) keep_for: Duration,
     pub(crate) directory: PathBuf,
     pub(crate) logs: bool,
+    pub(crate) untried: bool,
     /// What was set and could not be understood.
     pub(crate) mistakes: Vec<String>,
 }
@@ -77,7 +82,7 @@ pub(crate) fn log(text: impl FnOnce() -> String) {
     }
 }
 
-fn read(get: &dyn Fn(&str) -> Option<String>) -> Config {
+pub(crate) fn read(get: &dyn Fn(&str) -> Option<String>) -> Config {
     let mut mistakes = Vec::new();
     let mut one_of = |name: &str, default: Show, allowed: &[(&str, Show)]| {
         let Some(value) = get(name) else { return default };
@@ -92,11 +97,13 @@ fn read(get: &dyn Fn(&str) -> Option<String>) -> Config {
     let output = one_of("PKIT_OUTPUT", Show::Failed, &when);
     let keep = one_of("PKIT_KEEP", Show::Never, &when);
     let timeout_scale = scale(get("PKIT_TIMEOUT_SCALE"), &mut mistakes);
+    let keep_for = span("PKIT_KEEP_FOR", get("PKIT_KEEP_FOR"), KEEP_FOR, &mut mistakes);
     let directory = get("PKIT_DIR").map_or_else(default_directory, PathBuf::from);
     let directory = std::path::absolute(&directory).unwrap_or(directory);
     let logs = get("PKIT_LOG").is_some_and(|value| value != "0");
+    let untried = get("PKIT_UNTRIED").is_some_and(|value| value != "0");
     mistakes.extend(get(without::VARIABLE).and_then(|_| without_mistake()));
-    Config { timeout_scale, output, keep, directory, logs, mistakes }
+    Config { timeout_scale, output, keep, keep_for, directory, logs, untried, mistakes }
 }
 
 fn scale(value: Option<String>, mistakes: &mut Vec<String>) -> f64 {
@@ -110,6 +117,21 @@ fn scale(value: Option<String>, mistakes: &mut Vec<String>) -> f64 {
     }
 }
 
+/// A number and its unit.
+fn span(name: &str, value: Option<String>, default: Duration, mistakes: &mut Vec<String>) -> Duration {
+    let Some(value) = value else { return default };
+    let seconds = [('s', 1), ('m', 60), ('h', 3600), ('d', 24 * 3600)];
+    let found = seconds.iter().find_map(|(unit, seconds)| Some((value.strip_suffix(*unit)?, *seconds)));
+    let number = found.and_then(|(number, seconds)| number.parse::<u64>().ok()?.checked_mul(seconds));
+    number.map_or_else(
+        || {
+            mistakes.push(format!("{name}={value}: not a time such as 90s, 30m, 12h or 7d"));
+            default
+        },
+        Duration::from_secs,
+    )
+}
+
 fn without_mistake() -> Option<String> {
     let unknown = without::unknown();
     let words: Vec<&str> = without::words().collect();
@@ -118,12 +140,21 @@ fn without_mistake() -> Option<String> {
 
 fn default_directory() -> PathBuf {
     let binary = env::current_exe().unwrap_or_default();
-    target_directory(&binary).unwrap_or_else(env::temp_dir).join("pkit")
+    let target = target_directory(&binary).filter(|target| room::has_room(target));
+    target.map_or_else(|| away_from_target(user::own_uid()), |target| target.join("pkit"))
 }
 
-/// The target directory that a test binary lies in: cargo marks it with a tag for backup programs.
+/// For a binary that was copied elsewhere. Everybody has the same directory for such things, so each user gets one in it: what
+/// the first of them has made the others cannot write to.
+fn away_from_target(uid: u32) -> PathBuf {
+    room::temporary(usize::MAX).join(format!("pkit-of-{uid}"))
+}
+
+/// The target directory that a test binary lies in. Cargo marks one that it makes with a tag for backup programs; one that
+/// was there before, as a volume of a container or a cache of CI, has only what cargo remembers of the compiler.
 fn target_directory(binary: &Path) -> Option<PathBuf> {
-    let is_target = |directory: &&Path| directory.join("CACHEDIR.TAG").exists();
+    const MARKS: [&str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];
+    let is_target = |directory: &&Path| MARKS.iter().any(|mark| directory.join(mark).exists());
     binary.ancestors().skip(1).find(is_target).map(Path::to_owned)
 }
 
@@ -139,8 +170,40 @@ mod tests {
     fn defaults_hold_where_nothing_is_set() {
         let config = config(&[]);
         assert_eq!((config.timeout_scale, config.output, config.keep), (1.0, Show::Failed, Show::Never));
+        assert_eq!(config.keep_for, KEEP_FOR);
         assert!(config.mistakes.is_empty() && !config.logs);
         assert!(config.directory.ends_with("pkit"));
+    }
+
+    #[test]
+    fn users_do_not_share_a_directory_away_from_the_target_directory() {
+        assert_ne!(away_from_target(0), away_from_target(65_534));
+        assert_eq!(target_directory(Path::new("/tests/of/nobody")), None);
+    }
+
+    #[test]
+    fn a_target_directory_is_known_by_either_mark() {
+        for mark in ["CACHEDIR.TAG", ".rustc_info.json"] {
+            let target = env::temp_dir().join(format!("pkit-target-{}-{mark}", std::process::id()));
+            std::fs::create_dir_all(target.join("debug/deps")).unwrap();
+            std::fs::write(target.join(mark), "").unwrap();
+            let found = target_directory(&target.join("debug/deps/test"));
+            std::fs::remove_dir_all(&target).unwrap();
+            assert_eq!(found, Some(target));
+        }
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        let keep_for = |text| config(&[("PKIT_KEEP_FOR", text)]);
+        for (text, seconds) in [("0s", 0), ("90s", 90), ("30m", 1800), ("12h", 43_200), ("7d", 604_800)] {
+            assert_eq!(keep_for(text).keep_for, Duration::from_secs(seconds), "{text}");
+        }
+        for text in ["90", "h", "-1h", "1.5h", "1 h", "1w", "99999999999999999999s", "9999999999999999d", "12hé"] {
+            let config = keep_for(text);
+            assert_eq!(config.keep_for, KEEP_FOR);
+            assert_eq!(config.mistakes, [format!("PKIT_KEEP_FOR={text}: not a time such as 90s, 30m, 12h or 7d")]);
+        }
     }
 
     #[test]

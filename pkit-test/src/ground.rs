@@ -13,10 +13,12 @@ use crate::template::{Hole, Template};
 mod need;
 mod parts;
 mod scope;
+mod unknown;
 
 pub use need::Need;
 use scope::Found;
 pub(crate) use scope::Scope;
+pub(crate) use unknown::unknown_name;
 
 /// Anything that can be brought up and taken down.
 ///
@@ -462,25 +464,6 @@ impl Ground {
         let others: Vec<String> = self.scope.names().into_iter().filter(|other| *other != self.name).collect();
         unknown_name(&self.full_name(), text, name, &others)
     }
-}
-
-/// An error about a name that means nothing, with those that do.
-pub(crate) fn unknown_name(process: &str, text: &str, name: &str, known: &[String]) -> Error {
-    let others: Vec<String> =
-        known.iter().filter(|known| *known != process).map(|known| format!("`{known}`")).collect();
-    let why = if others.is_empty() {
-        format!("there is no process `{name}`: it is started by itself")
-    } else {
-        format!("there is no process `{name}`, but {}", others.join(", "))
-    };
-    Error::new(Kind::UnknownDependency, format!("`{process}` was not started: {text} means nothing here"))
-        .fact("why", why)
-        .fact("hint", literal_hint(text))
-}
-
-/// How to say that no hole was meant.
-fn literal_hint(text: &str) -> String {
-    if text.starts_with('{') { format!("write {{{text}}} where the text {text} is meant") } else { String::new() }
 }
 
 fn hole_error(process: &str, hole: &Hole, why: &str) -> Error {

@@ -17,8 +17,9 @@
 //!
 //! # One process
 //!
-//! A **spec** says what to run and when it is ready. It is a value, and does nothing until it is started. The four
-//! constructors differ in what "ready" means: [`simple`], [`output`], [`tcp`] and [`http`]; and [`finished`], for a step.
+//! A **spec** says what to run and when it is ready. It is a value, and does nothing until it is started. The
+//! constructors differ in what "ready" means: [`simple`], [`output`], [`tcp`], [`http`]; [`unix`] for a unix socket, [`file`] for
+//! a file, [`notify`] for a service that says so by itself; and [`finished`], for a step.
 //!
 //! Starting gives a **handle**: proof that the process is ready, and the way to it. Dropping it stops the process.
 //!
@@ -38,6 +39,7 @@
 //! ```
 //!
 //! More probes are in [`ready`], for [`Spec::new`], and for any spec that needs another one: all of them have to hold.
+//! A command may be one, as in `ready::Exec::new("pg_isready -p {port}")`.
 //!
 //! ```
 //! use pkit_test::{ready, tcp};
@@ -288,8 +290,8 @@
 //! # Verdicts
 //!
 //! An exit that nobody asked for fails the test, with code 0 as well, unless the spec says [`may_exit`](Spec::may_exit) or
-//! [`expect_exit`](Spec::expect_exit), or is supervised. What the test stops, kills, or signals to end has been asked for. A handle without
-//! an attribute or a scope around it fails nothing: [`exit`](Process::exit) says how it ended.
+//! [`expect_exit`](Spec::expect_exit), or is supervised. What the test stops, kills, or signals to end has been asked for. A
+//! handle without an attribute or a scope around it fails nothing: [`exit`](Process::exit) says how it ended.
 //!
 //! ```
 //! use pkit_test::{orchestrated, simple};
@@ -378,9 +380,11 @@
 //! | `PKIT_TIMEOUT_SCALE` | a positive number, default 1 | multiplies the timeouts of start, stop and crash, and of waiting for output |
 //! | `PKIT_OUTPUT` | `failed` (default), `always`, `never` | when the output of processes is shown, and the table of them |
 //! | `PKIT_KEEP` | `failed`, `always` | leaves up what is up at the end, and says how to reach it and how to end it |
-//! | `PKIT_DIR` | a directory, default `pkit` in the target directory | where the logs are |
+//! | `PKIT_KEEP_FOR` | such as `90s`, `30m`, `12h` (default), `7d` | for how long; after that each is ended in its own way |
+//! | `PKIT_DIR` | a directory, default `pkit` in the target directory | where the logs are; those of tests that failed go after a week |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
 //! | `PKIT_USER_NAMESPACE` | `1` | lets a test binary begin in a user namespace, so that tests without root can have [a network of their own](Isolation::Net) |
+//! | `PKIT_UNTRIED` | `1` | starts processes also on systems other than Linux, where this crate was never run |
 //!
 //! `PKIT_KEEP` is for people who want to look, and changes nothing of what a test does: a parameter that the body drops before its
 //! end is stopped there, also where the test fails later. A handle by itself (`spec.start()?`) does not know why it is dropped:
@@ -394,8 +398,9 @@
 //! process and costs nothing before.
 //!
 //! One hole is left: when the test, the guardian and all its helpers get SIGKILL at the same moment, descendants of a process
-//! may survive; with [process ids of its own](Isolation::Pid) they do not. And it is Linux only so far: on other Unix systems the crate compiles, and starting a process is an error
-//! that says so.
+//! may survive; with [process ids of its own](Isolation::Pid) they do not. And it is Linux only so far: on other Unix systems the
+//! crate compiles, and starting a process is an error that says so, unless `PKIT_UNTRIED=1` asks for what was never run. GOTCHAS.md
+//! has a table of what holds where.
 
 #[cfg(not(unix))]
 compile_error!(
@@ -450,6 +455,8 @@ mod network;
 #[cfg(unix)]
 mod config;
 #[cfg(unix)]
+mod duration;
+#[cfg(unix)]
 mod error;
 #[cfg(unix)]
 mod exit;
@@ -463,33 +470,28 @@ mod signal;
 mod sync;
 #[cfg(unix)]
 mod sys;
+/// What is fuzzed, for the driver in `fuzz/`. In no build that anybody uses.
+#[cfg(all(unix, any(test, pkit_fuzz)))]
+#[doc(hidden)]
+#[path = "fuzz/mod.rs"]
+pub mod __fuzz;
 
 #[cfg(unix)]
-pub use command::{Command, IntoArgs, sh};
-#[cfg(unix)]
-pub use error::{Error, Result};
-#[cfg(unix)]
-pub use exit::Exit;
-#[cfg(unix)]
-pub use ground::{Executor, Ground, Need};
-#[cfg(unix)]
-pub use handle::{Mark, Process};
-#[cfg(unix)]
-pub use isolation::Isolation;
-#[cfg(unix)]
-pub use orchestra::{Member, Orchestra, Stack, orchestra, orchestrate, orchestrated};
-#[cfg(unix)]
-pub use pkit_test_macros::with_processes;
-#[cfg(unix)]
-pub use record::{ProcessRecord, ProcessState, RunRecord, processes};
-#[cfg(unix)]
-pub use signal::Signal;
-#[cfg(unix)]
-pub use spec::{Spec, finished, http, output, simple, tcp};
-#[cfg(unix)]
-pub use start::Restart;
-#[cfg(unix)]
-pub use supervise::{Strategy, Supervision};
+pub use {
+    command::{Command, IntoArgs, sh},
+    error::{Error, Result},
+    exit::Exit,
+    ground::{Executor, Ground, Need},
+    handle::{Mark, Process},
+    isolation::Isolation,
+    orchestra::{Member, Orchestra, Stack, orchestra, orchestrate, orchestrated},
+    pkit_test_macros::with_processes,
+    record::{ProcessRecord, ProcessState, RunRecord, processes},
+    signal::Signal,
+    spec::{Spec, file, finished, http, notify, output, simple, tcp, unix},
+    start::Restart,
+    supervise::{Strategy, Supervision},
+};
 
 /// The blocks of the README are examples like all others. Only here: in the published package it lies elsewhere.
 #[cfg(all(unix, doctest))]

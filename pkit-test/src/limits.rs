@@ -40,6 +40,16 @@ pub(crate) const POLL_MAX: Duration = Duration::from_millis(12);
 /// The pause between two questions is the time waited so far, divided by this.
 pub(crate) const POLL_SHARE: u32 = 18;
 
+/// How long a probe that waits for an event does not look, where the event may fail to come: not every file system tells
+/// of what happens in it.
+pub(crate) const EVENTS_MISSED: Duration = Duration::from_millis(100);
+
+/// How much of a file is looked at for what makes it ready.
+pub(crate) const FILE_BYTES: u64 = 1024 * 1024;
+
+/// How many messages of a process are read at a time that may send more than anybody can read.
+pub(crate) const NOTIFY_MESSAGES: usize = 64;
+
 /// How many starts of one stack are under way at a time.
 pub(crate) const PARALLEL_STARTS: usize = 64;
 
@@ -48,6 +58,25 @@ pub(crate) const HTTP_TRY: Duration = Duration::from_secs(2);
 
 /// How long it has at least, also right before the deadline: a server that answers is to be heard.
 pub(crate) const HTTP_LAST_TRY: Duration = Duration::from_millis(100);
+
+/// A try that the deadline has cut short after less than this does not replace what an earlier one has seen.
+pub(crate) const TRY_THAT_TELLS: Duration = Duration::from_secs(1);
+
+/// How much of the body of an answer is read.
+pub(crate) const HTTP_BODY_BYTES: usize = 1024 * 1024;
+
+/// How long one try of a command may take that is asked whether a process is ready, unless it says otherwise.
+pub(crate) const EXEC_TRY: Duration = Duration::from_secs(10);
+
+/// After a try it rests so many times as long as the try took: asking takes a fifth of one processor at most.
+pub(crate) const EXEC_REST: u32 = 4;
+
+/// No rest is longer, and none is longer than the second because of the time waited.
+pub(crate) const EXEC_REST_MAX: Duration = Duration::from_secs(10);
+pub(crate) const EXEC_REST_LEAST_MAX: Duration = Duration::from_millis(500);
+
+/// How much output of one try is kept on disk.
+pub(crate) const EXEC_OUTPUT_BYTES: u64 = 1024 * 1024;
 
 /// How often a fixed port that another test of ours holds is asked for again.
 pub(crate) const PORT_RETRY: Duration = Duration::from_millis(10);
@@ -111,3 +140,24 @@ pub(crate) const BACKOFF_LEAST: Duration = Duration::from_millis(1);
 
 /// How much of what happened under supervision is remembered.
 pub(crate) const HISTORY_LINES: usize = 100;
+
+/// How long what `PKIT_KEEP` leaves up stays so, unless `PKIT_KEEP_FOR` says otherwise: a working day, and the night after it.
+pub(crate) const KEEP_FOR: Duration = Duration::from_secs(12 * 3600);
+
+/// How long a run directory may be locked by a janitor that looks at it, before its test gives up.
+pub(crate) const LOCK_LIMIT: Duration = Duration::from_secs(2);
+
+/// The largest registry of a run that is read, and how much in one may be about what is gone before it is written anew.
+pub(crate) const REGISTRY_BYTES: u64 = 4 * 1024 * 1024;
+pub(crate) const REGISTRY_WASTE_BYTES: u64 = 64 * 1024;
+
+/// How long a janitor may take, and how many files it may touch. What is left over is for the next one.
+pub(crate) const JANITOR_LIMIT: Duration = Duration::from_secs(1);
+pub(crate) const JANITOR_ENTRIES: usize = 200_000;
+
+/// How many names of the temporary directory a guardian reads itself; in a fuller one it has a janitor look.
+pub(crate) const JANITOR_NAMES: usize = 512;
+
+/// How old a log of a test that failed or was killed may become, and how often they are looked at.
+pub(crate) const LOG_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const LOG_LOOK: Duration = Duration::from_secs(3600);

@@ -3,7 +3,7 @@
 //! A port of our choice is ours at once. A fixed one may be another test's for now, and is waited for by whoever holds
 //! nothing that others wait for ([`Claim`]).
 
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
@@ -14,11 +14,13 @@ use std::sync::{Arc, Mutex};
 use crate::config::deadline_in;
 use crate::error::{Error, Kind, Result};
 use crate::guardian::client::{self, Guardian};
+use crate::guardian::home;
 use crate::limits::MOVE_LIMIT;
 use crate::network::Network;
-use crate::port::{Port, PortTrouble};
+use crate::port::{Note, Port, PortTrouble};
 use crate::ready::Site;
 use crate::sync::lock;
+use crate::sys::directory;
 use crate::sys::user::{self, User};
 
 mod claim;
@@ -49,6 +51,8 @@ pub(crate) struct Place {
     pub(crate) ports: Vec<(String, u16)>,
     /// Those of them that the guardian holds for it. Another place may have the rest for now.
     held: Mutex<Vec<u16>>,
+    /// What others can read of those that are fixed.
+    notes: Mutex<Vec<Note>>,
     pub(crate) user: Option<User>,
     /// What was reserved under the same name before: its ports and its directory are those of this place.
     base: Option<Arc<Place>>,
@@ -73,6 +77,7 @@ impl Place {
             host,
             ports: Vec::new(),
             held: Mutex::default(),
+            notes: Mutex::default(),
             user,
             base: wish.base.clone(),
             guardian: Mutex::new(guardian),
@@ -174,7 +179,7 @@ impl Place {
         let path = self.path_below(guardian.directory());
         let mut has_directory = lock(&self.has_directory);
         if !*has_directory {
-            let made = make_directory(guardian.directory(), &path, self.user.as_ref());
+            let made = make_directory(&path, self.user.as_ref());
             made.map_err(|error| {
                 Error::system(format_args!("`{}` got no directory {}", self.name, path.display()), error)
             })?;
@@ -245,7 +250,7 @@ impl Drop for Place {
         }
         if *lock(&self.has_directory) {
             // What cannot be removed now is removed by the guardian at its end.
-            let _ = fs::remove_dir_all(self.path_below(guardian.directory()));
+            let _ = directory::remove_all(&self.path_below(guardian.directory()));
         }
     }
 }
@@ -283,13 +288,9 @@ fn port_error(trouble: &PortTrouble) -> Error {
     Error::new(kind, trouble.to_string())
 }
 
-/// Everybody may pass through the outer directory, for services that run as another user; nobody can list it.
-fn make_directory(outer: &Path, path: &Path, user: Option<&User>) -> io::Result<()> {
+fn make_directory(path: &Path, user: Option<&User>) -> io::Result<()> {
     let make = || {
-        match DirBuilder::new().mode(0o711).create(outer) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        home::make()?;
         DirBuilder::new().mode(0o700).create(path)
     };
     // A guardian that ends removes the outer one, once: for whoever makes it then it is gone between the two.

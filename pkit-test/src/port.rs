@@ -1,7 +1,7 @@
 //! A port that is ours: chosen, held, and proven to be served by our own process.
 //!
-//! *Chosen* below the range that the kernel takes for outgoing connections: above its first port, any connection on
-//! this machine may get the number between our choice and the server's bind.
+//! *Chosen* outside the range that the kernel takes for outgoing connections: inside of it, any connection on this machine
+//! may get the number between our choice and the server's bind.
 //!
 //! *Held* by a name, an abstract unix socket, which goes with its last holder, reaches over users, and which every test
 //! of ours asks for first. The port itself stays unbound, so that any server can bind it. Only where the kernel's
@@ -13,8 +13,12 @@
 //! A free port on which connections have just ended (`TIME_WAIT`) is passed over: a server without `SO_REUSEADDR`
 //! could not bind it for a minute. A fixed port is taken with it, since only the server can know whether it matters.
 
+mod bind;
+mod circle;
 mod holder;
 mod owner;
+mod pool;
+mod remains;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -24,17 +28,15 @@ use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
-use crate::sys::diag::{Diag, Listener};
-use crate::sys::{procfs, socket};
-pub(crate) use holder::Holder;
-pub(crate) use owner::{Owner, listens_elsewhere, owner};
+use bind::is_taken;
+use pool::{Pool, System};
 
-/// Ports below are often somebody's by convention, so they are only chosen where there are no others.
-const PREFERRED_FIRST: u16 = 10_240;
-/// Ports below need rights that a server may not have.
-const UNPRIVILEGED_FIRST: u16 = 1_024;
-/// Fewer are no choice for tests that run side by side.
-const ROOM_PORTS: u16 = 1_000;
+use crate::sys::diag::{Diag, Listener};
+use crate::sys::{procfs, socket, user};
+pub(crate) use circle::{Note, circle};
+pub(crate) use holder::Holder;
+pub(crate) use owner::{Holds, Owner, holder as holder_of, listens_elsewhere, owner, unix_sockets};
+pub(crate) use remains::{is_obstructed, remains};
 
 /// A port that nobody else has, as long as this or its hold lives.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ pub(crate) enum PortTrouble {
     /// Somebody listens on the fixed port: who, if we may know.
     Taken {
         port: u16,
-        owner: Option<(i32, String)>,
+        by: Server,
     },
     /// Another test of ours has the fixed port. It will be free when that is done.
     HeldByTest {
@@ -66,11 +68,25 @@ pub(crate) enum PortTrouble {
     Io(io::Error),
 }
 
+/// Who listens on a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Server {
+    Process {
+        pid: i32,
+        command: String,
+    },
+    /// We may know whose it is, and no more: it is another user's, or the kernel's own.
+    Hidden {
+        uid: u32,
+    },
+    /// It went away while we looked.
+    Gone,
+}
+
 impl Port {
     /// Any free port.
     pub(crate) fn any() -> Result<Port, PortTrouble> {
-        let pool = Pool::of(socket::ephemeral_ports().map_err(PortTrouble::Io)?);
-        pool.take(random())
+        Pool::of(System::read().map_err(PortTrouble::Io)?).take(random())
     }
 
     /// The port of this number.
@@ -82,7 +98,7 @@ impl Port {
         let hold = hold(number).map_err(PortTrouble::Io)?;
         let hold = hold.ok_or(PortTrouble::HeldByTest { port: number, holder: None })?;
         if is_served(number).map_err(PortTrouble::Io)? {
-            return Err(PortTrouble::Taken { port: number, owner: server(number) });
+            return Err(PortTrouble::Taken { port: number, by: server(number) });
         }
         Ok(Port { number, hold })
     }
@@ -98,7 +114,7 @@ impl Port {
     /// Whether nobody listens on a port that is held already.
     pub(crate) fn check_free(number: u16) -> Result<(), PortTrouble> {
         if is_served(number).map_err(PortTrouble::Io)? {
-            return Err(PortTrouble::Taken { port: number, owner: server(number) });
+            return Err(PortTrouble::Taken { port: number, by: server(number) });
         }
         Ok(())
     }
@@ -111,90 +127,6 @@ impl Port {
     pub(crate) fn into_hold(self) -> OwnedFd {
         self.hold
     }
-}
-
-/// The ports to choose from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Pool {
-    ports: RangeInclusive<u16>,
-    /// Whether the kernel may give them away meanwhile.
-    contested: bool,
-}
-
-impl Pool {
-    fn of(ephemeral: RangeInclusive<u16>) -> Pool {
-        let (first, last) = (*ephemeral.start(), *ephemeral.end());
-        let room_above = |limit: u16| first.saturating_sub(limit) >= ROOM_PORTS;
-        match [PREFERRED_FIRST, UNPRIVILEGED_FIRST].into_iter().find(|limit| room_above(*limit)) {
-            Some(limit) => Pool { ports: limit..=first - 1, contested: false },
-            None => Pool { ports: first.max(UNPRIVILEGED_FIRST)..=last, contested: true },
-        }
-    }
-
-    /// The first free port from a random one on, so that tests that run side by side do not stand in line.
-    fn take(&self, random: u64) -> Result<Port, PortTrouble> {
-        for bind in [Bind::Exclusively, Bind::Shared] {
-            for number in self.from(random) {
-                if let Some(port) = self.try_take(number, bind).map_err(PortTrouble::Io)? {
-                    return Ok(port);
-                }
-            }
-        }
-        Err(PortTrouble::Exhausted { ports: self.ports.clone() })
-    }
-
-    /// All ports once, beginning anywhere.
-    fn from(&self, random: u64) -> impl Iterator<Item = u16> + use<> {
-        let (first, count) = (*self.ports.start(), self.ports.len() as u64);
-        (0..count).map(move |step| first + ((random % count + step) % count) as u16)
-    }
-
-    fn try_take(&self, number: u16, bind: Bind) -> io::Result<Option<Port>> {
-        // The name comes first: a test that holds the number may be about to bind it.
-        let Some(hold) = hold(number)? else { return Ok(None) };
-        let Some(guard) = bind.free_guard(number)? else { return Ok(None) };
-        if self.contested {
-            socket::share(&guard)?;
-            socket::hold_along(&hold, &guard)?;
-        }
-        Ok(Some(Port { number, hold }))
-    }
-}
-
-/// How free a port has to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bind {
-    /// Unused in every respect.
-    Exclusively,
-    /// Nobody listens. Only for when nothing better is left.
-    Shared,
-}
-
-impl Bind {
-    /// Binds the port on all addresses. Returns the IPv4 half, or nothing if somebody is there.
-    fn free_guard(self, number: u16) -> io::Result<Option<OwnedFd>> {
-        let v6 = self.bind((Ipv6Addr::UNSPECIFIED, number).into());
-        if v6.is_err_and(|error| is_taken(&error)) {
-            // Any other error only says that there is no IPv6 here.
-            return Ok(None);
-        }
-        match self.bind((Ipv4Addr::UNSPECIFIED, number).into()) {
-            Ok(guard) => Ok(Some(guard)),
-            Err(error) if is_taken(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn bind(self, addr: SocketAddr) -> io::Result<OwnedFd> {
-        match self {
-            Bind::Exclusively => socket::bind_exclusively(addr),
-            Bind::Shared => socket::bind_shared(addr),
-        }
-    }
-}
-
-fn is_taken(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::AddrInUse
 }
 
 /// Holds the name of a port. Nothing if another test of ours has it.
@@ -212,22 +144,21 @@ fn name_of(number: u16) -> String {
 
 /// Whether a client of this machine finds somebody at the port.
 fn is_served(number: u16) -> io::Result<bool> {
-    if let Ok(diag) = Diag::open() {
-        return Ok(!local_servers(&diag, number)?.is_empty());
+    Ok(!local_servers(number)?.is_empty())
+}
+
+fn server(number: u16) -> Server {
+    let listeners = local_servers(number).unwrap_or_default();
+    let found = listeners.iter().find_map(|listener| procfs::find_socket_owner(listener.inode, &[]));
+    match (found, listeners.first()) {
+        (Some((pid, command)), _) => Server::Process { pid, command },
+        (None, Some(listener)) => Server::Hidden { uid: listener.uid },
+        (None, None) => Server::Gone,
     }
-    // Without the kernel's list a bind has to tell. It fails on a listener, and passes over TIME_WAIT.
-    let bound = local(number).map(socket::bind_shared);
-    Ok(bound.into_iter().any(|bound| bound.is_err_and(|error| is_taken(&error))))
 }
 
-/// Who serves the port, if we may know.
-fn server(number: u16) -> Option<(i32, String)> {
-    let listeners = local_servers(&Diag::open().ok()?, number).ok()?;
-    listeners.iter().find_map(|listener| procfs::find_socket_owner(listener.inode, &[]))
-}
-
-fn local_servers(diag: &Diag, number: u16) -> io::Result<Vec<Listener>> {
-    let mut listeners = diag.listeners(number)?;
+fn local_servers(number: u16) -> io::Result<Vec<Listener>> {
+    let mut listeners = Diag::open().listeners(number)?;
     listeners.retain(|listener| local(number).into_iter().any(|addr| listener.answers(addr)));
     Ok(listeners)
 }
@@ -246,18 +177,25 @@ impl fmt::Display for PortTrouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PortTrouble::Exhausted { ports } => write!(f, "no port of {} to {} is free", ports.start(), ports.end()),
-            PortTrouble::Taken { port, owner: Some((pid, command)) } => {
-                write!(f, "port {port} is taken by pid {pid}: {command}")
-            }
-            PortTrouble::Taken { port, owner: None } => {
-                write!(f, "port {port} is taken by a process that we may not look at")
-            }
+            PortTrouble::Taken { port, by } => write!(f, "port {port} is taken by {by}"),
             PortTrouble::HeldByTest { port, holder: Some(holder) } => {
                 write!(f, "port {port} is held by another test{holder}")
             }
             PortTrouble::HeldByTest { port, holder: None } => write!(f, "port {port} is held by another test"),
             PortTrouble::Invalid => write!(f, "0 is not a port that can be fixed"),
             PortTrouble::Io(error) => write!(f, "no port can be reserved: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Server::Process { pid, command } => write!(f, "pid {pid}: {command}"),
+            Server::Hidden { uid } => {
+                write!(f, "a process of `{}` that we may not look at, or the kernel", user::name_of(*uid))
+            }
+            Server::Gone => write!(f, "a process that has just let it go"),
         }
     }
 }

@@ -18,6 +18,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::unistd::{AccessFlags, access};
 
 use crate::template::{Hole, Template};
+pub(crate) use nearest::nearest_name;
 use nearest::nearest_program;
 pub(crate) use not_found::NotFound;
 

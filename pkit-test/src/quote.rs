@@ -30,6 +30,9 @@ pub(crate) enum Place {
     SingleQuotes,
     DoubleQuotes,
     Comment,
+    /// Right behind a backslash, outside of quotes and in double ones.
+    Escaped,
+    EscapedInDoubleQuotes,
 }
 
 impl Place {
@@ -43,6 +46,10 @@ impl Place {
             Place::SingleQuotes => value.replace('\'', r"'\''"),
             Place::DoubleQuotes => escape(value, &['$', '`', '"', '\\']),
             Place::Comment => value.replace('\n', " "),
+            // The backslash would take away the meaning of our own quote. It is given something to take: a line break, which
+            // goes with it, or between quotes a second one, as it stays before a letter there.
+            Place::Escaped => format!("\n{}", single(value)),
+            Place::EscapedInDoubleQuotes => format!("\\{}", escape(value, &['$', '`', '"', '\\'])),
         })
     }
 }
@@ -66,11 +73,13 @@ enum Level {
 
 impl Script {
     pub(crate) fn place(&self) -> Place {
-        match self.nested.last() {
-            Some(Level::SingleQuotes) => Place::SingleQuotes,
-            Some(Level::DoubleQuotes) => Place::DoubleQuotes,
-            Some(Level::Comment) => Place::Comment,
-            Some(Level::Parenthesis | Level::Backtick) | None => Place::Bare,
+        match (self.nested.last(), self.escaped) {
+            (Some(Level::SingleQuotes), _) => Place::SingleQuotes,
+            (Some(Level::Comment), _) => Place::Comment,
+            (Some(Level::DoubleQuotes), false) => Place::DoubleQuotes,
+            (Some(Level::DoubleQuotes), true) => Place::EscapedInDoubleQuotes,
+            (Some(Level::Parenthesis | Level::Backtick) | None, false) => Place::Bare,
+            (Some(Level::Parenthesis | Level::Backtick) | None, true) => Place::Escaped,
         }
     }
 
@@ -97,6 +106,7 @@ impl Script {
             Place::Comment => self.leave_at(next == '\n'),
             Place::DoubleQuotes => self.step_in_double_quotes(next),
             Place::Bare => self.step_bare(next),
+            Place::Escaped | Place::EscapedInDoubleQuotes => unreachable!("what a backslash takes is passed above"),
         }
     }
 

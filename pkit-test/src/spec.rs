@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::handle::Process;
 use crate::isolation::Isolations;
 use crate::limits::{START_TIMEOUT, STOP_TIMEOUT};
-use crate::ready::{Finished, Http, Output, Ready, Tcp};
+use crate::ready::{File, Finished, Http, Notify, Output, Ready, Tcp, UnixSocket};
 use crate::signal::Signal;
 use crate::supervise::Supervision;
 use crate::template::{Hole, Template, is_name};
@@ -169,6 +169,66 @@ pub fn http(command: impl Into<Command>, target: impl Into<String>) -> Spec {
     spec
 }
 
+/// Runs a server that is ready when it accepts connections on a unix socket, and the listener is its own.
+///
+/// Holes in the path are filled; a relative one is meant from where the server runs. `@name` is a name of the abstract
+/// namespace. The server is not connected to. More of it says [`ready::UnixSocket`](crate::ready::UnixSocket).
+///
+/// ```
+/// use std::os::unix::net::UnixStream;
+/// # fn main() -> pkit_test::Result<()> {
+/// const SERVER: &str = "import socket; s = socket.socket(socket.AF_UNIX); s.bind('{dir}/s'); s.listen(); s.accept()";
+/// let server = pkit_test::unix(["python3", "-c", SERVER], "{dir}/s").start()?;
+/// assert!(UnixStream::connect(server.dir().join("s")).is_ok());
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn unix(command: impl Into<Command>, path: impl Into<String>) -> Spec {
+    let path = path.into();
+    let rest = format!(", {path:?}");
+    Spec::written(command.into(), "unix", rest).ready(UnixSocket::at(path))
+}
+
+/// Runs a command that is ready when a file is there that was not there before, or has changed since.
+///
+/// Holes in the path are filled; a relative one is meant from where the command runs. An empty file counts: for one that is
+/// written after it was made, [`ready::File`](crate::ready::File) asks for its content.
+///
+/// ```
+/// # fn main() -> pkit_test::Result<()> {
+/// let server = pkit_test::file("sh -c 'echo $$ > {dir}/pid; exec sleep 60'", "{dir}/pid").start()?;
+/// assert!(server.dir().join("pid").exists());
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn file(command: impl Into<Command>, path: impl Into<String>) -> Spec {
+    let path = path.into();
+    let rest = format!(", {path:?}");
+    Spec::written(command.into(), "file", rest).ready(File::at(path))
+}
+
+/// Runs a service that says by itself when it is ready: `READY=1` to the socket that `$NOTIFY_SOCKET` names, as services
+/// tell systemd.
+///
+/// ```
+/// const SERVICE: &str = r#"
+/// import os, socket, time
+/// manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+/// manager.connect(os.environ["NOTIFY_SOCKET"])
+/// print("warm", flush=True)
+/// manager.send(b"STATUS=serving\nREADY=1\n")
+/// time.sleep(60)
+/// "#;
+/// # fn main() -> pkit_test::Result<()> {
+/// let service = pkit_test::notify(["python3", "-c", SERVICE]).start()?;
+/// assert_eq!(service.stdout(), "warm\n");
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn notify(command: impl Into<Command>) -> Spec {
+    Spec::written(command.into(), "notify", String::new()).ready(Notify::ready())
+}
+
 /// Runs a step that is ready when it has ended with exit code 0: what waits for it starts only then.
 ///
 /// For a migration, a download, a check. It has to end within its [`start_timeout`](Spec::start_timeout); any other exit
@@ -278,6 +338,15 @@ impl Spec {
         self.command.holes().chain(env).chain(cwd).chain(ready)
     }
 
+    /// A free port is asked for where nothing tells the program which one that is.
+    pub(crate) fn keeps_port_secret(&self) -> bool {
+        let is_free = self.ports.iter().all(|(name, number)| !name.is_empty() || *number == 0);
+        let is_asked = self.ready.iter().any(|ready| ready.own_port() == Some(""));
+        let env = self.env.iter().flat_map(|(_, value)| value.holes());
+        let mut told = self.command.holes().chain(env).chain(self.cwd.iter().flat_map(Template::holes));
+        is_free && is_asked && !told.any(|hole| matches!(hole.name(), "port" | "addr"))
+    }
+
     /// Every hole that a regex of it would have if its name were known.
     pub(crate) fn regex_holes(&self) -> Vec<Hole> {
         self.ready.iter().flat_map(Ready::regex_holes).collect()
@@ -314,7 +383,21 @@ impl Spec {
                 return refused(format!("it would be ready at exit code {ready}, and exit code {code} is expected"));
             }
         }
+        if let Some(why) = self.told_twice() {
+            return refused(why);
+        }
         self.ready.iter().find_map(Ready::mistake).map_or(Ok(()), refused)
+    }
+
+    /// A variable by which one of its probes tells the process where to report, and which has two meanings.
+    fn told_twice(&self) -> Option<String> {
+        let mut told = self.ready.iter().filter_map(Ready::variable);
+        let variable = told.next()?;
+        if told.next().is_some() {
+            return Some(format!("two of its probes want to be what {variable} names"));
+        }
+        let is_set = self.env.iter().any(|(name, _)| name == variable);
+        is_set.then(|| format!("it sets {variable}, and so does its probe"))
     }
 }
 

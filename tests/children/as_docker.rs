@@ -5,6 +5,7 @@
 //! ENOSYS, so that libraries turn to `clone`. `--old` is Docker before 20.10, which knows no pidfds.
 
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{self, Command};
 
 use pkit_test_tests::seccomp::{self, Age};
@@ -20,6 +21,7 @@ fn main() {
         eprintln!("as_docker: the filter cannot be installed: {error}");
         process::exit(70);
     }
+    let program = PathBuf::from(program);
     let error = Command::new(&program).args(words).exec();
     eprintln!("as_docker: {}: {error}", program.display());
     process::exit(71);

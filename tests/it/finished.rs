@@ -57,7 +57,7 @@ fn one_that_fails_is_an_error_with_its_last_words() {
           spec:   finished("'CHILDREN/exits' 3 --say 'no such table'")   tests/it/finished.rs
           ran:    CHILDREN/exits 3 --say 'no such table'   pid N, in N ms
           exit:   exit code 3
-          probe:  exit code 0: exit code 3, N tries
+          probe:  ends with exit code 0: exit code 3, N tries
           needs:  db (ready in N ms)
           stderr: no such table"#]]
     .assert_eq(&normalised(&error.to_string()));
@@ -76,10 +76,10 @@ fn one_that_does_not_end_is_stopped_at_its_deadline() {
     let sleeper = child("sleeper");
     let error = finished(sleeper.with("")).start_timeout(AWHILE).start().unwrap_err();
     expect![[r#"
-        `sleeper` was not ready after 1s
+        `sleeper` was not ready after 1 s
           spec:   finished("'CHILDREN/sleeper'")   tests/it/finished.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
-          probe:  exit code 0: it still runs, N tries
+          probe:  ends with exit code 0: it still runs, N tries
           stdout: sleeper"#]]
     .assert_eq(&normalised(&error.to_string()));
     assert_eq!((error.is_timeout(), sleeper.count()), (true, 0));

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child as Process, ChildStdout, Command, ExitStatus, Output, Stdio};
 
@@ -27,6 +29,9 @@ pub(crate) const CHOSEN: &str = "PKIT_TEST_VICTIM";
 
 /// Before the name of a child in capitals: where the copy of it is that belongs to this run.
 pub(crate) const CHILD: &str = "PKIT_TEST_CHILD_";
+
+/// A user and a group without rights.
+pub(crate) const NOBODY: u32 = 65_534;
 
 /// A victim, and how it is run.
 #[derive(Debug)]
@@ -78,6 +83,13 @@ impl Victim {
     /// How many processes run one of its children.
     pub(crate) fn count(&self, child: &str) -> usize {
         self.children[child].count()
+    }
+
+    /// Tells it that its children are elsewhere.
+    pub(crate) fn show_children(&self, command: &mut Command, shown: &dyn Fn(&Path) -> String) {
+        for (name, child) in &self.children {
+            command.env(format!("{CHILD}{name}"), shown(&child.path()));
+        }
     }
 
     /// Runs it under libtest, which keeps the output of a test for its end.
@@ -155,6 +167,11 @@ impl Victim {
         }
     }
 
+    /// One of its children.
+    pub(crate) fn child(&self, name: &str) -> &Child {
+        &self.children[name]
+    }
+
     /// The path of the test in its binary.
     pub(crate) fn path(&self) -> String {
         format!("victims::{}", self.name)
@@ -167,6 +184,14 @@ impl Victim {
     /// The binary, in an environment that has nothing of ours but what was asked for.
     pub(crate) fn command(&self) -> Command {
         self.clean(self.binary.path())
+    }
+
+    /// Runs it as a user without rights.
+    pub(crate) fn run_as_nobody(&self) -> Ended {
+        let directory = self.directory();
+        fs::create_dir_all(&directory).expect("it can be made");
+        chown(&directory, Some(NOBODY), Some(NOBODY)).expect("we are root");
+        self.ended(self.command().uid(NOBODY).gid(NOBODY).args(["--exact", &self.path(), "--nocapture"]))
     }
 
     /// A program in such an environment.

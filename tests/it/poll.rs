@@ -79,7 +79,7 @@ fn one_without_a_name_is_told_by_its_place() {
     fails(
         simple(sleeper.with("")).ready(ready::poll(|_| false)).start_timeout(AWHILE),
         expect![[r#"
-            `sleeper` was not ready after 1s
+            `sleeper` was not ready after 1 s
               spec:   simple("'CHILDREN/sleeper'")   tests/it/poll.rs
               ran:    CHILDREN/sleeper   pid N, in N ms
               probe:  poll at tests/it/poll.rs: not yet, N tries
@@ -160,7 +160,7 @@ fn one_that_blocks_hides_no_deadline() {
     fails(
         simple(sleeper.with("")).ready(Output::any("sleeper")).ready(probe).start_timeout(AWHILE),
         expect![[r#"
-            `sleeper` was not ready after 1s
+            `sleeper` was not ready after 1 s
               spec:   simple("'CHILDREN/sleeper'")   tests/it/poll.rs
               ran:    CHILDREN/sleeper   pid N, in N ms
               probe:  a wall: the closure has not returned

@@ -5,14 +5,16 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use pkit_test::ready::Output;
+use pkit_test::ready::{Exec, Output, Ready};
 use pkit_test::{Executor, Ground, Process, Restart, Result, Signal, Spec, http, orchestra, simple, tcp};
-use pkit_test_tests::left_out::server;
+use pkit_test_tests::left_out::{self, server};
 use pkit_test_tests::private::Private;
 use pkit_test_tests::process::{children, pids};
 
 use crate::child::HANG;
+use crate::text::normalised;
 
 /// Starts it, asks it, restarts it in both ways, stops it: the same port all the time, and nothing is left.
 #[track_caller]
@@ -170,6 +172,7 @@ fn as_postgres(spec: Spec) -> Spec {
 /// A cluster of its own and the server on it, as one would write it in a test of one's own.
 struct Postgres {
     directory: PathBuf,
+    ready: Ready,
 }
 
 impl Executor for Postgres {
@@ -179,8 +182,7 @@ impl Executor for Postgres {
         let program = |name: &str| format!("'{}'", self.directory.join(name).display());
         let arguments = "-D {dir}/data -p {port} -k {dir} -c listen_addresses={host} -c fsync=off";
         let server = format!("{} {arguments}", program("postgres"));
-        let ready = Output::stderr("database system is ready to accept connections");
-        let mut server = as_postgres(tcp(server, 0)).ready(ready).stop_signal(Signal::Int);
+        let mut server = as_postgres(tcp(server, 0)).ready(self.ready).stop_signal(Signal::Int);
         server.place(ground)?;
         let data = ground.fill("{dir}")?;
         let init = format!("{} -D {data}/data -U postgres -A trust --no-sync", program("initdb"));
@@ -198,7 +200,8 @@ impl Executor for Postgres {
 fn postgres_answers_a_query() {
     let Some(path) = server("postgres") else { return };
     let directory = path.parent().unwrap().to_owned();
-    let stack = orchestra().with("db", Postgres { directory: directory.clone() }).start().unwrap();
+    let ready = Output::stderr("database system is ready to accept connections").into();
+    let stack = orchestra().with("db", Postgres { directory: directory.clone(), ready }).start().unwrap();
     let db = &stack["db"];
     let query = |text: &str| {
         let url = format!("postgres://postgres@{}/postgres", db.addr());
@@ -221,4 +224,36 @@ fn postgres_answers_a_query() {
     let data = db.dir().join("data");
     let is_left = |pid: &u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == data);
     assert_eq!(pids().into_iter().filter(is_left).count(), 0);
+}
+
+#[test]
+fn pg_isready_says_when_postgres_answers() {
+    let Some(path) = server("postgres") else { return };
+    let directory = path.parent().unwrap().to_owned();
+    let program = |name: &str| format!("'{}'", directory.join(name).display());
+    let ready = || Exec::new(format!("{} -h {{host}} -p {{port}}", program("pg_isready")));
+    let stack =
+        orchestra().with("db", Postgres { directory: directory.clone(), ready: ready().into() }).start().unwrap();
+    let db = &stack["db"];
+    let answered = || db.stderr().contains("database system is ready to accept connections");
+    assert!(answered());
+    db.restart(Restart::Graceful).unwrap();
+    assert!(answered());
+
+    let nobody = simple("sleep 60").ready(ready()).start_timeout(Duration::from_millis(500));
+    let error = normalised(&nobody.start().unwrap_err().to_string());
+    assert!(error.contains(": exit code 2: 127.0.0.1:PORT - no response, N tries\n"), "{error}");
+}
+
+#[test]
+fn redis_cli_says_when_redis_answers() {
+    let Some(path) = server("redis") else { return };
+    let redis = copied(&path);
+    let client = path.with_file_name("redis-cli");
+    if !client.exists() {
+        return left_out::because("redis-cli is not installed");
+    }
+    let ready = Exec::new(format!("'{}' -h {{host}} -p {{port}} ping", client.display()));
+    let spec = simple(redis.command("--port {port} --bind {host} --save '' --dir {dir}")).ready(ready);
+    check(spec, &redis, |process| answers(process, "PING\r\n", "+PONG\r\n"));
 }

@@ -124,7 +124,7 @@ fn pkit_keep_says_where_everything_is() {
         hello from the service"#]]
     .assert_eq(&ended.report());
     expect![[r#"
-        --- kept, since PKIT_KEEP says so: `kill N` ends all of them
+        --- kept until THEN, since PKIT_KEEP says so: `kill N` ends all of them before
     "#]]
     .assert_eq(&normalised(&ended.stderr));
     kill(guardian_named_by(&ended), Signal::SIGTERM).unwrap();
@@ -189,7 +189,7 @@ fn pkit_keep_says_where_a_place_is_and_who_is_there() {
 #[test]
 fn pkit_timeout_scale_multiplies_timeouts() {
     let ended = victim("settings::is_slow").with("slow").run();
-    assert!(ended.report().contains("`server` was not ready after 50ms"), "{}", ended.text());
+    assert!(ended.report().contains("`server` was not ready after 50 ms"), "{}", ended.text());
     victim("settings::is_slow").with("slow").env("PKIT_TIMEOUT_SCALE", "600").passes();
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pkit_test::{Signal, orchestrated, output, sh, simple};
+use pkit_test_tests::process::stat;
 
 use crate::child::HANG;
 
@@ -11,8 +12,7 @@ const ROUNDS: usize = 30;
 
 /// Whether a process is a zombie or gone: it has ended, and nobody needs to have been told yet.
 fn has_ended(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with(['Z', 'X']) || rest.is_empty())
+    stat(pid).is_none_or(|stat| matches!(stat.state, 'Z' | 'X'))
 }
 
 #[test]

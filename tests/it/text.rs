@@ -9,13 +9,16 @@ const DIFFERS: &[(&str, &str)] = &[
     // Newer versions of Rust say more.
     (r"thread '([^']+)' (?:\(\d+\) )?panicked", "$1 panicked"),
     (r"(test did not panic as expected) at .*", "$1"),
-    (r"\b(in|after) \d+ ms\b", "$1 N ms"),
+    // What was measured; what was set stays.
+    (r"(pid N, in|ready in|: {3}after|\n {10}after|running after) [\d.]+ (?:µs|ms|s)\b", "$1 N ms"),
     (r"\b\d+ (try|tries)\b", "N tries"),
+    (r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC", "THEN"),
     (r"(tests/it/[\w/]+\.rs):\d+:\d+", "$1"),
     (r"[-\w./]+/private/\d+-\d+/", "CHILDREN/"),
     (r"[-\w./]+/pkit-\d+-[0-9a-f]{6}/", "DIRS/"),
     (r"[-\w./]+/deps/it-[0-9a-f]+[^`\n]*", "THIS TEST"),
     (r"[-\w./]+/debug/", "TARGET/"),
+    (r"(a process of) `[^`]+`", "$1 `USER`"),
     // Free ports have five digits, and nothing else in our texts has.
     (r"\b\d{5}\b", "PORT"),
     (r"PATH:( +)/\S+", "PATH:${1}…"),

@@ -4,6 +4,7 @@
 
 pub mod child;
 pub mod left_out;
+pub mod namespace;
 pub mod private;
 pub mod process;
 pub mod seccomp;

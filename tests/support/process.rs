@@ -21,6 +21,8 @@ pub struct Stat {
     pub session: u32,
     /// User and system time of all its threads, in clock ticks.
     pub cpu_ticks: u64,
+    /// When it was started, in clock ticks since the boot.
+    pub started: u64,
 }
 
 /// All pids there are, in no order.
@@ -44,6 +46,7 @@ pub fn stat(pid: u32) -> Option<Stat> {
         pgid: pid_at(2)?,
         session: pid_at(3)?,
         cpu_ticks: number(11)? + number(12)?,
+        started: number(19)?,
     })
 }
 

@@ -13,17 +13,20 @@ use std::{env, fs};
 #[test]
 fn mistakes_are_explained() {
     let cases = trybuild::TestCases::new();
-    for case in cases_in("ui").filter(|case| !case.ends_with("main.rs")) {
-        cases.compile_fail(case);
-    }
+    cases_in("cases").for_each(|case| cases.compile_fail(case));
+}
+
+/// One that lies elsewhere would never be looked at.
+#[test]
+fn no_case_lies_beside_the_directories() {
+    assert_eq!(cases_in(".").collect::<Vec<_>>(), [Path::new("./main.rs")]);
 }
 
 /// What is only seen where `#[test]` means something, which trybuild does not compile.
 #[test]
 fn mistakes_with_test_attributes_are_explained() {
     let project = Project::new();
-    let wrong: Vec<_> =
-        cases_in("ui/in_tests").filter_map(|case| difference(&case, &project.errors_of(&case))).collect();
+    let wrong: Vec<_> = cases_in("in_tests").filter_map(|case| difference(&case, &project.errors_of(&case))).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -45,10 +48,10 @@ impl Project {
         let (tmp, here) = (Path::new(env!("CARGO_TARGET_TMPDIR")), Path::new(env!("CARGO_MANIFEST_DIR")));
         let directory = tmp.join("ui-in-tests");
         fs::create_dir_all(directory.join("tests")).expect("create the project");
-        fs::write(directory.join("Cargo.toml"), manifest(&here.join("../pkit-test"))).expect("write its manifest");
+        fs::write(directory.join("Cargo.toml"), manifest(&here.join("../../pkit-test"))).expect("write its manifest");
         fs::write(directory.join("lib.rs"), "").expect("write its library");
         // The same versions, so that nothing is fetched and nothing is built twice.
-        fs::copy(here.join("../Cargo.lock"), directory.join("Cargo.lock")).expect("copy the lock file");
+        fs::copy(here.join("../../Cargo.lock"), directory.join("Cargo.lock")).expect("copy the lock file");
         Project { directory, target: tmp.with_file_name("") }
     }
 

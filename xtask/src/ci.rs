@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use crate::fuzz;
 use crate::gauntlet::{Gauntlet, Verdict};
 use crate::outside::{self, has_program};
 use crate::run::{cargo, check, tests};
@@ -14,6 +15,9 @@ const MSRV: &str = "1.85";
 
 /// Where it must compile. There is no machine to run it on.
 const OTHER_TARGETS: [&str; 2] = ["aarch64-apple-darwin", "x86_64-unknown-freebsd"];
+
+/// A Linux with another C library, and everything in one static file.
+const MUSL: &str = "x86_64-unknown-linux-musl";
 
 /// What is published.
 const LIBRARIES: [&str; 4] = ["--package", "pkit-test-macros", "--package", "pkit-test"];
@@ -31,12 +35,14 @@ pub(crate) fn run(gauntlet: &mut Gauntlet) {
     for target in OTHER_TARGETS {
         gauntlet.step(format!("check {target}"), || for_target(target));
     }
+    gauntlet.step(format!("suite on {MUSL}"), musl);
     gauntlet.step("docs", docs);
     gauntlet.step("package", || check(cargo(&[&["package", "--allow-dirty"], &LIBRARIES[..]].concat())));
     gauntlet.step("minimal versions", minimal_versions);
     gauntlet.step("deny", || with_tool("cargo-deny", &["deny", "--workspace", "check"]));
     gauntlet.step("typos", typos);
     gauntlet.step("semver", semver);
+    gauntlet.step("fuzz", fuzz);
 }
 
 /// In a directory of its own: the children that two toolchains build have the same names.
@@ -46,7 +52,9 @@ fn msrv() -> Verdict {
     }
     let toolchain = format!("+{MSRV}");
     let directory = target_directory().join("msrv").display().to_string();
-    let which = ["--package", "pkit-test-tests", "--lib", "--test", "it", "--target-dir", &directory];
+    // Without the test attributes of others, which take longer to build than the tests to run.
+    let tests_alone = ["--package", "pkit-test-tests", "--no-default-features", "--lib", "--test", "it"];
+    let which = [&tests_alone[..], &["--target-dir", &directory]].concat();
     tests(cargo(&[&[toolchain.as_str(), "test"], &LIBRARIES[..], &which[..]].concat()))
 }
 
@@ -72,6 +80,17 @@ fn for_target(target: &str) -> Verdict {
         Ok(()) => check(cargo(&[&["check", "--target", target], &LIBRARIES[..]].concat())),
         Err(why) => Verdict::Skipped(why),
     }
+}
+
+/// Nothing in it is C, so that no compiler for that library is needed. In a directory of its own, as above.
+fn musl() -> Verdict {
+    if let Err(why) = outside::target(MUSL) {
+        return Verdict::Skipped(why);
+    }
+    let directory = target_directory().join("musl").display().to_string();
+    let which =
+        ["--package", "pkit-test", "--package", "pkit-test-tests", "--lib", "--test", "it", "--test", "attributes"];
+    tests(cargo(&[&["test", "--target", MUSL, "--target-dir", &directory], &which[..]].concat()))
 }
 
 fn docs() -> Verdict {
@@ -141,6 +160,11 @@ fn semver() -> Verdict {
         }
         None => Verdict::Skipped("there is no release to compare with".into()),
     }
+}
+
+/// A minute for all targets; their corpora are replayed by the tests.
+fn fuzz() -> Verdict {
+    fuzz::Wish::of_environment().map_or_else(|why| Verdict::of(Err(why)), |wish| fuzz::run(&wish))
 }
 
 fn path_text(path: &Path) -> String {

@@ -29,21 +29,28 @@ pub(crate) fn available() -> Vec<&'static str> {
     SERVERS.iter().filter(|server| server.find().is_some()).map(|server| server.name).collect()
 }
 
+/// A program, installed if it is not there; or why it cannot be had.
+pub(crate) fn program(name: &str, package: &str) -> Result<(), String> {
+    if has_program(name) { Ok(()) } else { packages(&[package]) }
+}
+
 fn install(missing: &[Server]) -> Result<(), String> {
-    let packages: Vec<&str> = missing.iter().map(|server| server.package).collect();
+    let before = running(missing);
+    let installed = packages(&missing.iter().map(|server| server.package).collect::<Vec<_>>());
+    running(missing).difference(&before).for_each(|pid| end(*pid));
+    installed
+}
+
+fn packages(names: &[&str]) -> Result<(), String> {
     if !has_program("apt-get") {
-        return Err(format!("no apt-get here; they would be {}", packages.join(" ")));
+        return Err(format!("no apt-get here; the packages would be {}", names.join(" ")));
     }
     if !is_root() {
-        return Err(format!("not root; `apt-get install {}` would do it", packages.join(" ")));
+        return Err(format!("not root; `apt-get install {}` would do it", names.join(" ")));
     }
-    let before = running(missing);
-    let veto = Veto::put_up();
-    let installed =
-        apt(&["update"]) && apt(&[&["install", "--yes", "--no-install-recommends"], &packages[..]].concat());
-    drop(veto);
-    running(missing).difference(&before).for_each(|pid| end(*pid));
-    installed.then_some(()).ok_or_else(|| format!("apt-get could not install {}", packages.join(" ")))
+    let _veto = Veto::put_up();
+    let installed = apt(&["update"]) && apt(&[&["install", "--yes", "--no-install-recommends"], names].concat());
+    installed.then_some(()).ok_or_else(|| format!("apt-get could not install {}", names.join(" ")))
 }
 
 fn apt(arguments: &[&str]) -> bool {

@@ -4,7 +4,9 @@
 //! `cargo xtask ci` runs that and everything else that must hold before a change is taken. Nothing is skipped in
 //! silence: what cannot run is named with its reason and counted. It exits 1 if anything failed.
 
+mod bench;
 mod ci;
+mod fuzz;
 mod gauntlet;
 mod install;
 mod outside;
@@ -26,19 +28,30 @@ use gauntlet::Gauntlet;
 const USAGE: &str = "\
 usage: cargo xtask <command>
   test   all tests, under libtest and nextest; installs the servers that they need when it can
-  ci     fmt, clippy, floors, test, MSRV, features, other targets, docs, packages, minimal versions, deny, typos, semver";
+  ci     fmt, clippy, floors, test, MSRV, features, other targets, docs, packages, minimal versions, deny, typos, semver, fuzz
+  fuzz   [--seconds N] [--keep] [target…]: what reads foreign text under libFuzzer, a minute in all; keeps what is new
+  bench  all figures beside all peers, written to BENCHMARKS.md; with arguments for the benches it only prints
+  peers  the Python environment that the benches find their peers in";
 
 fn main() -> ExitCode {
     let mut gauntlet = Gauntlet::default();
     match std::env::args().nth(1).as_deref() {
         Some("test") => test::run(&mut gauntlet),
         Some("ci") => ci::run(&mut gauntlet),
-        _ => {
-            eprintln!("{USAGE}");
-            return ExitCode::from(2);
-        }
+        Some("bench") => bench::run(&mut gauntlet, &std::env::args().skip(2).collect::<Vec<_>>()),
+        Some("peers") => bench::peers(&mut gauntlet),
+        Some("fuzz") => match fuzz::Wish::parse(std::env::args().skip(2)) {
+            Ok(wish) => gauntlet.step("fuzz", || fuzz::run(&wish)),
+            Err(why) => return usage(&why),
+        },
+        _ => return usage("which command?"),
     }
     gauntlet.report()
+}
+
+fn usage(why: &str) -> ExitCode {
+    eprintln!("{why}\n{USAGE}");
+    ExitCode::from(2)
 }
 
 /// The workspace.

@@ -9,6 +9,9 @@ use crate::run::cargo;
 use crate::servers::{LEFT_OUT_VARIABLE, SERVERS_VARIABLE};
 use crate::{install, outside, run, survivors, target_directory};
 
+/// The crash tests bring runners of their own, nextest among them, and take as long as all others together: once is enough.
+const OF_NEXTEST: [&str; 3] = ["--no-fail-fast", "--filterset", "not binary(crash)"];
+
 /// Runs them all.
 pub(crate) fn run(gauntlet: &mut Gauntlet) {
     let servers = install::available().join(",");
@@ -17,7 +20,7 @@ pub(crate) fn run(gauntlet: &mut Gauntlet) {
         counted("libtest", &servers, cargo(&["test", "--workspace", "--no-fail-fast"]))
     });
     gauntlet.step("tests under nextest", || match outside::nextest() {
-        Ok(()) => counted("nextest", &servers, cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])),
+        Ok(()) => counted("nextest", &servers, cargo(&[&["nextest", "run", "--workspace"], &OF_NEXTEST[..]].concat())),
         Err(why) => Verdict::Skipped(why),
     });
     gauntlet.step("survivors", survivors::none);

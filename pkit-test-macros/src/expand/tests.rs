@@ -344,3 +344,89 @@ struct S;
 "#,
     );
 }
+
+#[test]
+fn attributes_above_one_another_nest() {
+    check(
+        "db = a()",
+        "#[with_processes(api = b(&db))] #[test] fn f(db: Process, api: Process) -> R { db.ok(api) }",
+        r#"
+#[with_processes(api = b(&db))]
+#[test]
+fn f(api: Process) -> R {
+    let mut __pkit_stage = ::pkit_test::__private::Stage::new(
+        ::core::concat!(::core::module_path!(), "::", "f"),
+    );
+    let __pkit_slot_db = __pkit_stage.add("db", a());
+    __pkit_stage
+        .run(
+            |__pkit_up: &mut ::pkit_test::__private::Up| -> R {
+                let __pkit_handle_db = __pkit_up.take(__pkit_slot_db);
+                let db: Process = __pkit_handle_db;
+                let __pkit_ending = __pkit_up.ending();
+                {
+                    db.ok(api)
+                }
+            },
+            |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
+        )
+}
+"#,
+    );
+}
+
+#[test]
+fn main_is_a_function_like_others() {
+    check(
+        "db = a()",
+        "#[tokio::main] async fn main() { run().await }",
+        r#"
+#[tokio::main]
+async fn main() {
+    let mut __pkit_stage = ::pkit_test::__private::Stage::new(
+        ::core::concat!(::core::module_path!(), "::", "main"),
+    );
+    let _ = __pkit_stage.add("db", a());
+    let __pkit_body = async {
+        if let ::core::option::Option::Some(__pkit_value) = ::core::option::Option::None::<
+            (),
+        > {
+            return __pkit_value;
+        }
+        {
+            run().await
+        }
+    };
+    ::pkit_test::__private::value(
+        __pkit_stage
+            .run_async(
+                |_| __pkit_body,
+                |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
+            )
+            .await,
+    )
+}
+"#,
+    );
+    check(
+        "db = a()",
+        "fn main() -> std::process::ExitCode { run() }",
+        r#"
+fn main() -> std::process::ExitCode {
+    let mut __pkit_stage = ::pkit_test::__private::Stage::new(
+        ::core::concat!(::core::module_path!(), "::", "main"),
+    );
+    let _ = __pkit_stage.add("db", a());
+    __pkit_stage
+        .run(
+            |__pkit_up: &mut ::pkit_test::__private::Up| -> std::process::ExitCode {
+                {
+                    run()
+                }
+            },
+            |__pkit_outcome| ::pkit_test::__private::Outcome(__pkit_outcome).failed(),
+        )
+}
+"#,
+    );
+}

@@ -12,9 +12,11 @@ use std::sync::{Arc, Mutex, Once, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 
 use super::SHIM_NAME;
+use super::home;
 use super::protocol::{Event, Hello, Keep, Launch, Order};
 use super::report;
 use super::run::Run;
@@ -24,8 +26,9 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, KILL_LIMIT, REPLY_LIMIT};
 use crate::network;
 use crate::sync::{Monitor, lock};
+use crate::sys::bell::Rope;
 use crate::sys::takeover::{self, Owner};
-use crate::sys::{child, fd, platform, procfs};
+use crate::sys::{child, directory, fd, platform, procfs};
 
 /// The connection of this process to its guardian.
 pub(crate) struct Guardian {
@@ -82,7 +85,7 @@ pub(crate) fn note_failure() {
 
 impl Guardian {
     fn start() -> Result<Arc<Guardian>> {
-        let trouble = |error| Error::system("the guardian was not started", error);
+        let trouble = |error| not_started(error);
         check_system()?;
         say_mistakes();
         let (ours, theirs) = UnixStream::pair().map_err(trouble)?;
@@ -98,36 +101,57 @@ impl Guardian {
             child: Mutex::new(child),
             writing: Mutex::new(()),
             owner: child::own_pid(),
-            directory: private_directory(),
+            directory: home::path(),
             runs: Mutex::new(HashMap::new()),
             next_id: AtomicU32::new(1),
             is_dead: Monitor::new(false),
             socket: ours,
         });
-        guardian.send(&guardian.hello().to_frame(0), None).map_err(trouble)?;
-        listen(&guardian).map_err(trouble)?;
+        let heard = guardian.greet().and_then(|()| listen(&guardian));
+        heard.map_err(|error| guardian.give_up(error))?;
         takeover::at_exit(goodbye);
         config::log(|| format!("guardian {} for process {}", guardian.pid, guardian.owner));
         Ok(guardian)
     }
 
-    fn hello(&self) -> Order {
+    /// The guardian is on its way meanwhile, so that what is done here costs nothing.
+    fn greet(&self) -> io::Result<()> {
+        // Where it cannot be made whoever asks for a directory is told why.
+        let directory = home::share().ok();
+        self.send(&self.hello(directory.is_some()).to_frame(0), directory)
+    }
+
+    /// Takes it down again, as nobody can hear what it says.
+    fn give_up(&self, error: io::Error) -> Error {
+        let _ = self.socket.shutdown(Shutdown::Both);
+        let _ = lock(&self.child).wait();
+        not_started(error)
+    }
+
+    fn hello(&self, has_directory: bool) -> Order {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Order::Hello(Hello {
             directory: self.directory.clone(),
-            crash_ms: u64::try_from(scaled(CRASH_TIMEOUT).as_millis()).unwrap_or(u64::MAX),
+            crash_ms: ms(scaled(CRASH_TIMEOUT)),
             reports: config().output != Show::Never,
             keep: match config().keep {
                 Show::Never => Keep::Never,
                 Show::Failed => Keep::Failed,
                 Show::Always => Keep::Always,
             },
+            keep_ms: ms(config().keep_for),
+            logs: config().directory.clone(),
+            has_directory,
+            tells: config().logs,
         })
     }
 
-    /// Orders a service. What becomes of it is heard in the run; `None` where nobody takes orders any more.
+    /// Orders a service. What becomes of it is heard in the run, and of its output also by the bell; `None` where nobody
+    /// takes orders any more.
     pub(crate) fn launch(
         self: &Arc<Guardian>,
         launch: Launch,
+        bell: Option<Rope>,
         network: Option<OwnedFd>,
         on_end: Box<dyn FnOnce(&super::run::State) + Send>,
     ) -> Result<Option<Arc<Run>>> {
@@ -139,11 +163,19 @@ impl Guardian {
         }
         let run = Arc::new(Run::new(id, Arc::clone(self), log, on_end));
         lock(&self.runs).insert(id, Arc::downgrade(&run));
-        if self.is_dead() || self.send(&order, network).is_err() {
+        if self.is_dead() || self.order(&order, bell, network).is_err() {
             lock(&self.runs).remove(&id);
             return Ok(None);
         }
         Ok(Some(run))
+    }
+
+    /// The network goes ahead: a frame has room for one descriptor.
+    fn order(&self, spawn: &Frame, bell: Option<Rope>, network: Option<OwnedFd>) -> io::Result<()> {
+        if network.is_some() {
+            self.send(&Order::Network.to_frame(spawn.id), network)?;
+        }
+        self.send(spawn, bell.map(OwnedFd::from))
     }
 
     /// Gives the guardian a descriptor that holds a port, to outlive this process if need be.
@@ -205,6 +237,9 @@ impl Guardian {
 
     fn hear(&self, frame: &Frame) {
         let Some(event) = Event::from_frame(frame) else { return };
+        if let Event::Note(text) = event {
+            return config::log(|| text);
+        }
         let run = lock(&self.runs).get(&frame.id).and_then(Weak::upgrade);
         let Some(run) = run else { return };
         run.hear(event);
@@ -228,6 +263,16 @@ impl Guardian {
     }
 }
 
+fn not_started(error: io::Error) -> Error {
+    let why = match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EAGAIN) => "no more processes or threads are allowed (RLIMIT_NPROC or a cgroup's limit)",
+        Some(Errno::EMFILE | Errno::ENFILE) => "no more open files are allowed (RLIMIT_NOFILE)",
+        Some(Errno::EACCES | Errno::EPERM) => "it is this binary, which may not be executed any more",
+        _ => "",
+    };
+    Error::system("the guardian was not started", error).fact("why", why)
+}
+
 fn too_large(name: &str) -> Error {
     let mb = FRAME_BYTES / 1024 / 1024;
     let title = format!("`{name}` was not started: it is given more than {mb} MiB of arguments, environment and input");
@@ -245,8 +290,15 @@ fn say_mistakes() {
 }
 
 fn check_system() -> Result<()> {
-    if !platform::SUPPORTED {
-        return Err(Error::new(Kind::Unsupported, "processes cannot be started on this system yet: it needs Linux"));
+    if !platform::IS_TRIED && !config().untried {
+        return Err(Error::new(Kind::Unsupported, "pkit-test was never run on this system, and starts nothing here")
+            .fact("why", "what it promises was proven on Linux only, and a promise that nobody has seen kept is none")
+            .fact("hint", "PKIT_UNTRIED=1 has it do its best all the same; GOTCHAS.md has a table of what that is"));
+    }
+    if !platform::has_proc() {
+        return Err(Error::new(Kind::Unsupported, "there is no /proc here")
+            .fact("why", "without it nobody can tell what descends from a process")
+            .fact("hint", "mount -t proc proc /proc"));
     }
     if !platform::has_own_proc() {
         return Err(Error::new(Kind::Unsupported, "/proc shows the processes of another pid namespace")
@@ -289,7 +341,8 @@ fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>) {
 /// Waits for a shim that is about to end. Its id cannot have been used again in the moments since it was last heard of,
 /// and the name is looked at all the same.
 fn wait_for_shim(shim: i32, deadline: Instant) {
-    let is_shim = || procfs::name(shim).as_deref().map(str::as_bytes) == Some(SHIM_NAME.to_bytes());
+    let has_name = || procfs::name(shim).as_deref().map(str::as_bytes) == Some(SHIM_NAME.to_bytes());
+    let is_shim = || !platform::GIVES_NAMES || has_name();
     match platform::end_of(shim) {
         Ok(end) if is_shim() => _ = fd::is_readable_until(end.as_fd(), deadline),
         Ok(_) => {}
@@ -300,31 +353,6 @@ fn wait_for_shim(shim: i32, deadline: Instant) {
             }
         }
     }
-}
-
-/// A directory of our own, short enough for the path of a unix socket in it, that nobody can guess and take before.
-/// It is the same one for all guardians of this process: what starts again does so in its directory.
-fn private_directory() -> PathBuf {
-    static OWN: Mutex<Option<(i32, PathBuf)>> = Mutex::new(None);
-    let mut own = lock(&OWN);
-    // A fork of the test is another process.
-    match own.as_ref().filter(|(pid, _)| *pid == child::own_pid()) {
-        Some((_, directory)) => directory.clone(),
-        None => own.insert((child::own_pid(), new_private_directory())).1.clone(),
-    }
-}
-
-fn new_private_directory() -> PathBuf {
-    const LONGEST: usize = 40;
-    let wanted = std::env::temp_dir();
-    let base = if wanted.as_os_str().len() <= LONGEST { wanted } else { PathBuf::from("/tmp") };
-    base.join(format!("pkit-{}-{:06x}", child::own_pid(), random() & 0xff_ffff))
-}
-
-/// A number that another process does not have, from the keys of the standard library's hash maps.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
 /// At the normal exit of the process: tells the guardian and waits for it, so that nothing runs after the end and no
@@ -340,16 +368,17 @@ fn goodbye() {
         guardian.wake();
         let said = guardian.send(&Order::Goodbye { failed: has_failed }.to_frame(0), None);
         if is_kept {
-            return config::say(&report::kept(guardian.pid));
+            return config::say(&report::kept(guardian.pid, config().keep_for));
         }
         if said.is_err() || !fd::is_closed_within(&guardian.socket, GOODBYE_LIMIT) {
-            // It is stopped or stuck, or the test has closed its descriptors under us. Its shims see its end and stop their services.
+            // It is stopped or stuck, or the test has closed its descriptors under us. Its shims see its end and stop their
+            // services.
             let _ = lock(&guardian.child).kill();
         }
     }
     let _ = lock(&guardian.child).wait();
     // Where the guardian was killed nobody else does it.
-    let _ = std::fs::remove_dir_all(&guardian.directory);
+    let _ = directory::remove_all(&guardian.directory);
 }
 
 impl Guardian {

@@ -4,10 +4,16 @@
 //! test ── control socket ── guardian ── socket pair ── shim ── service and all that descends from it
 //! ```
 //!
-//! [`client`] is the test's side, [`server`] the guardian's, [`shim`] the parent of one service.
+//! [`client`] is the test's side, [`server`] the guardian's, [`shim`] the parent of one service. [`home`] is the directory of a run,
+//! [`registry`] what is written in it for the [`janitor`] of a later one.
 
 pub(crate) mod client;
+pub(crate) mod home;
+mod janitor;
 pub(crate) mod protocol;
+mod registry;
+#[cfg(any(test, pkit_fuzz))]
+pub(crate) use registry::rewritten;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod server;

@@ -7,13 +7,15 @@
 //!  Signal Pause Resume Stop
 //!  Write Watch Sync (id) ──────►  passes on ──────────────────►  acts
 //!        ◄────────────────────── passes on ◄──────────────────  Started Refused Exited Output
-//!                                                               Answer Stuck Gone
+//!                                                               NoBell Answer Stuck Gone
 //!        ◄────────────────────── Lost: the shim itself died
 //!        ◄────────────────────── Declined: it ends and starts nothing any more
+//!        ◄────────────────────── Note: something for people
 //!  Goodbye ────────────────────►  stops all, in reverse order, and ends
 //! ```
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::wire::{Frame, Reader, Writer};
 use crate::exit::Exit;
@@ -50,10 +52,14 @@ pub(crate) struct Launch {
     pub(crate) input: Vec<u8>,
     /// Whether its standard input ends after that.
     pub(crate) input_ends: bool,
+    /// Whether the rope of a bell comes with it, to be pulled when there is more output.
+    pub(crate) has_bell: bool,
     /// Whether it has process ids of its own.
     pub(crate) has_own_pids: bool,
-    /// A descriptor comes with it of the network that it is to be in.
+    /// Whether the network that it is to be in came ahead.
     pub(crate) has_network: bool,
+    /// It is there for another one, and never outlives the test, nor is anything told of it when the test has died.
+    pub(crate) is_errand: bool,
 }
 
 /// What the test says of itself, first thing.
@@ -66,6 +72,21 @@ pub(crate) struct Hello {
     pub(crate) reports: bool,
     /// Whether everything stays up after the test: never, after a failure, always.
     pub(crate) keep: Keep,
+    /// And for how long.
+    pub(crate) keep_ms: u64,
+    /// Where logs are.
+    pub(crate) logs: PathBuf,
+    /// Whether a descriptor of the directory comes with this: it was made and locked.
+    pub(crate) has_directory: bool,
+    /// Whether the test says what is done.
+    pub(crate) tells: bool,
+}
+
+impl Hello {
+    /// How long what is kept stays up.
+    pub(crate) fn keep_for(&self) -> Duration {
+        Duration::from_millis(self.keep_ms)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +108,8 @@ pub(crate) enum Order {
         failed: bool,
     },
     Spawn(Box<Launch>),
+    /// A descriptor comes with it of the network in which the service of this id is to be.
+    Network,
     /// From now on an end is no surprise: those around it are being stopped.
     Pardon,
     Signal {
@@ -136,6 +159,8 @@ pub(crate) enum Event {
     Output {
         end: u64,
     },
+    /// The rope of the bell was lost on the way: whoever waits for output has to ask for it.
+    NoBell,
     /// To a request: 0 or an error number, and the id of the process that stands for the service now, or 0.
     Answer {
         token: u64,
@@ -154,10 +179,13 @@ pub(crate) enum Event {
     Lost,
     /// The guardian is about to end and starts nothing any more: nothing was done.
     Declined,
+    /// Something for people who have asked to be told.
+    Note(String),
 }
 
-/// The one order about a shim that is for the guardian: it makes the shim.
+/// The two orders about a shim that are for the guardian: they make the shim.
 pub(crate) const SPAWN: u8 = 5;
+pub(crate) const NETWORK: u8 = 15;
 
 impl Order {
     pub(crate) fn to_frame(&self, id: u32) -> Frame {
@@ -177,6 +205,7 @@ impl Order {
             Order::Watch { seen } => (12, fields.number(*seen)),
             Order::Sync { token } => (13, fields.number(*token)),
             Order::Pardon => (14, fields),
+            Order::Network => (NETWORK, fields),
         };
         Frame { id, kind, payload: fields.done() }
     }
@@ -199,6 +228,7 @@ impl Order {
             12 => Order::Watch { seen: fields.number()? },
             13 => Order::Sync { token: fields.number()? },
             14 => Order::Pardon,
+            NETWORK => Order::Network,
             _ => return None,
         })
     }
@@ -221,6 +251,8 @@ impl Event {
             }
             Event::Lost => (8, fields),
             Event::Declined => (9, fields),
+            Event::NoBell => (10, fields),
+            Event::Note(text) => (11, fields.text(text.as_bytes())),
         };
         Frame { id, kind, payload: fields.done() }
     }
@@ -242,6 +274,8 @@ impl Event {
             },
             8 => Event::Lost,
             9 => Event::Declined,
+            10 => Event::NoBell,
+            11 => Event::Note(read_string(fields)?),
             _ => return None,
         })
     }
@@ -285,7 +319,10 @@ fn write_hello(fields: Writer, hello: &Hello) -> Writer {
         Keep::Failed => 1,
         Keep::Always => 2,
     };
-    write_path(fields, &hello.directory).number(hello.crash_ms).number(hello.reports.into()).number(keep)
+    let fields = write_path(fields, &hello.directory).number(hello.crash_ms).number(hello.reports.into());
+    write_path(fields.number(keep).number(hello.keep_ms), &hello.logs)
+        .number(hello.has_directory.into())
+        .number(hello.tells.into())
 }
 
 fn read_hello(fields: &mut Reader<'_>) -> Option<Hello> {
@@ -298,6 +335,10 @@ fn read_hello(fields: &mut Reader<'_>) -> Option<Hello> {
             2 => Keep::Always,
             _ => Keep::Never,
         },
+        keep_ms: fields.number()?,
+        logs: read_path(fields)?,
+        has_directory: fields.number()? != 0,
+        tells: fields.number()? != 0,
     })
 }
 
@@ -307,8 +348,9 @@ fn write_launch(fields: Writer, launch: &Launch) -> Writer {
     let fields = write_path(fields, &launch.cwd);
     let fields = write_user(fields, launch.user.as_ref());
     let fields = write_path(write_plan(fields, launch.stop), &launch.log).number(launch.log_bytes);
-    let fields = fields.text(&launch.input).number(launch.input_ends.into());
-    fields.number(launch.has_own_pids.into()).number(launch.has_network.into())
+    let fields = fields.text(&launch.input).number(launch.input_ends.into()).number(launch.has_bell.into());
+    let fields = fields.number(launch.has_own_pids.into()).number(launch.has_network.into());
+    fields.number(launch.is_errand.into())
 }
 
 fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
@@ -324,8 +366,10 @@ fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
         log_bytes: fields.number()?,
         input: fields.text()?.to_vec(),
         input_ends: fields.number()? != 0,
+        has_bell: fields.number()? != 0,
         has_own_pids: fields.number()? != 0,
         has_network: fields.number()? != 0,
+        is_errand: fields.number()? != 0,
     })
 }
 
@@ -382,10 +426,21 @@ mod tests {
             log_bytes: 9,
             input: b"in".to_vec(),
             input_ends: true,
+            has_bell: true,
             has_own_pids: true,
             has_network: false,
+            is_errand: true,
         };
-        let hello = Hello { directory: "/d".into(), crash_ms: 1, reports: true, keep: Keep::Failed };
+        let hello = Hello {
+            directory: "/d".into(),
+            crash_ms: 1,
+            reports: true,
+            keep: Keep::Failed,
+            keep_ms: 2,
+            logs: "/l".into(),
+            has_directory: true,
+            tells: true,
+        };
         let orders = [
             Order::Hello(hello),
             Order::Hold(1),
@@ -401,6 +456,7 @@ mod tests {
             Order::Watch { seen: 1 },
             Order::Sync { token: 1 },
             Order::Pardon,
+            Order::Network,
         ];
         for order in orders {
             assert_eq!(Order::from_frame(&order.to_frame(7)), Some(order));
@@ -421,6 +477,8 @@ mod tests {
             Event::Gone { exit: signal, was_asked: false, killed: true },
             Event::Lost,
             Event::Declined,
+            Event::NoBell,
+            Event::Note("text".into()),
         ];
         for event in events {
             assert_eq!(Event::from_frame(&event.to_frame(7)), Some(event));

@@ -7,8 +7,9 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::janitor::now_seconds;
 use crate::limits::{LAST_REPORT, TAIL_BYTES, TAIL_LINES};
 use crate::output::LogFiles;
 use crate::output::tail::{Tail, tail};
@@ -23,10 +24,10 @@ pub(crate) struct Account {
 }
 
 /// Writes the ends of all logs to the test's stderr, and closes it.
-pub(crate) fn report<'a>(stderr: File, accounts: impl Iterator<Item = &'a Account>, is_kept: bool) {
+pub(crate) fn report<'a>(stderr: File, accounts: impl Iterator<Item = &'a Account>, kept_for: Option<Duration>) {
     let mut text: String = accounts.map(section).collect();
-    if is_kept {
-        text.push_str(&kept(own_pid()));
+    if let Some(time) = kept_for {
+        text.push_str(&kept(own_pid(), time));
     }
     write_in_time(stderr, text.as_bytes());
 }
@@ -55,10 +56,27 @@ fn write_in_time(mut stderr: File, text: &[u8]) {
     }
 }
 
-/// How to end what PKIT_KEEP left up.
-pub(crate) fn kept(guardian: i32) -> String {
-    format!("--- kept, since PKIT_KEEP says so: `kill {guardian}` ends all of them\n")
+/// How to end what PKIT_KEEP left up, and when it ends by itself.
+pub(crate) fn kept(guardian: i32, time: Duration) -> String {
+    let until = moment(now_seconds().saturating_add(time.as_secs()));
+    format!("--- kept until {until}, since PKIT_KEEP says so: `kill {guardian}` ends all of them before\n")
 }
+
+/// A moment in seconds since 1970, for people; of a time zone nobody knows here. The calendar repeats every 400 years, and a
+/// year that begins in March has its leap day last.
+fn moment(seconds: u64) -> String {
+    let (days, time) = (seconds / DAY, seconds % DAY);
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    format!("{}-{month:02}-{day:02} {:02}:{:02} UTC", era * 400 + year + later, time / 3600, time / 60 % 60)
+}
+
+const DAY: u64 = 24 * 3600;
 
 /// What there is to know of one process, for people.
 pub(crate) fn facts(title: &str, facts: &[(&str, String)]) -> String {
@@ -80,4 +98,19 @@ pub(crate) fn render(name: &str, tail: &Tail, path: &std::path::Path, why: &str)
     let which = if tail.is_cut { format!("its last {} lines", tail.lines.len()) } else { "all it wrote".to_owned() };
     let lines: String = tail.lines.iter().map(|line| format!("{line}\n")).collect();
     format!("--- `{name}`: {why}{which} ({})\n{lines}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_what_the_calendar_says() {
+        // As `date -u -d @…` has them.
+        assert_eq!(moment(0), "1970-01-01 00:00 UTC");
+        assert_eq!(moment(951_782_399), "2000-02-28 23:59 UTC");
+        assert_eq!(moment(951_782_400), "2000-02-29 00:00 UTC");
+        assert_eq!(moment(1_767_225_599), "2025-12-31 23:59 UTC");
+        assert_eq!(moment(4_107_542_400), "2100-03-01 00:00 UTC");
+    }
 }

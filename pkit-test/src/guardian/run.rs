@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::client::Guardian;
@@ -14,7 +14,8 @@ use crate::exit::Exit;
 use crate::limits::REPLY_LIMIT;
 use crate::output::Stream;
 use crate::output::follow::{Follower, end_of};
-use crate::sync::Monitor;
+use crate::sync::{Monitor, lock};
+use crate::sys::bell::Bell;
 use crate::sys::child::Step;
 
 /// From the order to start it until nothing of it is left.
@@ -24,6 +25,10 @@ pub(crate) struct Run {
     log: PathBuf,
     born: Instant,
     state: Monitor<State>,
+    /// Those of the threads that wait for this and for something else.
+    bells: Mutex<Vec<Arc<Bell>>>,
+    /// Another one, whose waiters look at this one as well.
+    told: OnceLock<Weak<Run>>,
 }
 
 /// What is known of a run.
@@ -40,6 +45,8 @@ pub(crate) struct State {
     pub(crate) was_signalled: bool,
     /// It took SIGKILL after its grace.
     pub(crate) was_killed: bool,
+    /// Its shim cannot say of output by the bell that it was to ring.
+    pub(crate) has_no_bell: bool,
     /// The guardian was about to end and has not begun with it.
     pub(crate) was_declined: bool,
     /// The processes that SIGKILL did not end in time.
@@ -118,12 +125,21 @@ impl Run {
             is_asked_to_end: false,
             was_signalled: false,
             was_killed: false,
+            has_no_bell: false,
             was_declined: false,
             stuck: Vec::new(),
             answers: HashMap::new(),
             on_end: Some(on_end),
         };
-        Run { id, guardian, log, born: Instant::now(), state: Monitor::new(state) }
+        Run {
+            id,
+            guardian,
+            log,
+            born: Instant::now(),
+            state: Monitor::new(state),
+            bells: Mutex::default(),
+            told: OnceLock::new(),
+        }
     }
 
     /// Where its output is.
@@ -173,6 +189,23 @@ impl Run {
     /// Wakes whoever waits for this run, to look at something else.
     pub(crate) fn wake(&self) {
         self.state.wake();
+        self.ring();
+    }
+
+    /// Rings a bell from now on whenever the run changes, as long as the result lives.
+    pub(crate) fn heard_by(&self, bell: &Arc<Bell>) -> Hearing<'_> {
+        lock(&self.bells).push(Arc::clone(bell));
+        Hearing { run: self, bell: Arc::clone(bell) }
+    }
+
+    fn ring(&self) {
+        lock(&self.bells).iter().for_each(|bell| bell.ring());
+    }
+
+    /// Wakes also whoever waits for another run, from now on: they look at both.
+    pub(crate) fn tell(&self, other: &Arc<Run>) {
+        // There is one that it belongs to.
+        let _ = self.told.set(Arc::downgrade(other));
     }
 
     /// Asks for its end. The exit that follows is one that was asked for.
@@ -257,6 +290,11 @@ impl Run {
                 on_end(state);
             }
         });
+        self.ring();
+        // Not under the lock: whoever waits for the other one looks at this one under that of the other.
+        if let Some(other) = self.told.get().and_then(Weak::upgrade) {
+            other.wake();
+        }
     }
 
     fn send(&self, order: &Order) {
@@ -280,6 +318,7 @@ impl State {
                 self.is_asked_to_end = was_asked;
                 self.phase = Phase::LeaderEnded(exit);
             }
+            Event::NoBell => self.has_no_bell = true,
             Event::Output { end } => self.output_end = self.output_end.max(end),
             Event::Answer { token, errno, pid } => drop(self.answers.insert(token, (errno, pid))),
             Event::Stuck(pids) => self.stuck = pids,
@@ -290,11 +329,25 @@ impl State {
                 self.phase = Phase::Gone(exit, Instant::now());
             }
             Event::Lost => self.phase = Phase::Lost { with_guardian: false },
+            // About no run.
+            Event::Note(_) => {}
             Event::Declined => {
                 self.was_declined = true;
                 self.phase = Phase::Lost { with_guardian: true };
             }
         }
+    }
+}
+
+/// A bell that hears of a run.
+pub(crate) struct Hearing<'a> {
+    run: &'a Run,
+    bell: Arc<Bell>,
+}
+
+impl Drop for Hearing<'_> {
+    fn drop(&mut self) {
+        lock(&self.run.bells).retain(|bell| !Arc::ptr_eq(bell, &self.bell));
     }
 }
 

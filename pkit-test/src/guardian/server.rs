@@ -1,11 +1,16 @@
 //! The guardian's side: keeps shims and ports, passes messages on, and stops everything in reverse order of start.
 //!
 //! ```text
-//!             frame        owner dead      goodbye       asked by signal   a shim ended
-//! Serving     serve it     -> Ending       -> Ending     -> Ending         forget it, sweep if it did not say so
-//! Kept        (ignored)    (ignored)       (ignored)     -> Ending         forget it
-//! Ending      (ignored)    hurry           (ignored)     hurry             the next one, or over
+//!             frame        owner dead      goodbye         asked by signal   a shim ended (**)   time is over
+//! Serving     obey it      -> Ending (*)   -> Ending (*)   -> Ending         forget it           (none)
+//! Kept        decline it   (ignored)       (never)         -> Ending         forget it           -> Ending
+//! Ending      decline it   hurry           decline it      hurry             the next one        SIGKILL for the shim at hand
+//!
+//! (*)  or Kept, where `PKIT_KEEP` says so
+//! (**) one that was killed has not said that nothing is left: then also sweep
 //! ```
+//!
+//! It is over when nothing runs any more that it has started, other than in Serving.
 //!
 //! It has one thread, waits without a timeout while it serves, and keeps nothing of the test open but the duplicate of
 //! its stderr for one last report.
@@ -18,25 +23,28 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::protocol::{Event, Hello, Keep, Order, SPAWN};
-use super::report::report;
+use super::protocol::{Event, Hello, NETWORK, Order, SPAWN};
+use super::registry::Ledger;
 use super::wire::{Frame, Got, Inbox, Outbox};
 use crate::limits::FRAME_BYTES;
 use crate::sys::child::{self, FileLimit, Reaped};
 use crate::sys::platform::Crowd;
 use crate::sys::strays::{self, Whose};
 use crate::sys::wait::{self, For};
-use crate::sys::{fd, namespace, platform, procfs};
+use crate::sys::{directory, fd, namespace, platform, procfs};
 
 mod birth;
 mod decline;
 mod ending;
+mod janitor;
+mod kept;
 mod member;
 mod sweep;
 mod watch;
 
 use birth::{SPARE_DELAY, Spare};
-use ending::{Ending, patience};
+use ending::{Ending, overdue};
+use janitor::Janitor;
 use member::Shim;
 use watch::OwnerWatch;
 
@@ -65,6 +73,8 @@ struct Guardian {
     /// Those that something is to be sent to, or that wait for our end of the socket to be closed.
     unsent: BTreeSet<u32>,
     ports: HashMap<u64, OwnedFd>,
+    /// Those that services that are about to be started are to be in.
+    networks: HashMap<u32, OwnedFd>,
     file_limit: Option<FileLimit>,
     phase: Phase,
     /// A shim that has nothing to run yet, and when there is to be one.
@@ -75,11 +85,16 @@ struct Guardian {
     sweeps: u32,
     /// Shims that were killed, whose end is told when nothing is left of them.
     lost: Vec<u32>,
+    /// What is written down for whoever comes when we were killed, and what of it is still to be written.
+    ledger: Option<Ledger>,
+    born: Vec<(i32, i32)>,
+    janitor: Janitor,
 }
 
 enum Phase {
     Serving,
-    Kept,
+    /// Until then.
+    Kept(Instant),
     Ending(Ending),
 }
 
@@ -113,9 +128,10 @@ impl Guardian {
             outbox: Outbox::default(),
             hello: None,
             shims: BTreeMap::new(),
-            crowd: Crowd::new()?,
+            crowd: Crowd::new(),
             unsent: BTreeSet::new(),
             ports: HashMap::new(),
+            networks: HashMap::new(),
             file_limit,
             phase: Phase::Serving,
             spare: None,
@@ -123,6 +139,9 @@ impl Guardian {
             is_sweeping: false,
             sweeps: 0,
             lost: Vec::new(),
+            ledger: None,
+            born: Vec::new(),
+            janitor: Janitor::default(),
         })
     }
 
@@ -133,6 +152,7 @@ impl Guardian {
                 self.sweep();
             }
             self.kill_overdue();
+            self.end_what_was_kept();
             self.go_on_ending();
             if self.is_over() {
                 return self.clear();
@@ -144,7 +164,8 @@ impl Guardian {
     }
 
     fn is_over(&self) -> bool {
-        self.shims.is_empty() && !self.is_sweeping && !matches!(self.phase, Phase::Serving)
+        let has_work = self.is_sweeping || self.janitor.pid().is_some();
+        self.shims.is_empty() && !has_work && !matches!(self.phase, Phase::Serving)
     }
 
     fn clear(&mut self) {
@@ -155,7 +176,7 @@ impl Guardian {
         }
         if let Some(hello) = &self.hello {
             // Missing already, or not ours to remove: there is nobody left to be told.
-            let _ = std::fs::remove_dir_all(&hello.directory);
+            let _ = directory::remove_all(&hello.directory);
         }
         self.decline_rest();
     }
@@ -174,7 +195,9 @@ impl Guardian {
             self.unsent.insert(id);
         }
         self.flush();
+        self.write_down();
         self.fork_spare();
+        self.send_janitor();
         if wait::is_asked_to_end() {
             self.end(true);
         }
@@ -187,7 +210,7 @@ impl Guardian {
         let watched = self.watch.as_ref().and_then(OwnerWatch::fd);
         fds.extend(watched.map(|fd| (fd, For::Reading)));
         fds.extend(self.owner.as_ref().map(|socket| (socket.as_fd(), direction(&self.outbox))));
-        fds.push((self.crowd.as_fd(), For::Reading));
+        fds.extend(self.crowd.polled());
         // Whatever happens after this look comes with a signal, which ends the wait.
         let deadline = if is_dead() { Some(Instant::now()) } else { self.deadline() };
         let mut ready = wait::wait(&fds, deadline)?.into_iter();
@@ -195,7 +218,7 @@ impl Guardian {
         Ok(Seen {
             owner_is_dead: is_told || is_dead(),
             owner_speaks: self.owner.is_some() && ready.next() == Some(true),
-            shims_speak: if ready.next() == Some(true) { self.crowd.ready()? } else { Vec::new() },
+            shims_speak: self.crowd.ready(&ready.collect::<Vec<_>>())?,
         })
     }
 
@@ -203,9 +226,11 @@ impl Guardian {
         let overdue = self.shims.values().flat_map(|shim| [shim.overdue, shim.silent_until]).flatten();
         let ending = match &self.phase {
             Phase::Ending(ending) => ending.deadline(),
-            Phase::Serving | Phase::Kept => None,
+            Phase::Kept(until) => Some(*until),
+            Phase::Serving => None,
         };
-        self.next_sweep().into_iter().chain(ending).chain(self.spare_due).chain(overdue).min()
+        let janitor = self.janitor.deadline();
+        self.next_sweep().into_iter().chain(ending).chain(self.spare_due).chain(janitor).chain(overdue).min()
     }
 
     // The owner.
@@ -241,28 +266,23 @@ impl Guardian {
     }
 
     fn obey(&mut self, frame: Frame) {
-        if frame.id != 0 && frame.kind != SPAWN {
+        if frame.id != 0 && !matches!(frame.kind, SPAWN | NETWORK) {
             return self.pass_on(frame);
         }
         match Order::from_frame(&frame) {
-            Some(Order::Hello(hello)) => self.hello = Some(hello),
+            Some(Order::Hello(hello)) => self.greet(hello),
             Some(Order::Hold(port)) => self.hold(port),
             Some(Order::Release(port)) => drop(self.ports.remove(&port)),
+            Some(Order::Network) => self.networks.extend(self.inbox.attached().map(|network| (frame.id, network))),
             Some(Order::Spawn(launch)) => self.spawn(&frame, &launch),
             Some(Order::Goodbye { failed }) => self.goodbye(failed),
             _ => {}
         }
     }
 
+    /// Where the descriptor was lost on the way, the port is held by nobody; better than to hold another one for it.
     fn hold(&mut self, port: u64) {
-        if let Some(hold) = self.take_descriptor() {
-            self.ports.insert(port, hold);
-        }
-    }
-
-    /// The oldest descriptor belongs to the oldest frame that came with one.
-    fn take_descriptor(&mut self) -> Option<OwnedFd> {
-        (!self.inbox.fds.is_empty()).then(|| self.inbox.fds.remove(0))
+        self.ports.extend(self.inbox.attached().map(|hold| (port, hold)));
     }
 
     fn pass_on(&mut self, frame: Frame) {
@@ -270,7 +290,7 @@ impl Guardian {
             Some(shim) if !shim.is_closed && !shim.has_said_all => {
                 if let Some(Order::Stop(plan)) = Order::from_frame(&frame) {
                     shim.wake();
-                    shim.overdue = Some(Instant::now() + patience(plan));
+                    shim.overdue = overdue(plan, Instant::now()).or(shim.overdue);
                 }
                 shim.outbox.push(&frame);
                 self.unsent.insert(frame.id);
@@ -278,38 +298,6 @@ impl Guardian {
             // It ended in the meantime, and has said so.
             _ => {}
         }
-    }
-
-    fn goodbye(&mut self, failed: bool) {
-        self.stderr = None;
-        let keep = self.hello.as_ref().map_or(Keep::Never, |hello| hello.keep);
-        if keep == Keep::Always || (keep == Keep::Failed && failed) {
-            self.keep();
-        } else {
-            self.end(false);
-        }
-    }
-
-    fn keep(&mut self) {
-        self.phase = Phase::Kept;
-        self.owner = None;
-        self.watch = None;
-    }
-
-    fn owner_died(&mut self) {
-        self.watch = None;
-        if matches!(self.phase, Phase::Kept) {
-            return;
-        }
-        let stderr = self.stderr.take();
-        let is_kept = self.hello.as_ref().is_some_and(|hello| hello.keep != Keep::Never);
-        let reports = self.hello.as_ref().is_some_and(|hello| hello.reports);
-        if let (Phase::Serving, Some(stderr)) = (&self.phase, stderr.filter(|_| reports)) {
-            report(stderr, self.shims.values().map(|shim| &shim.account), is_kept);
-        }
-        self.owner = None;
-        // What is ending already goes on doing so, only faster.
-        if is_kept && matches!(self.phase, Phase::Serving) { self.keep() } else { self.end(true) }
     }
 
     // Shims.
@@ -335,7 +323,8 @@ impl Guardian {
                 shim.has_said_all = true;
                 self.unsent.insert(id);
             }
-            if matches!(event, Some(Event::Started { .. })) {
+            if let Some(Event::Started { pid, .. }) = event {
+                self.born.push((shim.pid, pid));
                 self.spare_due = Some(Instant::now() + SPARE_DELAY);
             }
             if self.owner.is_some() {
@@ -354,6 +343,9 @@ impl Guardian {
         }
         while let Reaped::Ended(pid, _) = child::reap() {
             self.spare.take_if(|spare| spare.pid == pid);
+            if self.janitor.pid() == Some(pid) {
+                self.janitor_ended();
+            }
             let found = self.shims.iter_mut().find(|(_, shim)| shim.pid == pid);
             if let Some((id, shim)) = found {
                 shim.is_reaped = true;
@@ -369,8 +361,12 @@ impl Guardian {
         if !is_over {
             return;
         }
-        let shim = self.shims.remove(&id);
-        let Some(shim) = shim else { return };
+        let Some(shim) = self.shims.remove(&id) else { return };
+        if matches!(self.phase, Phase::Serving) {
+            self.note(|ledger| ledger.gone(shim.pid));
+        } else {
+            shim.tidy_up();
+        }
         if shim.has_said_all {
             strays::has_ended(shim.pid);
         } else {
@@ -381,8 +377,11 @@ impl Guardian {
         }
     }
 
+    /// A shim that does not answer, or not stop its service in time, is stuck. Without it the service gets SIGKILL,
+    /// and what is left comes to us.
     fn kill_overdue(&mut self) {
         let now = Instant::now();
+        self.janitor.kill_overdue(now);
         self.shims.values_mut().for_each(|shim| shim.kill_if_overdue(now));
     }
 
@@ -430,7 +429,7 @@ impl Guardian {
         let limit = in_a_hurry.then(|| Instant::now() + crash);
         match &mut self.phase {
             Phase::Ending(ending) => ending.hurry(limit),
-            Phase::Serving | Phase::Kept => self.phase = Phase::Ending(Ending::new(limit)),
+            Phase::Serving | Phase::Kept(_) => self.phase = Phase::Ending(Ending::new(limit)),
         }
         self.shims.values().for_each(Shim::wake);
     }

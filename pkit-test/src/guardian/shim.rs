@@ -6,9 +6,14 @@
 //! services in their order.
 //!
 //! ```text
-//!            leader ends 0       leader ends otherwise   no child left
-//! Running    a daemonizer: on    stop the rest           -> gone
+//!            leader ends 0       leader ends otherwise   stop ordered       guardian gone, or a signal   no child left
+//! Running    a daemonizer: on    -> Stopping             -> Stopping        -> Stopping, alone           -> gone
+//! Stopping   told                told                    as `stopping`      alone from now on            -> gone
 //! ```
+//!
+//! The stages of Stopping are those of `stopping`; from there it comes back to Running where an order without SIGKILL did not
+//! help, and goes on at once with one that has it where the leader has failed: what that left is a ruin. Alone it says nothing,
+//! and SIGKILL follows the grace whatever the order was.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -20,6 +25,7 @@ use super::stopping::Stopping;
 use super::wire::{Got, Inbox, Outbox};
 use crate::exit::Exit;
 use crate::output::record::Recorder;
+use crate::sys::bell::Rope;
 use crate::sys::child::{self, Reaped, Step};
 use crate::sys::fd;
 use crate::sys::namespace::{Apart, Outside};
@@ -60,7 +66,11 @@ pub(crate) fn main(birth: Birth) -> ! {
     let mut inbox = Inbox::default();
     if let Some((id, launch)) = first_order(&birth, &mut inbox) {
         match settle(&mut birth).and_then(|outside| start(&launch, birth.file_limit, outside)) {
-            Ok(started) => Shim::new(id, &launch, birth, inbox, started).run(),
+            Ok(started) => {
+                let mut shim = Shim::new(id, &launch, birth, inbox, started);
+                shim.begin(launch.has_bell);
+                shim.run();
+            }
             Err((step, error)) => refuse(id, &birth.socket, step, &error),
         }
     }
@@ -123,6 +133,8 @@ struct Shim {
     recorder: Recorder,
     input: Input,
     watch: Option<u64>,
+    /// Pulled with every output, until nobody listens any more.
+    rope: Option<Rope>,
     /// Which ends somebody has asked for. Only here it is known what came first, the order or the end.
     pardon: Pardon,
     stopping: Stopping,
@@ -133,7 +145,8 @@ struct Shim {
 }
 
 impl Shim {
-    fn new(id: u32, launch: &Launch, birth: Birth, inbox: Inbox, started: Started) -> Shim {
+    fn new(id: u32, launch: &Launch, birth: Birth, mut inbox: Inbox, started: Started) -> Shim {
+        let rope = inbox.attached().map(Rope::from);
         Shim {
             id,
             socket: birth.socket,
@@ -147,6 +160,7 @@ impl Shim {
             recorder: started.recorder,
             input: started.input,
             watch: None,
+            rope,
             pardon: Pardon::None,
             stopping: Stopping::new(),
             is_empty: false,
@@ -155,11 +169,17 @@ impl Shim {
         }
     }
 
-    fn run(&mut self) {
+    fn begin(&mut self, is_to_ring: bool) {
         let shim = self.outside.as_ref().map_or_else(child::own_pid, Outside::own);
         self.say(&Event::Started { pid: self.leader.map_or(0, |leader| self.told(leader)), shim });
+        if is_to_ring && self.rope.is_none() {
+            self.say(&Event::NoBell);
+        }
         self.speak();
         self.recorder.make_files();
+    }
+
+    fn run(&mut self) {
         loop {
             self.reap();
             let now = Instant::now();
@@ -271,6 +291,7 @@ impl Shim {
 
     fn recorder_moves(&mut self) {
         if self.recorder.move_some() {
+            self.ring();
             self.tell_watcher();
         }
     }
@@ -281,7 +302,15 @@ impl Shim {
                 break;
             }
         }
+        self.ring();
         self.tell_watcher();
+    }
+
+    /// Straight to whoever waits for output: by way of the guardian it would take two more processes to wake up.
+    fn ring(&mut self) {
+        if self.rope.as_ref().is_some_and(|rope| !rope.pull()) {
+            self.rope = None;
+        }
     }
 
     fn tell_watcher(&mut self) {
@@ -364,7 +393,12 @@ impl Shim {
                 self.answer(token, Ok(()));
             }
             // For the guardian; a shim never sees them.
-            Order::Hello(_) | Order::Hold(_) | Order::Release(_) | Order::Goodbye { .. } | Order::Spawn(_) => {}
+            Order::Hello(_)
+            | Order::Network
+            | Order::Hold(_)
+            | Order::Release(_)
+            | Order::Goodbye { .. }
+            | Order::Spawn(_) => {}
         }
     }
 
@@ -430,5 +464,6 @@ fn image(launch: &Launch, file_limit: Option<child::FileLimit>) -> io::Result<ch
         cwd: child::c_path(&launch.cwd)?,
         user: launch.user.clone(),
         file_limit,
+        has_own_mounts: launch.has_own_pids,
     })
 }

@@ -52,11 +52,13 @@ impl Stopping {
         Stopping { stage: Stage::Running, asked: Vec::new(), next_list: None, had_to_kill: false }
     }
 
-    /// Begins, or changes how. Killing is never taken back.
+    /// Begins, or changes how. Killing is never taken back, nor that it is to come: who ordered it waits for it.
     pub(crate) fn order(&mut self, plan: StopPlan, now: Instant) {
         if matches!(self.stage, Stage::Killing { .. }) {
             return;
         }
+        let is_to_kill = matches!(self.stage, Stage::Asking { plan: before, .. } if before.then_kill);
+        let plan = StopPlan { then_kill: plan.then_kill || is_to_kill, ..plan };
         let is_the_same = matches!(self.stage, Stage::Asking { plan: now, .. } if now.signal == plan.signal);
         if !is_the_same {
             // The same signal twice means "at once" to some servers.
@@ -185,4 +187,22 @@ impl Stopping {
 
 fn killing(now: Instant) -> Stage {
     Stage::Killing { deadline: now + KILL_LIMIT, is_reported: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_that_only_asks_takes_no_kill_back() {
+        let (now, later) = (Instant::now(), Instant::now() + Duration::from_secs(1));
+        let plan = StopPlan { signal: Signal::Term.number(), grace_ms: 5, then_kill: true };
+        for (first, then) in [(true, false), (false, true), (true, true), (false, false)] {
+            let mut stopping = Stopping::new();
+            stopping.order(StopPlan { then_kill: first, ..plan }, now);
+            stopping.order(StopPlan { then_kill: then, ..plan }, now);
+            stopping.move_on(later);
+            assert_eq!(stopping.is_under_way(), first || then, "{first}, then {then}");
+        }
+    }
 }

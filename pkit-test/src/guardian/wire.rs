@@ -3,6 +3,7 @@
 //! Both ends are the same binary, so there are no versions and no byte order; what arrives is checked all the same,
 //! because a test may scribble over any descriptor it finds.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -37,11 +38,18 @@ impl Frame {
 }
 
 /// What arrived and was not taken yet.
+///
+/// A descriptor belongs to the frame that it came with, by the place in the stream: the kernel ends a read behind the
+/// bytes that one came with, so that the last byte of that read is one of its frame. Who counted instead would give all
+/// that follow to the wrong frames once one is lost, which happens where this process may not have more.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     bytes: Vec<u8>,
-    /// In the order of the frames that they came with.
-    pub(crate) fds: Vec<OwnedFd>,
+    /// How many bytes were taken out already.
+    taken: u64,
+    /// Each with a place in its frame.
+    fds: VecDeque<(u64, OwnedFd)>,
+    attached: Option<OwnedFd>,
 }
 
 /// What a look at a socket gave.
@@ -59,10 +67,14 @@ impl Inbox {
     /// Reads what there is.
     pub(crate) fn fill(&mut self, socket: &UnixStream) -> io::Result<Got> {
         let mut buffer = [0; BUFFER_BYTES];
-        match fd::receive(socket, &mut buffer, &mut self.fds) {
+        let mut fds = Vec::new();
+        match fd::receive(socket, &mut buffer, &mut fds) {
             Ok(0) => Ok(Got::End),
             Ok(count) => {
                 self.bytes.extend_from_slice(&buffer[..count]);
+                let last = self.taken + self.bytes.len() as u64 - 1;
+                // One frame comes with one, at most.
+                self.fds.extend(fds.into_iter().next().map(|fd| (last, fd)));
                 Ok(if count < BUFFER_BYTES { Got::All } else { Got::Some })
             }
             Err(error) => match error.kind() {
@@ -86,7 +98,17 @@ impl Inbox {
         let id = u32::from_ne_bytes([header[4], header[5], header[6], header[7]]);
         let frame = Frame { id, kind: header[8], payload: payload.to_vec() };
         self.bytes.drain(..HEADER_BYTES + length);
+        self.taken += (HEADER_BYTES + length) as u64;
+        self.attached = None;
+        while self.fds.front().is_some_and(|(place, _)| *place < self.taken) {
+            self.attached = self.fds.pop_front().map(|(_, fd)| fd);
+        }
         Ok(Some(frame))
+    }
+
+    /// The descriptor that came with the frame that was taken last; none as well where it was lost on the way.
+    pub(crate) fn attached(&mut self) -> Option<OwnedFd> {
+        self.attached.take()
     }
 }
 
@@ -94,11 +116,29 @@ impl Inbox {
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
+    /// In the order of their frames.
+    attached: VecDeque<Attached>,
+}
+
+/// A descriptor, and where in an outbox the frame is that it goes with.
+#[derive(Debug)]
+struct Attached {
+    begin: usize,
+    length: usize,
+    fd: OwnedFd,
 }
 
 impl Outbox {
     pub(crate) fn push(&mut self, frame: &Frame) {
         self.bytes.extend_from_slice(&frame.to_bytes());
+    }
+
+    /// The same with a descriptor, if there is one.
+    pub(crate) fn push_with(&mut self, frame: &Frame, fd: Option<OwnedFd>) {
+        let begin = self.bytes.len();
+        self.push(frame);
+        let length = self.bytes.len() - begin;
+        self.attached.extend(fd.map(|fd| Attached { begin, length, fd }));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -112,14 +152,34 @@ impl Outbox {
     /// Sends as much as the socket takes now.
     pub(crate) fn flush(&mut self, socket: &UnixStream) -> io::Result<()> {
         while !self.bytes.is_empty() {
-            match fd::send(socket, &self.bytes) {
-                Ok(count) => drop(self.bytes.drain(..count)),
+            match self.send_some(socket) {
+                Ok(count) => self.has_sent(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+}
+
+impl Outbox {
+    /// A frame with a descriptor goes alone: whoever reads it finds out by that whose the descriptor is.
+    fn send_some(&self, socket: &UnixStream) -> io::Result<usize> {
+        match self.attached.front() {
+            Some(Attached { begin: 0, length, fd }) => fd::send_with_fd(socket, &self.bytes[..*length], fd.as_fd()),
+            Some(next) => fd::send(socket, &self.bytes[..next.begin]),
+            None => fd::send(socket, &self.bytes),
+        }
+    }
+
+    fn has_sent(&mut self, count: usize) {
+        self.bytes.drain(..count);
+        // It went with the first of the bytes.
+        if self.attached.front().is_some_and(|first| first.begin == 0) {
+            self.attached.pop_front();
+        }
+        self.attached.iter_mut().for_each(|later| later.begin -= count);
     }
 }
 
@@ -221,7 +281,7 @@ mod tests {
     fn lengths_that_lie_are_refused() {
         assert_eq!(Reader::new(&u64::MAX.to_ne_bytes()).text(), None);
         assert_eq!(Reader::new(&u64::MAX.to_ne_bytes()).list(), None);
-        let mut inbox = Inbox { bytes: vec![0xff; 20], fds: Vec::new() };
+        let mut inbox = Inbox { bytes: vec![0xff; 20], ..Inbox::default() };
         assert!(inbox.take().is_err());
     }
 
@@ -242,6 +302,52 @@ mod tests {
         };
         sender.join().expect("no panic").expect("sent");
         assert_eq!(got, frame);
-        assert_eq!(inbox.fds.len(), 1);
+        assert!(inbox.attached().is_some());
+    }
+
+    fn null() -> OwnedFd {
+        std::fs::File::open("/dev/null").expect("null").into()
+    }
+
+    /// The kinds of the frames that arrive, and whether a descriptor came with each.
+    fn arrive(socket: &UnixStream, inbox: &mut Inbox, count: usize) -> Vec<(u8, bool)> {
+        let mut got = Vec::new();
+        while got.len() < count {
+            match inbox.take().expect("a sound stream") {
+                Some(frame) => got.push((frame.kind, inbox.attached().is_some())),
+                None => assert_ne!(inbox.fill(socket).expect("readable"), Got::End),
+            }
+        }
+        got
+    }
+
+    #[test]
+    fn a_descriptor_stays_with_its_frame_however_frames_are_cut() {
+        let (one, other) = UnixStream::pair().expect("a pair");
+        let frame = |kind, bytes| Frame { id: 1, kind, payload: vec![7; bytes] };
+        let sizes = [0, 1, BUFFER_BYTES - HEADER_BYTES, BUFFER_BYTES, 3 * BUFFER_BYTES, 0, 5];
+        let mut outbox = Outbox::default();
+        for (kind, bytes) in (0..).zip(sizes) {
+            outbox.push_with(&frame(kind, bytes), (kind % 2 == 1).then(null));
+        }
+        outbox.flush(&one).expect("there is room");
+        assert!(outbox.is_empty());
+        let got = arrive(&other, &mut Inbox::default(), sizes.len());
+        assert_eq!(got, (0..).zip(sizes).map(|(kind, _)| (kind, kind % 2 == 1)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_descriptor_that_is_lost_is_not_replaced_by_that_of_another_frame() {
+        let (one, other) = UnixStream::pair().expect("a pair");
+        let mut inbox = Inbox::default();
+        let frame = |kind| Frame { id: 1, kind, payload: Vec::new() };
+        for kind in [1, 2] {
+            send(&one, &frame(kind), Some(null())).expect("sent");
+        }
+        send(&one, &frame(3), None).expect("sent");
+        send(&one, &frame(4), Some(null())).expect("sent");
+        // As where this process may not have more: the kernel drops what there is no room for.
+        assert_eq!(fd::receive_without_room(&other, &mut inbox.bytes).expect("readable"), HEADER_BYTES);
+        assert_eq!(arrive(&other, &mut inbox, 4), [(1, false), (2, true), (3, false), (4, true)]);
     }
 }

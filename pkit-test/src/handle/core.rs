@@ -14,6 +14,7 @@ use crate::ground::Ground;
 use crate::guardian::protocol::StopPlan;
 use crate::guardian::run::{Phase, Run};
 use crate::place::Place;
+use crate::ready::Round;
 use crate::record::Noted;
 use crate::spec::Spec;
 use crate::supervise::Desk;
@@ -46,8 +47,12 @@ pub(crate) struct Life {
     /// The command line of the current run, for people.
     pub(crate) ran: String,
     pub(crate) ready_after: Option<Duration>,
+    /// The probes of the current run.
+    pub(crate) round: Arc<Mutex<Round>>,
     /// Where somebody listened already when the current run was ordered.
     pub(crate) served: Vec<SocketAddr>,
+    /// Its ports that not every server could bind then, although nobody listened.
+    pub(crate) obstructed: Vec<u16>,
     /// It is ready, and its callbacks have run.
     pub(crate) is_started: bool,
     /// A callback did not come to its end when it was waited for.
@@ -85,16 +90,18 @@ pub(crate) struct Farewell {
     pub(crate) history: String,
 }
 
-impl Core {
-    pub(crate) fn new(place: Arc<Place>, ground: Ground, spec: Spec) -> Arc<Core> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let life = Life {
+impl Life {
+    /// Of one that was not started yet.
+    fn new(spec: Spec) -> Life {
+        Life {
             spec,
             run: None,
             starts: 0,
             ran: String::new(),
             ready_after: None,
+            round: Arc::default(),
             served: Vec::new(),
+            obstructed: Vec::new(),
             is_started: false,
             has_late_callback: false,
             last_exit: None,
@@ -110,7 +117,13 @@ impl Core {
             is_taken_down: false,
             notes: Vec::new(),
             given_up: None,
-        };
+        }
+    }
+}
+
+impl Core {
+    pub(crate) fn new(place: Arc<Place>, ground: Ground, spec: Spec) -> Arc<Core> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let record = ground.scope().part.record.process(&place.name, place.number, place.address(""));
         let scope = ground.scope();
         let desk = if scope.is_managed { Arc::clone(&scope.desk) } else { Desk::new(None) };
@@ -119,7 +132,7 @@ impl Core {
             place,
             ground,
             directory: OnceLock::new(),
-            life: Monitor::new(life),
+            life: Monitor::new(Life::new(spec)),
             starting: Mutex::new(()),
             callbacks: Arc::default(),
             record,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::fate::end_of;
 use crate::config::{Show, config, deadline_in, log, say, scaled};
+use crate::duration::in_words;
 use crate::error::{Error, Kind, Result};
 use crate::guardian::client;
 use crate::guardian::protocol::StopPlan;
@@ -89,9 +90,7 @@ impl Core {
                 Err(self.still_alive(run, "survived SIGKILL").fact("left", pids.join("\n")))
             }
             None if plan.then_kill => Err(self.still_alive(run, "was not stopped: its shim does not answer")),
-            None => {
-                Err(self.still_alive(run, "is not gone after its stop signal").fact("waited", format!("{grace:?}")))
-            }
+            None => Err(self.still_alive(run, "is not gone after its stop signal").fact("waited", in_words(grace))),
         }
     }
 
@@ -104,8 +103,10 @@ impl Core {
         let applies = spec.must_stop_gracefully && plan.then_kill && plan.signal != Signal::Kill.number();
         (applies && run.look(|state| state.was_killed)).then(|| {
             let signal = crate::signal::name(plan.signal);
-            let why =
-                format!("it was still there {} after {signal}, and it must stop gracefully", seconds(plan.grace_ms));
+            let why = format!(
+                "it was still there {} after {signal}, and it must stop gracefully",
+                in_words(Duration::from_millis(plan.grace_ms))
+            );
             let title = format!("`{}` had to be killed", self.place().name);
             self.about(Error::new(Kind::HadToKill, title), Some(run)).fact("why", why)
         })
@@ -287,7 +288,7 @@ impl Core {
         let (shown, ran) = self.life(|life| (life.spec.shown(), life.ran.clone()));
         let times = run.map(|run| {
             let pid = run.look(|state| state.pid).map(|pid| format!("pid {pid}, ")).unwrap_or_default();
-            format!("   {pid}in {} ms", run.lived().as_millis())
+            format!("   {pid}in {}", in_words(run.lived()))
         });
         error.fact("spec", shown).fact("ran", format!("{ran}{}", times.unwrap_or_default()))
     }
@@ -314,7 +315,7 @@ impl Core {
             outcome.notes.push(format!(
                 "`{}` had to be killed {} after {signal}",
                 self.place().name,
-                seconds(plan.grace_ms)
+                in_words(Duration::from_millis(plan.grace_ms))
             ));
         }
         outcome
@@ -354,8 +355,4 @@ pub(crate) fn with_last_words(error: Error, run: &Run) -> Error {
 
 fn command_of(pid: i32) -> String {
     crate::sys::procfs::command_line(pid).map(|line| format!("`{line}`")).unwrap_or_default()
-}
-
-fn seconds(ms: u64) -> String {
-    format!("{:?}", Duration::from_millis(ms))
 }

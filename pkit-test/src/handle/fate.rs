@@ -7,6 +7,7 @@ use super::core::{Core, Life};
 use super::end::with_last_words;
 use super::{Farewell, Process};
 use crate::config::{deadline_in, scaled};
+use crate::duration::in_words;
 use crate::error::{Error, Kind, Result};
 use crate::guardian::run::{Run, State};
 use crate::supervise::{End, News, Policy};
@@ -58,7 +59,7 @@ impl Process {
     }
 
     fn not_yet_again(&self, beyond: u32, restarts: u32, timeout: Duration) -> Error {
-        let title = format!("`{}` was not started again within {timeout:?}", self.name());
+        let title = format!("`{}` was not started again within {}", self.name(), in_words(timeout));
         let count = format!("{restarts} so far, more than {beyond} were waited for");
         self.core.with_fate(Error::new(Kind::Timeout, title).fact("again", count))
     }

@@ -8,6 +8,7 @@ use super::Process;
 use super::core::Core;
 use super::end::with_last_words;
 use crate::config::{deadline_in, scaled};
+use crate::duration::in_words;
 use crate::error::{Error, Kind, Result};
 use crate::guardian::run::{Phase, Run};
 use crate::output::{LogFiles, Stream};
@@ -195,7 +196,7 @@ impl Process {
             let title = format!("cannot wait for the output of `{}`: {why}", self.name());
             Error::new(Kind::Spec, title)
         })?;
-        wait_for(&self.core, &run, search, regex, deadline_in(scaled(timeout))).map(|found| Mark {
+        wait_for(&self.core, &run, search, regex, scaled(timeout)).map(|found| Mark {
             run: started,
             end: found.end,
             line: found.line,
@@ -223,7 +224,8 @@ impl Core {
 }
 
 /// Waits until the search finds something.
-fn wait_for(core: &Arc<Core>, run: &Run, mut search: Search, regex: &str, deadline: Instant) -> Result<Found> {
+fn wait_for(core: &Arc<Core>, run: &Run, mut search: Search, regex: &str, timeout: Duration) -> Result<Found> {
+    let deadline = deadline_in(timeout);
     loop {
         // The order matters: first whether it is over, then the log. What is written before the end is then seen.
         let is_over = run.phase().is_over();
@@ -235,7 +237,8 @@ fn wait_for(core: &Arc<Core>, run: &Run, mut search: Search, regex: &str, deadli
             // What it wrote before its end is looked at to the end, which there is.
             Seen::Some if is_over || Instant::now() < deadline => continue,
             Seen::Some | Seen::All if is_over || Instant::now() >= deadline => {
-                return Err(not_found(core, run, &search, regex, is_over));
+                let late = (!is_over).then_some(timeout);
+                return Err(not_found(core, run, &search, regex, late));
             }
             Seen::Some | Seen::All => {}
         }
@@ -245,15 +248,14 @@ fn wait_for(core: &Arc<Core>, run: &Run, mut search: Search, regex: &str, deadli
     }
 }
 
-fn not_found(core: &Arc<Core>, run: &Run, search: &Search, regex: &str, is_over: bool) -> Error {
+fn not_found(core: &Arc<Core>, run: &Run, search: &Search, regex: &str, late: Option<Duration>) -> Error {
     if let lost @ Phase::Lost { .. } = run.phase() {
         return core.ended_error("wait for its output", lost).fact("saw", search.nothing());
     }
     let name = &core.place().name;
-    let (kind, title) = if is_over {
-        (Kind::Unexpected, format!("`{name}` has ended and never wrote `{regex}`"))
-    } else {
-        (Kind::Timeout, format!("`{name}` has not written `{regex}` in time"))
+    let (kind, title) = match late {
+        None => (Kind::Unexpected, format!("`{name}` has ended and never wrote `{regex}`")),
+        Some(timeout) => (Kind::Timeout, format!("`{name}` has not written `{regex}` within {}", in_words(timeout))),
     };
     let error = core.about(Error::new(kind, title), Some(run)).fact("saw", search.nothing());
     let error = run.phase().exit().into_iter().fold(error, Error::with_exit);

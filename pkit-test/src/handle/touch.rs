@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Process;
+use crate::duration::in_words;
 use crate::error::{Error, Kind, Result};
 use crate::guardian::protocol::Order;
 use crate::guardian::run::NoAnswer;
@@ -43,7 +44,10 @@ impl Process {
             NoAnswer::Refused(error) if error.kind() == io::ErrorKind::TimedOut => {
                 let mib = STDIN_BYTES / 1024 / 1024;
                 Error::new(Kind::Timeout, format!("cannot {doing}: `{name}` does not read it"))
-                    .fact("waited", format!("{STDIN_PATIENCE:?}, in which it has read nothing of the {mib} MiB before"))
+                    .fact(
+                        "waited",
+                        format!("{}, in which it has read nothing of the {mib} MiB before", in_words(STDIN_PATIENCE)),
+                    )
                     .fact("took", format!("{taken} of {all} bytes"))
             }
             NoAnswer::Silent => {

@@ -74,7 +74,7 @@ impl Stack {
     pub fn get<H: 'static>(&self, name: &str) -> &H {
         match self.handles.find(name).map(|handle| handle.as_any().downcast_ref()) {
             Some(Some(handle)) => handle,
-            Some(None) => panic!("the handle of `{name}` is not a `{}`", std::any::type_name::<H>()),
+            Some(None) => panic!("the handle of `{name}` is not a `{}`", without_modules(std::any::type_name::<H>())),
             None => panic!("{}", self.nobody(name)),
         }
     }
@@ -149,6 +149,19 @@ impl Drop for Stack {
         }
         dropped.unwrap_or_else(|panic| scope::go_on(panic, has_failed));
     }
+}
+
+/// The name of a type as users write it: in which of our modules it is defined is nothing that they can see.
+fn without_modules(path: &str) -> String {
+    let is_in_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let (mut short, mut rest) = (String::new(), path);
+    while !rest.is_empty() {
+        let (name, other) = rest.split_at(rest.find(|c| !is_in_path(c)).unwrap_or(rest.len()));
+        let (between, behind) = other.split_at(other.find(is_in_path).unwrap_or(other.len()));
+        short.extend([name.rsplit("::").next().unwrap_or(name), between]);
+        rest = behind;
+    }
+    short
 }
 
 impl fmt::Debug for Stack {

@@ -33,7 +33,7 @@ impl Line {
         known.map_or(0, |(from, place)| place + (length - from) as u64)
     }
 
-    fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.bytes.last() == Some(&b'\n') || self.bytes.len() >= LINE_BYTES
     }
 }

@@ -12,7 +12,9 @@ use std::time::Instant;
 use super::{Place, port_error};
 use crate::error::{Error, Kind, Result};
 use crate::limits::PORT_RETRY;
-use crate::port::{Holder, Port, PortTrouble};
+use crate::port::{Holder, Note, Port, PortTrouble, circle};
+use crate::record::Record;
+use crate::sync::lock;
 
 /// The wish of a place for its fixed ports.
 #[derive(Debug)]
@@ -40,7 +42,15 @@ pub(crate) fn hold_all(claims: &[Claim], is_over: &dyn Fn() -> bool) -> Result<(
     let claim_of = |number: u16| wanted.iter().find(|(wanted, _)| *wanted == number).expect("it was wanted").1;
     let is_patient = |number: u16| Instant::now() < claim_of(number).deadline && !is_over();
     let ports = wait_for_all(&numbers, is_patient).map_err(|(number, trouble)| claim_of(number).unmet(&trouble))?;
-    ports.into_iter().try_for_each(|port| claim_of(port.number()).place.hold(port))
+    ports.into_iter().try_for_each(|port| {
+        let place = &claim_of(port.number()).place;
+        lock(&place.notes).push(Note::holds(port.number(), own_test()));
+        place.hold(port)
+    })
+}
+
+fn own_test() -> u64 {
+    Record::current().number()
 }
 
 /// The same for ports that were ours a moment ago.
@@ -49,10 +59,14 @@ pub(super) fn take_all(numbers: &[u16], deadline: Instant) -> Result<Vec<Port>> 
 }
 
 fn wait_for_all(numbers: &[u16], is_patient: impl Fn(u16) -> bool) -> Result<Vec<Port>, (u16, PortTrouble)> {
+    let mut wish: Option<(u16, Note)> = None;
     loop {
         match Port::fixed_all(numbers) {
             // Another test of ours has it now and will let it go.
             Err((number, PortTrouble::HeldByTest { .. })) if is_patient(number) => {
+                if wish.as_ref().is_none_or(|(noted, _)| *noted != number) {
+                    wish = Some((number, Note::wants(number, own_test())));
+                }
                 std::thread::park_timeout(PORT_RETRY);
             }
             Err((number, PortTrouble::HeldByTest { port, .. })) => {
@@ -66,7 +80,16 @@ fn wait_for_all(numbers: &[u16], is_patient: impl Fn(u16) -> bool) -> Result<Vec
 impl Claim {
     fn unmet(&self, trouble: &PortTrouble) -> Error {
         let error = port_error(trouble);
-        Error::new(error.kind(), format!("`{}` was not started: {error}", self.place.name)).fact("spec", &self.spec)
+        let error = Error::new(error.kind(), format!("`{}` was not started: {error}", self.place.name))
+            .fact("spec", &self.spec);
+        let way = match trouble {
+            PortTrouble::HeldByTest { port, .. } => circle(*port, own_test()),
+            _ => None,
+        };
+        match way {
+            Some(way) => told(error, &way),
+            None => error,
+        }
     }
 
     /// Another test lets a port go some time, a sibling does not: nobody has to wait to know that.
@@ -75,4 +98,13 @@ impl Claim {
         let title = format!("`{name}` was not started: port {number} is that of `{holder}`, of the same stack");
         Error::new(Kind::PortTaken, title).fact("spec", &self.spec)
     }
+}
+
+/// Says that whoever holds the port waits for this test: neither of them could have gone on.
+fn told(error: Error, way: &[u16]) -> Error {
+    let steps: Vec<String> = way[1..].iter().map(|port| format!("waits for port {port}")).collect();
+    let steps = steps.join(", whose test ");
+    error
+        .fact("circle", format!("that test {steps}, which this test holds"))
+        .fact("hint", "start both in one stack, or in the same order everywhere")
 }

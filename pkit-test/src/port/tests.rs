@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::Uid;
 
+use super::bind::Bind;
 use super::*;
 
 /// What a child that runs [`child`] does, in one variable of its environment.
@@ -83,7 +84,7 @@ fn child() {
             Box::new(listener)
         }
         ["judge", addr, root] => {
-            let verdict = owner(&Diag::open().unwrap(), addr.parse().unwrap(), root.parse().unwrap(), false);
+            let verdict = owner(&Diag::open(), addr.parse().unwrap(), root.parse().unwrap(), false);
             say(&format!("{:?}", verdict.unwrap()));
             Box::new(())
         }
@@ -92,6 +93,10 @@ fn child() {
     // The parent's end is closed when it is done with us.
     let _ = stdin().read(&mut [0]);
     drop(held);
+}
+
+fn pool_of(ports: RangeInclusive<u16>, contested: bool) -> Pool {
+    Pool { ports, contested, reserved: Vec::new() }
 }
 
 fn say(text: &str) {
@@ -128,18 +133,54 @@ fn the_pool_is_below_what_the_kernel_gives_away() {
         (1_024..=65_535, 1_024..=65_535, true),
         (1..=65_535, 1_024..=65_535, true),
         (40_000..=40_000, 10_240..=39_999, false),
+        (1_024..=60_999, 61_000..=65_535, false),
+        (1..=1, 10_240..=65_535, false),
+        (1_024..=1_024, 10_240..=65_535, false),
+        (1_500..=64_999, 1_500..=65_535, true),
     ] {
-        assert_eq!(Pool::of(ephemeral.clone()), Pool { ports, contested }, "{ephemeral:?}");
+        let system = System { ephemeral: ephemeral.clone(), unprivileged: 1_024, reserved: Vec::new() };
+        assert_eq!(Pool::of(system), pool_of(ports, contested), "{ephemeral:?}");
     }
 }
 
 #[test]
+fn the_pool_needs_no_rights() {
+    for (ephemeral, unprivileged, ports, contested) in [
+        (32_768..=60_999, 0, 10_240..=32_767, false),
+        (32_768..=60_999, 20_000, 20_000..=32_767, false),
+        (32_768..=60_999, 32_000, 61_000..=65_535, false),
+        (32_768..=60_999, 40_000, 61_000..=65_535, false),
+        (32_768..=60_999, 65_000, 65_000..=65_535, true),
+        (1_024..=65_535, 50_000, 50_000..=65_535, true),
+        (1_024..=65_535, 65_535, 65_535..=65_535, true),
+    ] {
+        let system = System { ephemeral, unprivileged, reserved: Vec::new() };
+        assert_eq!(Pool::of(system.clone()), pool_of(ports, contested), "{system:?}");
+    }
+}
+
+#[test]
+fn what_is_set_aside_comes_last() {
+    let free = (12_000..=14_000)
+        .find(|number| {
+            Pool { reserved: vec![1..=1], ..pool_of(*number..=*number + 2, false) }
+                .take(0)
+                .is_ok_and(|port| port.number() == *number)
+        })
+        .unwrap();
+    let pool = Pool { reserved: vec![free..=free], ..pool_of(free..=free + 2, false) };
+    eventually(|| pool.take(0).is_ok_and(|port| port.number() != free));
+    let all_of_it = Pool { reserved: vec![1..=65_535], ..pool };
+    eventually(|| all_of_it.take(0).is_ok());
+}
+
+#[test]
 fn every_port_of_the_pool_comes_once() {
-    let pool = Pool { ports: 5..=9, contested: false };
+    let pool = pool_of(5..=9, false);
     assert_eq!(pool.from(0).collect::<Vec<_>>(), [5, 6, 7, 8, 9]);
     assert_eq!(pool.from(u64::MAX).collect::<Vec<_>>(), [5, 6, 7, 8, 9]);
     assert_eq!(pool.from(3).collect::<Vec<_>>(), [8, 9, 5, 6, 7]);
-    let to_the_end = Pool { ports: 65_534..=65_535, contested: true };
+    let to_the_end = pool_of(65_534..=65_535, true);
     assert_eq!(to_the_end.from(1).collect::<Vec<_>>(), [65_535, 65_534]);
 }
 
@@ -159,7 +200,8 @@ fn a_port_is_below_the_ephemeral_range_and_can_be_served() {
 
 #[test]
 fn processes_never_get_the_same_port() {
-    let neighbours: Vec<_> = (0..4).map(|_| Neighbour::new("reserve 150")).collect();
+    let start = |at| if at % 2 == 0 { Neighbour::new("reserve 150") } else { Neighbour::as_nobody("reserve 150") };
+    let neighbours: Vec<_> = (0..4).map(start).collect();
     let here: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> =
             (0..4).map(|_| scope.spawn(|| (0..50).map(|_| Port::any().unwrap()).collect::<Vec<_>>())).collect();
@@ -200,7 +242,7 @@ fn fixed_ports_are_taken_together_or_not_at_all() {
 #[test]
 fn tests_that_want_the_same_few_ports_share_them_out() {
     // Every thread begins at the same port, so that each has to pass what the others hold.
-    let pool = Pool { ports: 12_000..=14_000, contested: false };
+    let pool = pool_of(12_000..=14_000, false);
     let taken: Vec<_> = std::thread::scope(|scope| {
         let take = || (0..50).map(|_| pool.take(7).unwrap()).collect::<Vec<_>>();
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
@@ -212,7 +254,7 @@ fn tests_that_want_the_same_few_ports_share_them_out() {
 #[test]
 fn a_pool_can_be_exhausted() {
     let all = Port::any().unwrap();
-    let pool = Pool { ports: all.number()..=all.number(), contested: false };
+    let pool = pool_of(all.number()..=all.number(), false);
     assert_eq!(pool.take(1).unwrap_err().to_string(), format!("no port of {0} to {0} is free", all.number()));
 }
 
@@ -246,7 +288,7 @@ fn a_fixed_port_is_taken_by_who_listens() {
     let addr: SocketAddr = neighbour.said.parse().unwrap();
     let trouble = Port::fixed(addr.port()).unwrap_err();
     assert!(
-        matches!(&trouble, PortTrouble::Taken { owner: Some((pid, _)), .. } if *pid == neighbour.pid()),
+        matches!(&trouble, PortTrouble::Taken { by: Server::Process { pid, .. }, .. } if *pid == neighbour.pid()),
         "{trouble}"
     );
     let text = trouble.to_string();
@@ -289,11 +331,11 @@ fn leave_time_wait(number: u16) {
 fn a_port_in_time_wait_is_passed_over_but_can_be_fixed() {
     let number = Port::any().unwrap().number();
     leave_time_wait(number);
-    let next = Pool { ports: number..=number + 20, contested: false };
+    let next = pool_of(number..=number + 20, false);
     eventually(|| next.take(0).unwrap().number() != number);
     assert!(Bind::Exclusively.free_guard(number).unwrap().is_none());
     eventually(|| Port::fixed(number).is_ok());
-    let last_resort = Pool { ports: number..=number, contested: false };
+    let last_resort = pool_of(number..=number, false);
     eventually(|| last_resort.take(0).is_ok_and(|port| port.number() == number));
 }
 
@@ -315,12 +357,12 @@ fn ports_of_others_are_passed_over() {
 #[test]
 fn a_contested_port_is_kept_from_the_kernel_and_left_to_the_server() {
     let first = 61_000;
-    let pool = Pool { ports: first..=first + 200, contested: true };
+    let pool = pool_of(first..=first + 200, true);
     let port = pool.take(random()).unwrap();
     let number = port.number();
     // No one gets it exclusively, which is how the kernel and other tests of ours look for a free one.
     assert!(Bind::Exclusively.free_guard(number).unwrap().is_none());
-    assert!(Pool { ports: number..=number, contested: true }.take(0).is_err());
+    assert!(pool_of(number..=number, true).take(0).is_err());
     for addr in ["127.0.0.1", "0.0.0.0", "::"] {
         eventually(|| TcpListener::bind((addr, number)).is_ok());
     }
@@ -331,7 +373,7 @@ fn a_contested_port_is_kept_from_the_kernel_and_left_to_the_server() {
 }
 
 fn verdict(addr: SocketAddr, root: i32) -> Owner {
-    owner(&Diag::open().unwrap(), addr, root, false).unwrap()
+    owner(&Diag::open(), addr, root, false).unwrap()
 }
 
 #[test]
@@ -356,7 +398,7 @@ fn a_listener_of_another_is_foreign_and_named() {
     assert_eq!((pid, at), (neighbour.pid(), addr));
     assert!(matches!(verdict(asked, 0), Owner::Foreign { pid, .. } if pid == neighbour.pid()));
     assert!(command.contains("port::tests::child"), "{command}");
-    assert_eq!(owner(&Diag::open().unwrap(), asked, other.pid(), true).unwrap(), Owner::Ours(addr));
+    assert_eq!(owner(&Diag::open(), asked, other.pid(), true).unwrap(), Owner::Ours(addr));
 }
 
 #[test]
@@ -384,11 +426,11 @@ fn a_listener_of_ipv6_alone_is_elsewhere() {
     let addr: SocketAddr = neighbour.said.parse().unwrap();
     let asked = SocketAddr::from(([127, 0, 0, 1], addr.port()));
     assert_eq!(verdict(asked, neighbour.pid()), Owner::Nobody);
-    let diag = Diag::open().unwrap();
-    assert_eq!(listens_elsewhere(&diag, neighbour.pid()), [addr]);
-    assert!(listens_elsewhere(&diag, own_pid()).contains(&addr));
+    let diag = Diag::open();
+    assert_eq!(listens_elsewhere(&diag, neighbour.pid(), &[]), [addr]);
+    assert!(listens_elsewhere(&diag, own_pid(), &[]).contains(&addr));
     let silent = Neighbour::new("reserve 1");
-    assert_eq!(listens_elsewhere(&diag, silent.pid()), []);
+    assert_eq!(listens_elsewhere(&diag, silent.pid(), &[]), []);
 }
 
 #[test]
@@ -405,7 +447,7 @@ fn what_a_port_costs() {
     let began = Instant::now();
     let ports: Vec<_> = (0..100).map(|_| Port::any().unwrap()).collect();
     println!("any: {:?}", began.elapsed() / 100);
-    let diag = Diag::open().unwrap();
+    let diag = Diag::open();
     let listener = TcpListener::bind(("127.0.0.1", ports[0].number())).unwrap();
     let neighbour = Neighbour::new("listen 127.0.0.1:0");
     for (addr, root) in

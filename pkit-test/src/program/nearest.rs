@@ -20,6 +20,11 @@ pub(super) fn nearest_program(name: &OsStr, dirs: &[PathBuf]) -> Option<String> 
     nearest.map(|(_, other, _)| other)
 }
 
+/// The nearest of some names, if one is near enough to be meant.
+pub(crate) fn nearest_name<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    names.into_iter().filter_map(|other| Some((near_distance(name, other)?, other))).min().map(|(_, other)| other)
+}
+
 fn is_program(path: &Path) -> bool {
     path.is_file() && is_executable(path)
 }
@@ -72,6 +77,12 @@ mod tests {
         ] {
             assert_eq!(edit_distance(from, to), expected, "{from} {to}");
         }
+    }
+
+    #[test]
+    fn the_nearest_of_some_names_is_offered() {
+        assert_eq!(nearest_name("prot", ["addr", "port", "host"]), Some("port"));
+        assert_eq!(nearest_name("db", ["cache"]), None);
     }
 
     #[test]

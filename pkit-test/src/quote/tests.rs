@@ -56,7 +56,7 @@ fn place_after(script: &str) -> Place {
 
 #[test]
 fn the_place_in_a_script_is_known() {
-    use Place::{Bare, Comment, DoubleQuotes, SingleQuotes};
+    use Place::{Bare, Comment, DoubleQuotes, Escaped, EscapedInDoubleQuotes, SingleQuotes};
     for (script, expected) in [
         ("", Bare),
         ("echo ", Bare),
@@ -86,6 +86,9 @@ fn the_place_in_a_script_is_known() {
         ("echo $#", Bare),
         ("# don't\n", Bare),
         ("echo '#", SingleQuotes),
+        ("echo \\", Escaped),
+        ("echo \"\\", EscapedInDoubleQuotes),
+        ("echo $(x \\", Escaped),
     ] {
         assert_eq!(place_after(script), expected, "{script:?}");
     }
@@ -95,15 +98,17 @@ fn the_place_in_a_script_is_known() {
 fn every_value_survives_at_every_place() {
     let values =
         ["x", "", "a b", "it's", "\"", "$HOME", "`id`", "\\", "a\\\"b", "*", "$(id)", "a\nb", "'\"'", "!", "-n"];
-    let places = [("", ""), ("'", "'"), ("\"", "\""), ("\"$(printf '%s.' '", "')\""), ("\"`printf %s \\\\. ", "`\"")];
+    // Between quotes a backslash before a value stays, elsewhere it goes.
+    let places =
+        [("", "", ""), ("'", "'", ""), ("\"", "\"", ""), ("\\", "", ""), ("\"\\", "\"", "\\"), ("'\\", "'", "\\")];
     for value in values {
-        for (before, after) in &places[..3] {
+        for (before, after, stays) in places {
             let mut state = Script::default();
             let script = format!("printf '%s.' {before}");
             state.read(&script);
             let script = format!("{script}{}{after}", state.place().quote(value));
             let printed = std::process::Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
-            assert_eq!(String::from_utf8(printed.stdout).unwrap(), format!("{value}."), "{script}");
+            assert_eq!(String::from_utf8(printed.stdout).unwrap(), format!("{stays}{value}."), "{script}");
         }
     }
 }

@@ -73,16 +73,16 @@ impl Probe for Finished {
                 sight.run.wait_over(Some(sight.deadline)).map_or_else(left_behind, |_| Look::Ready)
             }
             Phase::LeaderEnded(exit) if exit.success() => left_behind(),
-            Phase::Starting | Phase::Running => Look::AtEnd("it still runs".to_owned()),
-            phase => Look::AtEnd(phase.exit().map_or_else(|| "it is lost".to_owned(), |exit| exit.to_string())),
+            Phase::Starting | Phase::Running => Look::AtEvent("it still runs".to_owned()),
+            phase => Look::AtEvent(phase.exit().map_or_else(|| "it is lost".to_owned(), |exit| exit.to_string())),
         }
     }
 
     fn question(&self) -> String {
-        format!("exit code {}", self.code)
+        format!("ends with exit code {}", self.code)
     }
 }
 
 fn left_behind() -> Look {
-    Look::AtEnd("it has ended, and what it left in the background still runs".to_owned())
+    Look::AtEvent("it has ended, and what it left in the background still runs".to_owned())
 }

@@ -1,14 +1,17 @@
-//! One request and the status of its answer, for probes.
+//! One request and its answer, for probes.
 //!
-//! This is no client: it asks, reads the status line, and leaves. What it does carefully is what a probe needs. Nothing
-//! waits longer than the deadline, whatever the server does. Every way to get no status has its own words, since the
-//! last of them is what a user reads after 30 seconds. And the server should not notice more than a client that
-//! was quickly satisfied: a connection that is closed with data unread is reset, which makes some servers print
-//! a traceback, so what comes is read for a moment before leaving.
+//! This is no client: it asks, reads what it needs of the answer, which mostly is the status line, and leaves. What it does
+//! carefully is what a probe needs. Nothing waits longer than the deadline, whatever the server does, and nothing grows.
+//! Every way to get no answer has its own words, since the last of them is what a user reads after 30 seconds. And the
+//! server should not notice more than a client that was quickly satisfied: a connection that is closed with data unread
+//! is reset, which makes some servers print a traceback, so what comes is read for a moment before leaving.
 //!
 //! `Connection: close` is asked for, like most probes do. So the server ends the connection when it has answered,
 //! and the end of the stream says that nothing is left unread.
 
+mod answer;
+mod body;
+mod head;
 mod request;
 mod trouble;
 mod url;
@@ -18,35 +21,38 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::sys::socket::{self, Wish};
-pub(crate) use request::Request;
-pub(crate) use trouble::Trouble;
+pub(crate) use answer::{Answer, Extent, Reader, Watch};
+#[cfg(any(test, pkit_fuzz))]
+pub(crate) use head::{StatusLine, status_line};
+pub(crate) use request::{Request, header_fault, method_fault};
+pub(crate) use trouble::{Trouble, shown};
 pub(crate) use url::Url;
 
 /// How long a cancellation may go unnoticed.
 const SLICE: Duration = Duration::from_millis(25);
-/// How much is read in search of a status.
-const HEAD_BYTES: usize = 8 * 1024;
+/// How much is read at a time.
+const PORTION_BYTES: usize = 8 * 1024;
 /// How much of the rest is read, and how long, to leave politely.
 const REST_BYTES: usize = 1024 * 1024;
 const REST_WAIT: Duration = Duration::from_millis(5);
 
-/// Asks once, and returns the status of the answer.
+/// Asks once, and returns as much of the answer as `reader` wants.
 pub(crate) fn exchange(
     addr: SocketAddr,
     request: &Request,
-    try_deadline: Instant,
-    cancelled: &dyn Fn() -> bool,
-) -> Result<u16, Trouble> {
-    let request = request.bytes()?;
-    let limits = Limits { began: Instant::now(), deadline: try_deadline, cancelled };
-    let mut stream = connect(addr, &limits)?;
-    let answer = ask(&mut stream, &request, &limits);
-    leave(stream, answer.is_ok());
+    reader: &dyn Reader,
+    limits: &Limits<'_>,
+) -> Result<Answer, Trouble> {
+    let bytes = request.bytes()?;
+    let stream = connect(addr, limits)?;
+    let mut talk = Talk { stream, limits, is_overtime: false };
+    let answer = talk.send(&bytes).and_then(|()| answer::read(&mut talk, request.has_no_answer_body(), reader));
+    leave(talk.stream, answer.is_ok());
     answer
 }
 
 /// What ends the waiting.
-struct Limits<'a> {
+pub(crate) struct Limits<'a> {
     began: Instant,
     deadline: Instant,
     cancelled: &'a dyn Fn() -> bool,
@@ -60,6 +66,10 @@ enum Ended {
 }
 
 impl Limits<'_> {
+    pub(crate) fn until(deadline: Instant, cancelled: &dyn Fn() -> bool) -> Limits<'_> {
+        Limits { began: Instant::now(), deadline, cancelled }
+    }
+
     fn wait(&self, stream: &TcpStream, wish: Wish) -> Result<(), Ended> {
         loop {
             // The clock is read before the question: if we are not scheduled in between, an answer still counts.
@@ -68,13 +78,19 @@ impl Limits<'_> {
             if socket::wait_until_ready(stream, wish, left.min(SLICE)).map_err(Ended::Failed)? {
                 return Ok(());
             }
-            if (self.cancelled)() {
-                return Err(Ended::Cancelled);
-            }
-            if left.is_zero() {
-                return Err(Ended::Late(self.deadline.saturating_duration_since(self.began)));
-            }
+            self.check(now)?;
         }
+    }
+
+    /// Also where there always is something to read: a server can send for ever.
+    fn check(&self, now: Instant) -> Result<(), Ended> {
+        if (self.cancelled)() {
+            return Err(Ended::Cancelled);
+        }
+        if now >= self.deadline {
+            return Err(Ended::Late(self.deadline.saturating_duration_since(self.began)));
+        }
+        Ok(())
     }
 }
 
@@ -103,91 +119,73 @@ fn not_to_itself(stream: TcpStream) -> Result<TcpStream, Trouble> {
     }
 }
 
-fn ask(stream: &mut TcpStream, request: &[u8], limits: &Limits<'_>) -> Result<u16, Trouble> {
-    send(stream, request, limits)?;
-    let mut head = Vec::new();
-    loop {
-        match status(&head)? {
-            Some(status) => return Ok(status),
-            None if head.len() >= HEAD_BYTES => return Err(Trouble::TooLong(HEAD_BYTES)),
-            None => read_on(stream, &mut head, limits)?,
-        }
-    }
+/// A connection, and what ends it.
+struct Talk<'a> {
+    stream: TcpStream,
+    limits: &'a Limits<'a>,
+    /// Something was read after the deadline already.
+    is_overtime: bool,
 }
 
-fn send(stream: &mut TcpStream, mut request: &[u8], limits: &Limits<'_>) -> Result<(), Trouble> {
-    while !request.is_empty() {
-        match stream.write(request) {
-            Ok(sent) => request = &request[sent..],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                limits.wait(stream, Wish::Write).map_err(|ended| Trouble::of_waiting(ended, &[]))?;
+/// What came of reading on.
+enum Came {
+    Some,
+    /// Nothing yet, and it is worth while to look at what there is before waiting.
+    Nothing,
+    End,
+}
+
+impl Talk<'_> {
+    fn send(&mut self, mut request: &[u8]) -> Result<(), Trouble> {
+        while !request.is_empty() {
+            match self.stream.write(request) {
+                Ok(sent) => request = &request[sent..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.wait_for_room().map_err(|ended| Trouble::of_waiting(ended, &[]))?;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // A server may answer, and close, before it has read everything: its answer tells more.
+                Err(_) => return Ok(()),
             }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // A server may answer, and close, before it has read everything: its answer tells more.
-            Err(_) => return Ok(()),
+        }
+        Ok(())
+    }
+
+    fn wait_for_room(&self) -> Result<(), Ended> {
+        self.limits.wait(&self.stream, Wish::Write)
+    }
+
+    fn wait_for_more(&self) -> Result<(), Ended> {
+        self.limits.wait(&self.stream, Wish::Read)
+    }
+
+    /// Reads what there is, at most `most` bytes.
+    fn read(&mut self, bytes: &mut Vec<u8>, most: usize) -> Result<Came, Ended> {
+        self.check()?;
+        let mut buffer = [0; PORTION_BYTES];
+        let most = most.min(buffer.len());
+        match self.stream.read(&mut buffer[..most]) {
+            Ok(0) => Ok(Came::End),
+            Ok(got) => {
+                bytes.extend_from_slice(&buffer[..got]);
+                Ok(Came::Some)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Came::Nothing),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(Came::Some),
+            Err(error) => Err(Ended::Failed(error)),
         }
     }
-    Ok(())
-}
 
-fn read_on(stream: &mut TcpStream, head: &mut Vec<u8>, limits: &Limits<'_>) -> Result<(), Trouble> {
-    let mut buffer = [0; HEAD_BYTES];
-    match stream.read(&mut buffer[head.len()..]) {
-        Ok(0) => Err(Trouble::of_end(head)),
-        Ok(got) => {
-            head.extend_from_slice(&buffer[head.len()..][..got]);
-            Ok(())
-        }
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            limits.wait(stream, Wish::Read).map_err(|ended| Trouble::of_waiting(ended, head))
-        }
-        Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
-        Err(error) => Err(Trouble::of_reading(error)),
-    }
-}
-
-/// The status, if it is there yet. Answers on the way, like `103 Early Hints`, are passed over.
-fn status(head: &[u8]) -> Result<Option<u16>, Trouble> {
-    let mut rest = head;
-    loop {
-        let beginning = &rest[..rest.len().min(5)];
-        if !b"HTTP/".starts_with(beginning) {
-            return Err(Trouble::of_garbage(rest));
-        }
-        let Some(line) = rest.split_inclusive(|byte| *byte == b'\n').next().filter(|line| line.ends_with(b"\n")) else {
-            return Ok(None);
-        };
-        let status = status_of_line(line.trim_ascii_end()).ok_or_else(|| Trouble::of_garbage(line))?;
-        if !(100..200).contains(&status) || status == 101 {
-            return Ok(Some(status));
-        }
-        match after_headers(rest) {
-            Some(next) => rest = next,
-            None => return Ok(None),
+    /// What came in time and waits to be read still counts: one more look is allowed.
+    fn check(&mut self) -> Result<(), Ended> {
+        match self.limits.check(Instant::now()) {
+            Err(Ended::Late(_)) if !self.is_overtime => {
+                self.is_overtime = true;
+                Ok(())
+            }
+            checked => checked,
         }
     }
-}
-
-/// `HTTP/1.1 204 No Content`; the reason may be missing.
-fn status_of_line(line: &[u8]) -> Option<u16> {
-    let mut words = line.strip_prefix(b"HTTP/")?.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-    let (version, status) = (words.next()?, words.next()?);
-    let is_version = version.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
-    let is_status = status.len() == 3 && status.iter().all(u8::is_ascii_digit);
-    let number = std::str::from_utf8(status).ok()?.parse().ok()?;
-    (is_version && is_status && number >= 100).then_some(number)
-}
-
-/// What follows the empty line after the headers.
-fn after_headers(head: &[u8]) -> Option<&[u8]> {
-    let mut at = 0;
-    for line in head.split_inclusive(|byte| *byte == b'\n') {
-        at += line.len();
-        if line == b"\r\n" || line == b"\n" {
-            return Some(&head[at..]);
-        }
-    }
-    None
 }
 
 /// Closes the connection so that the server sees an end and not a reset, if that takes no more than a moment.
@@ -204,7 +202,7 @@ fn leave(mut stream: TcpStream, answered: bool) {
 /// Reads what is left, and returns whether the other side has closed.
 fn is_at_end(stream: &mut TcpStream, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
-    let mut buffer = [0; HEAD_BYTES];
+    let mut buffer = [0; PORTION_BYTES];
     let mut left = REST_BYTES;
     loop {
         match stream.read(&mut buffer) {

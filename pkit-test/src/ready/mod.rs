@@ -14,30 +14,51 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A command that knows is a probe as well: [`Exec`] asks `pg_isready` or `redis-cli ping`, and nothing of a try outlives it.
+//!
 //! A probe of your own is a closure, and [`poll`] makes it one. There is no trait to implement: what a probe has to do
 //! besides looking (to wait no longer than the process lives, to be asked again, to be cloned with its spec) is done for it.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::guardian::run::{Phase, Run};
+use crate::limits::TRY_THAT_TELLS;
+use crate::sys::bell::Bell;
+use crate::sys::letterbox::Letterbox;
 use crate::template::{Hole, Template};
 
+mod exec;
+mod file;
 mod finished;
 mod http;
-mod http_exchange;
+pub(crate) mod http_exchange;
+mod notify;
 mod output;
 mod poll;
+mod round;
 mod tcp;
+mod unix;
 mod view;
 
+pub use exec::Exec;
+pub use file::File;
 pub use finished::Finished;
-pub use http::Http;
+pub use http::{Body, Http, Statuses};
+pub use notify::Notify;
+pub(crate) use notify::VARIABLE as NOTIFY_SOCKET;
+#[cfg(any(test, pkit_fuzz))]
+pub(crate) use notify::heard;
 pub use output::Output;
 pub(crate) use output::{Found, Search, Seen};
 pub use poll::{Answer, Poll, poll};
+pub(crate) use round::Round;
 pub use tcp::Tcp;
+pub use unix::UnixSocket;
 pub(crate) use view::Around;
 pub use view::View;
 
@@ -63,7 +84,29 @@ enum Kind {
     Http(Http),
     Output(Output),
     Finished(Finished),
+    Exec(Box<Exec>),
     Poll(Poll),
+    UnixSocket(UnixSocket),
+    File(File),
+    Notify(Notify),
+}
+
+impl From<UnixSocket> for Ready {
+    fn from(probe: UnixSocket) -> Ready {
+        Ready { kind: Kind::UnixSocket(probe) }
+    }
+}
+
+impl From<File> for Ready {
+    fn from(probe: File) -> Ready {
+        Ready { kind: Kind::File(probe) }
+    }
+}
+
+impl From<Notify> for Ready {
+    fn from(probe: Notify) -> Ready {
+        Ready { kind: Kind::Notify(probe) }
+    }
 }
 
 impl From<Tcp> for Ready {
@@ -90,6 +133,12 @@ impl From<Finished> for Ready {
     }
 }
 
+impl From<Exec> for Ready {
+    fn from(probe: Exec) -> Ready {
+        Ready { kind: Kind::Exec(Box::new(probe)) }
+    }
+}
+
 impl From<Poll> for Ready {
     fn from(probe: Poll) -> Ready {
         Ready { kind: Kind::Poll(probe) }
@@ -99,18 +148,23 @@ impl From<Poll> for Ready {
 impl Ready {
     /// The holes of it; not those of a regex.
     pub(crate) fn holes(&self) -> impl Iterator<Item = &Hole> {
-        let templates = match &self.kind {
-            Kind::Http(probe) => probe.templates(),
-            Kind::Tcp(_) | Kind::Output(_) | Kind::Finished(_) | Kind::Poll(_) => Vec::new(),
+        let holes: Vec<&Hole> = match &self.kind {
+            Kind::Http(probe) => probe.templates().into_iter().flat_map(Template::holes).collect(),
+            Kind::UnixSocket(probe) => probe.templates().into_iter().flat_map(Template::holes).collect(),
+            Kind::File(probe) => probe.templates().into_iter().flat_map(Template::holes).collect(),
+            Kind::Exec(probe) => probe.holes().collect(),
+            _ => Vec::new(),
         };
-        templates.into_iter().flat_map(Template::holes)
+        holes.into_iter()
     }
 
     /// The holes that its regex has where their names are known.
     pub(crate) fn regex_holes(&self) -> Vec<Hole> {
         match &self.kind {
             Kind::Output(probe) => probe.holes(),
-            Kind::Tcp(_) | Kind::Http(_) | Kind::Finished(_) | Kind::Poll(_) => Vec::new(),
+            Kind::Http(probe) => probe.regex_holes(),
+            Kind::File(probe) => probe.regex_holes(),
+            _ => Vec::new(),
         }
     }
 
@@ -119,7 +173,10 @@ impl Ready {
         match &self.kind {
             Kind::Http(probe) => probe.mistake(),
             Kind::Output(probe) => probe.mistake(),
-            Kind::Tcp(_) | Kind::Finished(_) | Kind::Poll(_) => None,
+            Kind::UnixSocket(probe) => probe.mistake(),
+            Kind::File(probe) => probe.mistake(),
+            Kind::Exec(probe) => probe.mistake(),
+            _ => None,
         }
     }
 
@@ -128,8 +185,13 @@ impl Ready {
         match &self.kind {
             Kind::Tcp(probe) => Some(probe.port_name()),
             Kind::Http(probe) => probe.own_port(),
-            Kind::Output(_) | Kind::Finished(_) | Kind::Poll(_) => None,
+            _ => None,
         }
+    }
+
+    /// The environment variable that tells the process of it, which there can be only once.
+    pub(crate) fn variable(&self) -> Option<&'static str> {
+        matches!(self.kind, Kind::Notify(_)).then_some(notify::VARIABLE)
     }
 
     /// The exit code with which it has to end to be ready.
@@ -147,7 +209,11 @@ impl Ready {
             Kind::Http(probe) => probe.prepare(site, fill).map(boxed),
             Kind::Output(probe) => probe.prepare(fill).map(boxed),
             Kind::Finished(probe) => Ok(boxed(*probe)),
+            Kind::Exec(probe) => (fill.exec)(probe).map_err(Unprepared::Hole),
             Kind::Poll(probe) => Ok(boxed(probe.prepare(site))),
+            Kind::UnixSocket(probe) => probe.prepare(site, fill).map(boxed),
+            Kind::File(probe) => probe.prepare(fill).map(boxed),
+            Kind::Notify(probe) => probe.prepare(site, fill).map(boxed),
         }
     }
 }
@@ -161,7 +227,24 @@ pub(crate) struct Fill<'a, E> {
     pub(crate) lookup: &'a mut dyn FnMut(&Hole) -> Result<String, E>,
     /// Whether a name means something here, for a regex.
     pub(crate) is_known: &'a dyn Fn(&str) -> bool,
+    /// Where the process runs.
+    pub(crate) cwd: &'a mut dyn FnMut() -> Result<PathBuf, E>,
+    /// Makes a probe of a command: what it needs for that is known only above.
+    pub(crate) exec: &'a dyn Fn(&Exec) -> Made<E>,
 }
+
+impl<E> Fill<'_, E> {
+    /// A path as the process means it: one that is relative, from where it runs.
+    fn absolute(&mut self, path: &str) -> Result<PathBuf, Unprepared<E>> {
+        if Path::new(path).is_absolute() {
+            return Ok(path.into());
+        }
+        (self.cwd)().map(|cwd| cwd.join(path)).map_err(Unprepared::Hole)
+    }
+}
+
+/// A probe for one start, or why a hole of it means nothing.
+type Made<E> = Result<Box<dyn Probe>, E>;
 
 /// Why there is no probe.
 pub(crate) enum Unprepared<E> {
@@ -203,18 +286,84 @@ pub(crate) fn url_of(address: SocketAddr, path: &str) -> String {
     format!("http://{address}{slash}{path}")
 }
 
+/// Why a start cannot begin: what a probe finds before anything of it runs.
+#[derive(Debug)]
+pub(crate) enum Unarmed {
+    Mistake(String),
+    /// What it is to serve is somebody else's.
+    Taken(String),
+    /// What we were doing, and the error.
+    System(String, io::Error),
+}
+
+/// Whether a try that was cut short says less than what was seen before it: it had no more time than others have needed, on
+/// a machine that may be busy.
+pub(crate) fn says_less(took: Duration, longest: Duration) -> bool {
+    took < TRY_THAT_TELLS.max(longest * 2)
+}
+
 /// One question, for one start.
 pub(crate) trait Probe: Send {
+    /// Sees how things are before anything of the run is there, and is ready for all that happens from its first moment on.
+    fn arm(&mut self) -> Result<(), Unarmed> {
+        Ok(())
+    }
+
     /// Looks once. The reason of a "not yet" is for the error at the deadline.
     fn look(&mut self, sight: &Sight<'_>) -> Look;
+
+    /// What has something to read when it is worth while to look again, after a [`Look::AtEvent`].
+    fn events(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// Whether there may be something to see without such an event.
+    fn may_miss_events(&self) -> bool {
+        false
+    }
+
+    /// Where it wants a bell that rings with each output.
+    fn bell(&mut self) -> Option<&mut Option<Arc<Bell>>> {
+        None
+    }
+
+    /// What the process is told of it in its environment.
+    fn variable(&self) -> Option<(&'static str, &Path)> {
+        None
+    }
+
+    /// Where others may be met, for people.
+    fn door(&self) -> &'static str {
+        "port"
+    }
+
+    /// What has to stay open beyond the wait, for as long as the run lives.
+    fn rest(self: Box<Self>) -> Option<Letterbox> {
+        None
+    }
 
     /// The question, for people.
     fn question(&self) -> String;
 
-    /// An address on this machine that it asks and that nobody has reserved: whether somebody is there already is to be
-    /// known before the process is started.
-    fn unreserved(&self) -> Option<SocketAddr> {
-        None
+    /// The addresses that it asks.
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.local_addresses()
+    }
+
+    /// Those on this machine: whether somebody is there already is to be known before the process
+    /// is started.
+    fn local_addresses(&self) -> Vec<SocketAddr> {
+        Vec::new()
+    }
+
+    /// Whether what it has found may be undone: a line that was written stays written, a listener may be closed.
+    fn can_lapse(&self) -> bool {
+        false
+    }
+
+    /// Looks whether it still holds, now that all the others of the spec do too.
+    fn look_again(&mut self, _sight: &Sight<'_>) -> Look {
+        Look::Ready
     }
 }
 
@@ -226,10 +375,10 @@ pub(crate) enum Look {
     NotYet(String),
     /// Not yet. Look again at once: there is more than was looked at.
     More(String),
-    /// Not yet. Look again when the process has written more than this.
-    AfterOutput(u64, String),
-    /// Not yet, and only its end can change that.
-    AtEnd(String),
+    /// Not yet, but it has begun: the pauses grow from here on anew.
+    Begun(String),
+    /// Not yet. Look again when there is an event of the probe, or one of the run: without the first only the second counts.
+    AtEvent(String),
     /// The port is somebody else's. It may become ours.
     Foreign(String),
     /// The question is still open.

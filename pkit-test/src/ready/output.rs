@@ -5,6 +5,8 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 use regex_lite::Regex;
 
@@ -13,6 +15,7 @@ use crate::guardian::run::Run;
 use crate::output::Stream;
 use crate::output::follow::{Follower, Piece};
 use crate::output::lines::{Line, Lines};
+use crate::sys::bell::Bell;
 use crate::template::{Hole, Template};
 
 /// Ready when a line of the output, finished or not, matches a regex.
@@ -79,26 +82,42 @@ impl Output {
     }
 
     pub(super) fn holes(&self) -> Vec<Hole> {
-        Template::parse_regex(&self.regex, &|_| true).holes().cloned().collect()
+        holes_of(&self.regex)
     }
 
     pub(super) fn mistake(&self) -> Option<String> {
-        // With a letter in each hole: a value is inserted escaped, so that none makes a sound regex unsound. Where a name
-        // turns out to mean nothing, its braces are looked at again when the probe is prepared.
-        let filled = Template::parse_regex(&self.regex, &|_| true).render(&mut |_| Ok::<_, ()>("x".to_owned()));
-        let sound = Regex::new(&filled.unwrap_or_default());
-        sound.err().map(|error| invalid(&self.regex, &error))
+        mistake_of(&self.regex)
     }
 
     pub(super) fn prepare<E>(&self, fill: &mut Fill<'_, E>) -> Result<Written, Unprepared<E>> {
-        let template = Template::parse_regex(&self.regex, fill.is_known);
-        let regex = template.render(fill.lookup).map_err(Unprepared::Hole)?;
-        let regex = compile(&regex).map_err(Unprepared::Mistake)?;
-        Ok(Written { stream: self.stream, regex, search: None })
+        let regex = fill_regex(&self.regex, fill)?;
+        Ok(Written { stream: self.stream, regex, search: None, bell: None })
     }
 }
 
-/// A regex for one line, or what is wrong with it.
+/// The holes that a regex has where their names are known.
+pub(super) fn holes_of(regex: &str) -> Vec<Hole> {
+    Template::parse_regex(regex, &|_| true).holes().cloned().collect()
+}
+
+/// What is wrong with a regex, whatever is in its holes.
+pub(super) fn mistake_of(regex: &str) -> Option<String> {
+    // With a letter in each hole: a value is inserted escaped, so that none makes a sound regex unsound, unless it is one
+    // end of a range or a flag: `[{x}-z]`, `(?{x})`. That is found when the probe is prepared, and so is what becomes of the braces
+    // where a name turns out to mean nothing.
+    let filled = Template::parse_regex(regex, &|_| true).render(&mut |_| Ok::<_, ()>("x".to_owned()));
+    let sound = Regex::new(&filled.unwrap_or_default());
+    sound.err().map(|error| invalid(regex, &error))
+}
+
+/// A regex with its holes filled.
+pub(super) fn fill_regex<E>(regex: &str, fill: &mut Fill<'_, E>) -> Result<Regex, Unprepared<E>> {
+    let template = Template::parse_regex(regex, fill.is_known);
+    let regex = template.render(fill.lookup).map_err(Unprepared::Hole)?;
+    compile(&regex).map_err(Unprepared::Mistake)
+}
+
+/// A regex, or what is wrong with it.
 fn compile(regex: &str) -> Result<Regex, String> {
     Regex::new(regex).map_err(|error| invalid(regex, &error))
 }
@@ -113,17 +132,34 @@ pub(super) struct Written {
     stream: Option<Stream>,
     regex: Regex,
     search: Option<Search>,
+    /// Rung by the shim. Without it the shim has to be asked, and its answer comes by way of the guardian.
+    bell: Option<Arc<Bell>>,
 }
 
 impl Probe for Written {
     fn look(&mut self, sight: &Sight<'_>) -> Look {
+        // First of all: what is written from here on rings again.
+        self.bell.iter().for_each(|bell| bell.drain());
         let search = self.search.get_or_insert_with(|| Search::new(sight.run, self.stream, self.regex.clone(), 0));
         match search.look() {
             Ok(Seen::Match(_)) => Look::Ready,
             Ok(Seen::Some) => Look::More(search.nothing()),
-            Ok(Seen::All) => Look::AfterOutput(search.seen(), search.nothing()),
+            Ok(Seen::All) => {
+                if self.bell.is_none() || sight.run.look(|state| state.has_no_bell) {
+                    sight.run.watch(search.seen());
+                }
+                Look::AtEvent(search.nothing())
+            }
             Err(error) => Look::NotYet(format!("the log cannot be read: {error}")),
         }
+    }
+
+    fn events(&self) -> Option<BorrowedFd<'_>> {
+        self.bell.as_ref().map(|bell| bell.as_fd())
+    }
+
+    fn bell(&mut self) -> Option<&mut Option<Arc<Bell>>> {
+        Some(&mut self.bell)
     }
 
     fn question(&self) -> String {

@@ -13,6 +13,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -48,7 +49,8 @@ type Ask = Arc<dyn Fn(&View) -> Result<(), String> + Send + Sync>;
 ///
 /// It is called again and again, with a pause between two calls that grows from 0.1 to 10 ms, and says "ready" or "not
 /// yet" by any type that is an [`Answer`]: `bool`, `Option`, `Result`. An error is "not yet", with its text as what the
-/// probe saw last; it never fails a start. A panic does.
+/// probe saw last; it never fails a start. A panic does. Of several probes one that was ready is asked again when the last
+/// of them is: all are to be ready at one time.
 ///
 /// It should come back within [`View::patience`]. It runs on a thread of its own, so that one that blocks delays nothing
 /// that is known already: when the process has ended, when the time for the start is over or when the stack has failed,
@@ -106,7 +108,7 @@ impl Poll {
         Asking {
             question: self.question(),
             ask: Arc::clone(&self.ask),
-            doors: ports.map(|address| Listening::new(address, site.any_owner)).collect(),
+            doors: ports.map(|address| Listening::new(address, site)).collect(),
             site: Arc::new(site.clone()),
             asker: None,
             asked: None,
@@ -281,6 +283,18 @@ impl Probe for Asking {
 
     fn question(&self) -> String {
         self.question.clone()
+    }
+
+    fn can_lapse(&self) -> bool {
+        true
+    }
+
+    fn look_again(&mut self, sight: &Sight<'_>) -> Look {
+        self.look(sight)
+    }
+
+    fn local_addresses(&self) -> Vec<SocketAddr> {
+        self.doors.iter().flat_map(Listening::local_addresses).collect()
     }
 }
 

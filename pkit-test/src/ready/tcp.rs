@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use super::{Look, Probe, Sight, Site};
 use crate::port::{self, Owner};
 use crate::sys::diag::Diag;
+use crate::sys::user;
 
 /// Ready when the process listens on one of its ports.
 ///
@@ -62,9 +63,12 @@ impl Tcp {
 
     pub(super) fn prepare(&self, site: &Site) -> Result<Listening, String> {
         match site.address(&self.port_name) {
-            Some(address) => Ok(Listening::new(address, site.any_owner)),
+            Some(address) => Ok(Listening::new(address, site)),
             None if self.port_name.is_empty() => Err("the probe asks for its port, and it has none".to_owned()),
-            None => Err(format!("the probe asks for the port `{}`, which nobody declared", self.port_name)),
+            None => {
+                let name = &self.port_name;
+                Err(format!("the probe asks for the port `{name}`, which nobody declared; `.port({name:?})` does it"))
+            }
         }
     }
 }
@@ -74,27 +78,34 @@ impl Tcp {
 pub(super) struct Listening {
     address: SocketAddr,
     any_owner: bool,
+    /// Somebody listened there before the start: one of whom we know nothing may still be the same.
+    was_served: bool,
     diag: Option<Diag>,
 }
 
 impl Listening {
-    pub(super) fn new(address: SocketAddr, any_owner: bool) -> Listening {
-        Listening { address, any_owner, diag: None }
+    pub(super) fn new(address: SocketAddr, site: &Site) -> Listening {
+        Listening { address, any_owner: site.any_owner, was_served: site.served.contains(&address), diag: None }
     }
 
     fn ask(&mut self, sight: &Sight<'_>) -> std::io::Result<Look> {
-        let diag = match &mut self.diag {
-            Some(diag) => diag,
-            none => none.insert(Diag::open()?),
-        };
+        let diag = self.diag.get_or_insert_with(Diag::open);
         if !diag.is_listening(self.address)? {
             return Ok(Look::NotYet("connection refused".to_owned()));
         }
         Ok(match port::owner(diag, self.address, sight.tree_root, self.any_owner)? {
+            Owner::Unknown(_) if self.was_served => {
+                let why = "was served before the start, by a process that we may not look at";
+                Look::Foreign(format!("{} {why}", self.address))
+            }
             Owner::Ours(_) | Owner::Unknown(_) => Look::Ready,
             Owner::Nobody => Look::NotYet("connection refused".to_owned()),
             Owner::Foreign { pid, command, addr } => {
                 Look::Foreign(format!("{addr} belongs to somebody else: `{command}` (pid {pid})"))
+            }
+            Owner::Hidden { uid, addr } => {
+                let user = user::name_of(uid);
+                Look::Foreign(format!("{addr} belongs to somebody else: a process of `{user}` that we may not look at"))
             }
         })
     }
@@ -107,5 +118,17 @@ impl Probe for Listening {
 
     fn question(&self) -> String {
         format!("tcp {}", self.address)
+    }
+
+    fn local_addresses(&self) -> Vec<SocketAddr> {
+        vec![self.address]
+    }
+
+    fn can_lapse(&self) -> bool {
+        true
+    }
+
+    fn look_again(&mut self, sight: &Sight<'_>) -> Look {
+        self.look(sight)
     }
 }

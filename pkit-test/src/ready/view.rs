@@ -304,8 +304,7 @@ impl View {
     /// ```
     #[must_use]
     pub fn owns(&self, addr: SocketAddr) -> bool {
-        let owner = Diag::open().and_then(|diag| port::owner(&diag, addr, self.tree_root, false));
-        matches!(owner, Ok(Owner::Ours(_)))
+        matches!(port::owner(&Diag::open(), addr, self.tree_root, false), Ok(Owner::Ours(_)))
     }
 }
 

@@ -14,6 +14,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ pub(crate) struct Record {
 }
 
 struct Shared {
+    /// No other record of this process has it.
+    number: u64,
     began: Instant,
     kept: Mutex<Kept>,
 }
@@ -98,7 +101,14 @@ pub(super) struct Story {
 
 impl Record {
     pub(super) fn new() -> Record {
-        Record { shared: Arc::new(Shared { began: Instant::now(), kept: Mutex::default() }) }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Record { shared: Arc::new(Shared { number, began: Instant::now(), kept: Mutex::default() }) }
+    }
+
+    /// Stands for the test, within this process.
+    pub(crate) fn number(&self) -> u64 {
+        self.shared.number
     }
 
     /// Where to note what happens to one process. It is in the record from its first start on.

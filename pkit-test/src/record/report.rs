@@ -21,7 +21,8 @@ pub(super) const WIDTH: usize = 80;
 pub(super) const NAME_WIDTH: usize = 20;
 
 impl Record {
-    /// Tells about the test in the words of the calling thread, if the settings want that, unless a scope is still open: that one will.
+    /// Tells about the test in the words of the calling thread, if the settings want that, unless a scope is still open: that
+    /// one will.
     pub(crate) fn report(&self, has_failed: bool) {
         if !config().output.applies(has_failed) || self.kept(|kept| kept.open_scopes > 0) {
             return;

@@ -34,9 +34,9 @@ thread_local! {
 /// processes or more, or of two runs or more. `PKIT_OUTPUT=never` leaves it out, and `always` has it of a test that passes, too.
 ///
 /// A test is the thread that it runs on, together with the threads of ours that work for it. A thread that the test has spawned,
-/// or a worker of its runtime, knows nothing of it: what is started there is in a record of its own, and what is started there *again*, by a handle from the
-/// test, is in that of the test. In a process that runs one test by its exact name, as under nextest, all threads have the one
-/// record. Of more than a hundred processes the last are kept.
+/// or a worker of its runtime, knows nothing of it: what is started there is in a record of its own, and what is started there
+/// *again*, by a handle from the test, is in that of the test. In a process that runs one test by its exact name, as under
+/// nextest, all threads have the one record. Of more than a hundred processes the last are kept.
 ///
 /// ```
 /// use pkit_test::{ProcessState, processes, simple, with_processes};

@@ -31,7 +31,7 @@ impl Spec {
     }
 
     /// Adds a probe: with several, all of them must hold. They are asked one after the other, in this order, each until
-    /// it holds.
+    /// it holds; and when the last one does, those before it are asked again.
     ///
     /// ```
     /// use pkit_test::{ready, tcp};
@@ -195,6 +195,9 @@ impl Spec {
     }
 
     /// Believes a listener whoever owns it: for proxies and for `docker run -p`, which never own theirs.
+    ///
+    /// Not needed for a server that runs as another user, or whose descriptors cannot be seen: that is believed where nobody
+    /// listened before it was started.
     ///
     /// ```
     /// use std::net::TcpListener;

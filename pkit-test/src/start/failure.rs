@@ -9,6 +9,7 @@ use nix::errno::Errno;
 
 use super::{Trouble, Waited};
 use crate::config::scaled;
+use crate::duration::in_words;
 use crate::error::{Error, Kind};
 use crate::guardian::run::{Phase, Run};
 use crate::handle::{Core, with_last_words};
@@ -17,7 +18,7 @@ use crate::ready::Ready;
 use crate::spec::Spec;
 use crate::sys::child::Step;
 use crate::sys::diag::Diag;
-use crate::sys::namespace;
+use crate::sys::{namespace, user};
 
 pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Error {
     let name = &core.place().name;
@@ -43,16 +44,16 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
         }
         Trouble::TooLate(waited) => {
             let timeout = scaled(core.spec().start_timeout);
-            let (kind, title) = if waited.is_foreign {
-                (
-                    Kind::ForeignListener,
-                    format!("`{name}` was not ready after {timeout:?}: its port is somebody else's"),
-                )
-            } else {
-                (Kind::Timeout, format!("`{name}` was not ready after {timeout:?}"))
+            let late = format!("`{name}` was not ready after {}", in_words(timeout));
+            let (kind, title) = match waited.foreign {
+                Some(door) => (Kind::ForeignListener, format!("{late}: its {door} is somebody else's")),
+                None => (Kind::Timeout, late),
             };
             let error = asked(core.about(Error::new(kind, title), Some(run)), waited);
             let error = error.fact("serves", elsewhere(run, waited)).fact("needs", needs(core));
+            let secret =
+                core.spec().keeps_port_secret().then_some("nothing in the command uses {port}: how would it know?");
+            let error = error.fact("hint", secret.unwrap_or_default());
             with_last_words(error, run)
         }
     }
@@ -68,11 +69,20 @@ fn ended_how(core: &Core, phase: Phase) -> String {
 
 /// The operating system did not run the program.
 pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
+    if matches!(step, Step::OwnPids | Step::OwnUsers | Step::UserMap | Step::OwnProc | Step::Network) {
+        return not_isolated(core, step, error);
+    }
     let name = &core.place().name;
-    let errno = error.raw_os_error().map(Errno::from_raw);
     let spec = core.spec();
-    let user = spec.user.as_deref().unwrap_or_default();
-    let (kind, why) = match (step, errno) {
+    let (kind, why) = refusal(spec.user.as_deref(), step, error);
+    core.about(Error::new(kind, format!("`{name}` was not started: {why}")), None)
+}
+
+/// Why the operating system does not run a program.
+pub(super) fn refusal(user: Option<&str>, step: Step, error: &io::Error) -> (Kind, String) {
+    let user = user.unwrap_or_default();
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    match (step, errno) {
         (Step::Exec, Some(Errno::ENOEXEC)) => {
             (Kind::NotExecutable, "it is no program for this system, and has no `#!` line".to_owned())
         }
@@ -99,26 +109,30 @@ pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
         }
         (Step::Fork | Step::Prepare, _) => (Kind::System, format!("it could not be prepared: {error}")),
         (Step::OwnPids | Step::OwnUsers | Step::UserMap | Step::OwnProc | Step::Network, _) => {
-            return not_isolated(core, step, error);
+            (Kind::Unsupported, format!("it cannot have {}: {error}", isolated(step).0))
         }
-    };
-    core.about(Error::new(kind, format!("`{name}` was not started: {why}")), None)
+    }
 }
 
 /// The system refused a namespace, or a part of one.
 fn not_isolated(core: &Core, step: Step, error: &io::Error) -> Error {
-    let (what, call) = match step {
-        Step::OwnUsers => ("process ids of its own", "clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS)"),
-        Step::UserMap => ("process ids of its own", "the map of users"),
-        Step::OwnProc => ("process ids of its own", "mount(/proc)"),
-        Step::Network => ("the network of the test", "setns(CLONE_NEWNET)"),
-        _ => ("process ids of its own", "clone(CLONE_NEWPID | CLONE_NEWNS)"),
-    };
+    let (what, call) = isolated(step);
     let title = format!("`{}` was not started: it cannot have {what}", core.place().name);
     let error = Error::new(Kind::Unsupported, title)
         .fact("denied", format!("{call}: {error}"))
         .fact("hint", isolation_hint(step, error));
     core.about(error, None)
+}
+
+/// What a step is for, and the call that it takes.
+fn isolated(step: Step) -> (&'static str, &'static str) {
+    match step {
+        Step::OwnUsers => ("process ids of its own", "clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS)"),
+        Step::UserMap => ("process ids of its own", "the map of users"),
+        Step::OwnProc => ("process ids of its own", "mount(/proc)"),
+        Step::Network => ("the network of the test", "setns(CLONE_NEWNET)"),
+        _ => ("process ids of its own", "clone(CLONE_NEWPID | CLONE_NEWNS)"),
+    }
 }
 
 fn isolation_hint(step: Step, error: &io::Error) -> &'static str {
@@ -156,26 +170,37 @@ fn needs(core: &Core) -> String {
     names.dedup();
     let told = names.iter().map(|name| {
         let ready = core.ground.core_of(name).and_then(|other| other.life(|life| life.ready_after));
-        ready.map_or_else(|| name.clone(), |after| format!("{name} (ready in {} ms)", after.as_millis()))
+        ready.map_or_else(|| name.clone(), |after| format!("{name} (ready in {})", in_words(after)))
     });
     told.collect::<Vec<_>>().join(", ")
 }
 
-/// Whoever listens on its port now that it has ended.
+/// What may have kept it from its ports: whoever listens there now that it has ended, and what was there before it began.
 fn strangers(core: &Core) -> String {
-    let Ok(diag) = Diag::open() else { return String::new() };
-    let owners = core.place().ports.iter().filter_map(|(_, number)| {
-        match port::owner(&diag, SocketAddr::new(core.place().host, *number), 0, false) {
-            Ok(Owner::Foreign { pid, command, addr }) => Some(format!("{addr} is taken by `{command}` (pid {pid})")),
-            _ => None,
+    let diag = Diag::open();
+    let mut told: Vec<String> =
+        core.place().ports.iter().filter_map(|(_, number)| stranger(&diag, core, *number)).collect();
+    if told.is_empty() {
+        let obstructed = core.life(|life| life.obstructed.clone());
+        told = obstructed.into_iter().flat_map(|number| port::remains(&diag, number)).collect();
+    }
+    told.join("\n")
+}
+
+fn stranger(diag: &Diag, core: &Core, number: u16) -> Option<String> {
+    match port::owner(diag, SocketAddr::new(core.place().host, number), 0, false) {
+        Ok(Owner::Foreign { pid, command, addr }) => Some(format!("{addr} is taken by `{command}` (pid {pid})")),
+        Ok(Owner::Hidden { uid, addr }) => {
+            Some(format!("{addr} is taken by a process of `{}` that we may not look at", user::name_of(uid)))
         }
-    });
-    owners.collect::<Vec<_>>().join("\n")
+        _ => None,
+    }
 }
 
 /// Where it listens instead of where it was asked.
 fn elsewhere(run: &Run, waited: &Waited) -> String {
-    let (Ok(diag), Some(shim)) = (Diag::open(), run.look(|state| state.shim)) else { return String::new() };
-    let addresses = port::listens_elsewhere(&diag, shim).into_iter().map(|address| address.to_string());
-    addresses.filter(|address| !waited.question.contains(address)).collect::<Vec<_>>().join(", ")
+    let Some(shim) = run.look(|state| state.shim) else { return String::new() };
+    let found = port::listens_elsewhere(&Diag::open(), shim, &waited.addresses);
+    let addresses = found.iter().map(SocketAddr::to_string);
+    addresses.chain(port::unix_sockets(shim)).collect::<Vec<_>>().join(", ")
 }

@@ -6,10 +6,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Instant;
 
+use super::check::{self, Checking};
 use super::failure;
+use crate::command::Command;
 use crate::config::{config, log};
 use crate::error::{Error, Kind, Result};
 use crate::ground::Executor;
@@ -17,16 +19,19 @@ use crate::guardian::client::Guardian;
 use crate::guardian::protocol::Launch;
 use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process, end_of};
-use crate::limits::OUTPUT_BYTES;
+use crate::limits::{EXEC_OUTPUT_BYTES, OUTPUT_BYTES};
 use crate::network::Network;
+use crate::port;
 use crate::program::{NotFound, Wanted};
-use crate::ready::Probe;
+use crate::ready::{Exec, NOTIFY_SOCKET, Probe, Round};
 use crate::record::RunEnd;
 use crate::spec::Spec;
 use crate::supervise::News;
+use crate::sync::lock;
 use crate::sys::child::own_pid;
 use crate::sys::diag::Diag;
 use crate::sys::user;
+use crate::template::Template;
 
 /// How much of a name is part of a path: a file name has 255 bytes, of which a character takes up to four.
 const NAME_CHARS: usize = 40;
@@ -63,7 +68,8 @@ impl Core {
         self.record.begins(spec.shown());
         // Everything that can be wrong with the probes is said before anything runs.
         let served = served(&self.probes()?);
-        self.life(|life| life.served = served);
+        let obstructed = self.obstructed(&spec);
+        self.life(|life| (life.served, life.obstructed) = (served, obstructed));
         if !spec.on_start.is_empty() || !spec.on_exit.is_empty() {
             self.callbacks.prepare().map_err(|error| Error::system("no thread for callbacks was started", error))?;
         }
@@ -71,7 +77,9 @@ impl Core {
         // Once more where the guardian was about to end and nothing was begun: then there is another one.
         for _ in 0..2 {
             let guardian = self.place().guardian()?;
-            match self.order(&spec, &guardian, who)? {
+            // Here, since a guardian that ends takes along what lies in its directory.
+            let round = Arc::new(Mutex::new(self.armed()?));
+            match self.order(&spec, &guardian, who, &round)? {
                 Some(run) if !self.is_declined(&run, deadline) => return self.started(&run),
                 _ => guardian.wait_dead(),
             }
@@ -79,9 +87,17 @@ impl Core {
         Err(self.ended_error("start it", Phase::Lost { with_guardian: true }))
     }
 
-    fn order(self: &Arc<Core>, spec: &Spec, guardian: &Arc<Guardian>, who: Who) -> Result<Option<Arc<Run>>> {
+    fn order(
+        self: &Arc<Core>,
+        spec: &Spec,
+        guardian: &Arc<Guardian>,
+        who: Who,
+        round: &Arc<Mutex<Round>>,
+    ) -> Result<Option<Arc<Run>>> {
         let with_spec = |error: Error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error };
-        let launch = self.prepare(spec, guardian).map_err(with_spec)?;
+        let mut launch = self.prepare(spec, guardian, &lock(round)).map_err(with_spec)?;
+        let rope = lock(round).rope();
+        launch.has_bell = rope.is_some();
         let network = self.ground.scope().network().map(Network::descriptor).transpose();
         let network = network.map_err(|error| Error::system("the network of the test was not passed on", error))?;
         if self.life(|life| life.starts > 0) && !spec.any_owner {
@@ -97,11 +113,11 @@ impl Core {
                 return Err(self.left_down_error());
             }
             let logs = launch.log.clone();
-            let Some(run) = guardian.launch(launch, network, self.on_end(spec, life.starts + 1)).map_err(with_spec)?
-            else {
-                return Ok(None);
-            };
+            let on_end = self.on_end(spec, life.starts + 1);
+            let run = guardian.launch(launch, rope, network, on_end).map_err(with_spec)?;
+            let Some(run) = run else { return Ok(None) };
             life.logs.push(logs);
+            life.round = Arc::clone(round);
             life.run = Some(Arc::clone(&run));
             life.starts += 1;
             self.record.ordered();
@@ -110,6 +126,14 @@ impl Core {
             (life.is_left_down, life.is_halted, life.is_taken_down) = (false, false, false);
             Ok(Some(run))
         })
+    }
+
+    /// Which of its ports have remains on them. One that was chosen has none at first.
+    fn obstructed(&self, spec: &Spec) -> Vec<u16> {
+        let is_first = self.life(|life| life.starts == 0);
+        let is_chosen = |name: &str| !spec.ports.iter().any(|(known, number)| known == name && *number != 0);
+        let ports = self.place().ports.iter().filter(|(name, _)| !(is_first && is_chosen(name)));
+        ports.map(|(_, number)| *number).filter(|number| port::is_obstructed(*number)).collect()
     }
 
     /// Waits until it is known whether it runs. One that nobody has begun was no run.
@@ -150,26 +174,67 @@ impl Core {
         Error::new(Kind::State, format!("`{}` was not started again: the test has stopped it", self.place().name))
     }
 
-    fn prepare(&self, spec: &Spec, guardian: &Guardian) -> Result<Launch> {
+    fn prepare(&self, spec: &Spec, guardian: &Guardian, round: &Round) -> Result<Launch> {
+        let Ordered { launch, ran, .. } = self.order_of(spec, &spec.command, told_by(round), &[])?;
+        let starts = self.life(|life| {
+            life.ran = ran;
+            life.starts
+        });
+        Ok(Launch {
+            log: log_directory(guardian, self.place().number, starts, &launch.name),
+            input: spec.stdin.clone().unwrap_or_default(),
+            input_ends: spec.stdin.is_some(),
+            ..launch
+        })
+    }
+
+    /// The probe that a command is, which runs where the process does.
+    pub(super) fn check(&self, spec: &Spec, exec: &Exec) -> Result<Box<dyn Probe>> {
+        let ordered = self.order_of(spec, &exec.command, Variables::new(), &exec.env);
+        let probe = |error: Error| error.fact("probe", format!("exec {}", exec.command));
+        let Ordered { launch, written, .. } = ordered.map_err(probe)?;
+        let name = format!("{} (check)", launch.name);
+        let launch = Launch {
+            name,
+            stop: check::at_once(),
+            log_bytes: EXEC_OUTPUT_BYTES,
+            input_ends: true,
+            is_errand: true,
+            // Beside it: its own ids are for itself.
+            has_own_pids: false,
+            ..launch
+        };
+        Ok(Box::new(Checking::new(
+            launch,
+            self.ground.scope().network().cloned(),
+            format!("exec {written}"),
+            exec.try_timeout,
+        )))
+    }
+
+    /// How a command runs where the process does: as that user, in that directory, with that environment and more.
+    fn order_of(
+        &self,
+        spec: &Spec,
+        command: &Command,
+        told: Variables,
+        more: &[(String, Template)],
+    ) -> Result<Ordered> {
         let name = &self.place().name;
         let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
-        let line = spec.command.render(&mut lookup)?;
-        let environment = self.environment(spec)?;
-        let here = std::env::current_dir()
-            .map_err(|error| Error::system("the working directory of the test was not found", error))?;
+        let line = command.render(&mut lookup)?;
+        let environment = self.environment(spec, told, more)?;
+        let here = own_directory()?;
         let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
         let program = line.locate(path, &here).map_err(|why| not_found(name, spec, &why))?;
-        let cwd = self.cwd(spec, &here)?;
-        let ran = line.for_people(&program, &here);
-        self.life(|life| life.ran = ran);
+        let cwd = self.cwd(spec)?;
+        let (ran, written) = (line.for_people(&program, &here), line.as_written());
         let mut arguments = vec![own_argument(&line.program, &program)];
         arguments.extend(line.args.into_iter().map(String::into_bytes));
-        let environment: Vec<Vec<u8>> =
-            environment.into_iter().map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'=')).collect();
+        let environment = as_given(environment);
         self.refuse_nul("argument", &arguments)?;
         self.refuse_nul("environment variable", &environment)?;
-        let starts = self.life(|life| life.starts);
-        Ok(Launch {
+        let launch = Launch {
             name: name.clone(),
             program,
             arguments,
@@ -178,13 +243,16 @@ impl Core {
             // Whoever is that user already need not, and may not, become it.
             user: self.place().user.clone().filter(|_| user::may_change_user()),
             stop: spec.stop_plan(),
-            log: log_directory(guardian, self.place().number, starts, name),
+            log: PathBuf::new(),
             log_bytes: OUTPUT_BYTES,
-            input: spec.stdin.clone().unwrap_or_default(),
-            input_ends: spec.stdin.is_some(),
+            input: Vec::new(),
+            input_ends: false,
+            has_bell: false,
             has_own_pids: spec.isolations.pid,
             has_network: self.ground.scope().network().is_some(),
-        })
+            is_errand: false,
+        };
+        Ok(Ordered { launch, ran, written })
     }
 
     fn refuse_nul(&self, what: &str, texts: &[Vec<u8>]) -> Result<()> {
@@ -199,29 +267,42 @@ impl Core {
         }
     }
 
-    fn environment(&self, spec: &Spec) -> Result<BTreeMap<OsString, OsString>> {
+    fn environment(
+        &self,
+        spec: &Spec,
+        told: Variables,
+        more: &[(String, Template)],
+    ) -> Result<BTreeMap<OsString, OsString>> {
         let mut variables: BTreeMap<OsString, OsString> = BTreeMap::new();
         if !spec.clears_env {
             variables.extend(std::env::vars_os());
+            // Whoever runs the test would take the word of a service for that of the test.
+            variables.remove(OsStr::new(NOTIFY_SOCKET));
         }
+        variables.extend(told);
         if let Some(user) = &self.place().user {
             variables.insert("HOME".into(), user.home.clone().into());
             variables.insert("USER".into(), user.name.clone().into());
             variables.insert("LOGNAME".into(), user.name.clone().into());
         }
-        for (name, value) in &spec.env {
+        for (name, value) in spec.env.iter().chain(more) {
             let value = value.render(&mut |hole| self.ground.value(hole))?;
             variables.insert(name.into(), value.into());
         }
         Ok(variables)
     }
 
-    fn cwd(&self, spec: &Spec, here: &Path) -> Result<PathBuf> {
-        let cwd = match &spec.cwd {
-            Some(template) => here.join(template.render(&mut |hole| self.ground.value(hole))?),
-            None if self.place().user.is_some() => self.place().directory()?,
-            None => here.to_owned(),
-        };
+    /// Where it is to run, whether or not that is there.
+    pub(super) fn working_directory(&self, spec: &Spec) -> Result<PathBuf> {
+        match &spec.cwd {
+            Some(template) => Ok(own_directory()?.join(template.render(&mut |hole| self.ground.value(hole))?)),
+            None if self.place().user.is_some() => self.place().directory(),
+            None => own_directory(),
+        }
+    }
+
+    fn cwd(&self, spec: &Spec) -> Result<PathBuf> {
+        let cwd = self.working_directory(spec)?;
         self.refuse_nul("path", &[cwd.as_os_str().as_bytes().to_vec()])?;
         match std::fs::metadata(&cwd) {
             Ok(metadata) if metadata.is_dir() => Ok(cwd),
@@ -265,14 +346,40 @@ impl Core {
     }
 }
 
+/// What a process is told in its environment, beside what its spec says.
+type Variables = Vec<(OsString, OsString)>;
+
+fn told_by(round: &Round) -> Variables {
+    round.variables().map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+/// As `execve` wants them.
+fn as_given(variables: BTreeMap<OsString, OsString>) -> Vec<Vec<u8>> {
+    variables.into_iter().map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'=')).collect()
+}
+
+/// Where the test is, from which everything that is relative is meant.
+fn own_directory() -> Result<PathBuf> {
+    let found = std::env::current_dir();
+    found.map_err(|error| Error::system("the working directory of the test was not found", error))
+}
+
+/// A command on its way to the guardian.
+struct Ordered {
+    /// All but where its output goes and what it reads.
+    launch: Launch,
+    /// The command line for people, with the program that was found, and as it was written.
+    ran: String,
+    written: String,
+}
+
 /// Which of the addresses that are asked have a listener before anything of ours runs.
 fn served(probes: &[Box<dyn Probe>]) -> Vec<SocketAddr> {
-    let asked: Vec<SocketAddr> = probes.iter().filter_map(|probe| probe.unreserved()).collect();
+    let asked: Vec<SocketAddr> = probes.iter().flat_map(|probe| probe.local_addresses()).collect();
     if asked.is_empty() {
         return asked;
     }
-    // Where the kernel cannot be asked no listener is ever found, either.
-    let Ok(diag) = Diag::open() else { return Vec::new() };
+    let diag = Diag::open();
     asked.into_iter().filter(|address| diag.is_listening(*address).unwrap_or(false)).collect()
 }
 

@@ -5,31 +5,38 @@
 //! Starting     -> Probing      -> refused          -> too late       -> given up   (never asked)
 //! Probing      (was said)      -> ended early (*)  -> too late       -> given up   -> no answer
 //! ```
-//! A probe that holds moves on to the next one; when all have held it is ready. (*) Not for a leader that ends with
-//! code 0 while descendants live: those are the process from then on. And not where this exit is expected and the probes
-//! hold: one of them may be about the exit itself.
+//! A probe that holds moves on to the next one; when all have held, and those before the last one still do, it is ready.
+//! (*) Not for a leader that ends with code 0 while descendants live: those are the process from then on. Nor where this
+//! exit is expected and the probes hold: one of them may be about the exit itself. Nor while a probe has not looked at all
+//! that was written before the end. A probe that breaks after the end is no news beside it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
 
 use crate::config::{deadline_in, log, scaled};
+use crate::duration::in_words;
 use crate::error::{Error, Kind, Result};
 use crate::ground::{Executor, Ground, Need};
-use crate::guardian::run::{Phase, Run, State};
+use crate::guardian::run::{Phase, Run};
 use crate::handle::{Core, Process};
 use crate::isolation::Isolation;
-use crate::limits::{CALLBACK_LIMIT, HTTP_LAST_TRY, HTTP_TRY, POLL_MAX, POLL_MIN, POLL_SHARE};
+use crate::limits::{CALLBACK_LIMIT, HTTP_LAST_TRY, HTTP_TRY};
 use crate::place::{Claim, Place, Wish};
-use crate::ready::{Around, Fill, Look, Probe, Sight, Site, Unprepared};
+use crate::ready::{Around, Exec, Fill, Look, Probe, Round, Sight, Site, Unarmed, Unprepared};
 use crate::spec::{Expected, Spec};
+use crate::sync::lock;
 
 mod again;
+mod check;
 mod failure;
 mod launch;
+mod pause;
 mod supervisor;
 
 pub use again::Restart;
+use pause::Pauses;
 pub(crate) use supervisor::supervise;
 
 impl Spec {
@@ -197,12 +204,21 @@ impl Process {
 
     fn become_ready_here(&self, run: &Arc<Run>) -> Result<()> {
         let began = Instant::now();
-        let mut probes = self.core.probes()?;
+        let round = self.core.round_of(run)?;
         let deadline = deadline_of(&self.core) - run.age().min(scaled(self.core.spec().start_timeout));
-        match wait_ready(&self.core, run, &mut probes, deadline) {
+        // Whoever else waits for it goes on where this wait has ended.
+        let waited = wait_ready(&self.core, run, &mut lock(&round), deadline);
+        match waited {
             Ok(()) => {
                 let after = run.age();
-                log(|| format!("ready {} after {after:?}, {:?} of it waited", self.name(), began.elapsed()));
+                log(|| {
+                    format!(
+                        "ready {} after {}, {} of it waited",
+                        self.name(),
+                        in_words(after),
+                        in_words(began.elapsed())
+                    )
+                });
                 // Two may have waited for it.
                 if self.core.change_life(|life| life.ready_after.replace(after)).is_none() {
                     self.core.record.is_ready();
@@ -246,14 +262,6 @@ enum Trouble {
     NoAnswer(String),
 }
 
-/// What a pause has to know of the wait around it.
-struct Times {
-    /// As it was before the look.
-    phase: Phase,
-    began: Instant,
-    deadline: Instant,
-}
-
 /// What a question has to know of the wait around it.
 struct Bounds {
     deadline: Instant,
@@ -264,23 +272,18 @@ struct Bounds {
 #[derive(Debug, Clone, Default)]
 struct Waited {
     question: String,
+    addresses: Vec<SocketAddr>,
     last: String,
     tries: u64,
-    is_foreign: bool,
+    /// Where somebody else was met.
+    foreign: Option<&'static str>,
 }
 
 /// The tree root, and the phase: all that a wait looks at between two questions.
-fn wait_ready(
-    core: &Arc<Core>,
-    run: &Arc<Run>,
-    probes: &mut [Box<dyn Probe>],
-    deadline: Instant,
-) -> Result<(), Trouble> {
-    let began = Instant::now();
+fn wait_ready(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Instant) -> Result<(), Trouble> {
     let expects = core.life(|life| life.spec.expects);
     let mut waited = Waited::default();
-    let mut probes = probes.iter_mut();
-    let mut probe = probes.next();
+    let mut pauses = Pauses::new(core, run, deadline);
     loop {
         // The order matters: 1. the clock, 2. the process, 3. the probe, 4. the deadline. A pause of the scheduler
         // between them costs a late answer, never a wrong one.
@@ -290,18 +293,13 @@ fn wait_ready(
             return Err(Trouble::GivenUp);
         }
         // A probe that can still be answered by what it wrote is asked once more after the end.
-        let look = match (&mut probe, phase) {
+        let look = match (round.current(), phase) {
             (_, Phase::Starting) => Look::NotYet("the program does not run yet".to_owned()),
             (None, Phase::Lost { .. }) => Look::NotYet(String::new()),
             (None, _) => return Ok(()),
-            (Some(probe), _) => ask(core, run, probe.as_mut(), &Bounds { deadline, expects }, &mut waited),
+            (Some(probe), _) => ask(core, run, probe, &Bounds { deadline, expects }, &mut waited),
         };
-        // One that may end can be done with its work before anybody looked.
-        let has_ended = !phase.is_alive();
-        let was_ready = look == Look::Ready && expects.covers(phase.exit());
-        // What it wrote before its end is looked at to the end.
-        let has_more = matches!(look, Look::More(_)) && now < deadline;
-        if has_ended && !was_ready && !has_more {
+        if !phase.is_alive() && !counts_after_end(&look, phase, expects, now < deadline) {
             return Err(Trouble::Ended(phase, waited));
         }
         // A closure that panics because its process went away is not what went wrong.
@@ -310,80 +308,84 @@ fn wait_ready(
             _ => {}
         }
         if look == Look::Ready {
-            probe = probes.next();
+            round.passes();
             waited = Waited::default();
+            if round.current().is_none() {
+                ask_again(core, run, round, &Bounds { deadline, expects });
+            }
             continue;
         }
         if now >= deadline {
             return Err(Trouble::TooLate(waited));
         }
-        pause(core, run, &look, &Times { phase, began, deadline });
+        pauses.pause(&look, phase, round.current().as_deref());
+    }
+}
+
+/// Whether a look still matters when the process has ended.
+fn counts_after_end(look: &Look, phase: Phase, expects: Expected, is_in_time: bool) -> bool {
+    match look {
+        // One that may end can be done with its work before anybody looked.
+        Look::Ready => expects.covers(phase.exit()),
+        // What it wrote before its end is looked at to the end.
+        Look::More(_) => is_in_time,
+        _ => false,
+    }
+}
+
+/// All must hold at the same time: what has held is asked again now that the last one does.
+fn ask_again(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, bounds: &Bounds) {
+    let Bounds { deadline, expects } = *bounds;
+    let is_over = || core.is_given_up() || !run.phase().is_alive();
+    let is_moot = |phase: Phase| core.is_given_up() || !phase.is_alive() && !expects.covers(phase.exit());
+    // What may end can have done all its work, and holds nothing any more.
+    if run.phase().is_alive() {
+        round.ask_again(&sight(core, run, deadline, &is_over, &is_moot));
+    }
+}
+
+fn sight<'a>(
+    core: &'a Arc<Core>,
+    run: &'a Arc<Run>,
+    deadline: Instant,
+    is_over: &'a dyn Fn() -> bool,
+    is_moot: &'a dyn Fn(Phase) -> bool,
+) -> Sight<'a> {
+    let around: Weak<dyn Around> = Arc::downgrade(core) as _;
+    Sight {
+        name: &core.place().name,
+        run,
+        tree_root: run.look(|state| state.shim).unwrap_or(0),
+        patience: deadline.saturating_duration_since(Instant::now()).clamp(HTTP_LAST_TRY, HTTP_TRY),
+        deadline,
+        is_over,
+        is_moot,
+        around,
     }
 }
 
 fn ask(core: &Arc<Core>, run: &Arc<Run>, probe: &mut dyn Probe, bounds: &Bounds, waited: &mut Waited) -> Look {
     let Bounds { deadline, expects } = *bounds;
-    let patience = deadline.saturating_duration_since(Instant::now()).clamp(HTTP_LAST_TRY, HTTP_TRY);
     let is_over = || core.is_given_up() || !run.phase().is_alive();
     let is_moot = |phase: Phase| core.is_given_up() || !phase.is_alive() && !expects.covers(phase.exit());
-    let tree_root = run.look(|state| state.shim).unwrap_or(0);
-    let around: Weak<dyn Around> = Arc::downgrade(core) as _;
-    let look = probe.look(&Sight {
-        name: &core.place().name,
-        run,
-        tree_root,
-        patience,
-        deadline,
-        is_over: &is_over,
-        is_moot: &is_moot,
-        around,
-    });
+    let look = probe.look(&sight(core, run, deadline, &is_over, &is_moot));
     waited.tries += u64::from(!matches!(look, Look::Unanswered(_)));
     if waited.question.is_empty() {
         waited.question = probe.question();
+        waited.addresses = probe.addresses();
     }
     match &look {
         Look::Ready => "it holds, and the process had ended".clone_into(&mut waited.last),
         Look::NotYet(why)
         | Look::More(why)
-        | Look::AfterOutput(_, why)
-        | Look::AtEnd(why)
+        | Look::Begun(why)
+        | Look::AtEvent(why)
         | Look::Foreign(why)
         | Look::Unanswered(why)
         | Look::Broken(why) => waited.last.clone_from(why),
     }
-    waited.is_foreign = matches!(look, Look::Foreign(_));
+    waited.foreign = matches!(look, Look::Foreign(_)).then(|| probe.door());
     look
-}
-
-/// Waits for what could change the answer: the process, its output, or the time.
-fn pause(core: &Core, run: &Run, look: &Look, times: &Times) {
-    let Times { phase, began, deadline } = *times;
-    let changed = |state: &State| state.phase != phase || core.is_given_up();
-    match look {
-        Look::More(_) => {}
-        Look::AfterOutput(seen, _) => {
-            run.watch(*seen);
-            run.wait_until(Some(deadline), |state| (changed(state) || state.output_end > *seen).then_some(()));
-        }
-        // Its shim says when the program runs, and when it has ended.
-        Look::AtEnd(_) => {
-            run.wait_until(Some(deadline), |state| changed(state).then_some(()));
-        }
-        _ if phase == Phase::Starting => {
-            run.wait_until(Some(deadline), |state| changed(state).then_some(()));
-        }
-        _ => {
-            let next = Instant::now() + next_pause(began.elapsed());
-            run.wait_until(Some(next.min(deadline)), |state| changed(state).then_some(()));
-        }
-    }
-}
-
-/// Short at first, since a server that is up in milliseconds should not wait for us, and longer with the time waited:
-/// a few percent of lag for a few percent of CPU.
-fn next_pause(waited: Duration) -> Duration {
-    (waited / POLL_SHARE).clamp(POLL_MIN, POLL_MAX)
 }
 
 impl Around for Core {
@@ -397,6 +399,30 @@ impl Around for Core {
 }
 
 impl Core {
+    /// The probes of its current run, if it is still that one; of another one they only have to say why it is over.
+    fn round_of(&self, run: &Arc<Run>) -> Result<Arc<Mutex<Round>>> {
+        let current = self.life(|life| {
+            let is_current = life.run.as_ref().is_some_and(|current| Arc::ptr_eq(current, run));
+            is_current.then(|| Arc::clone(&life.round))
+        });
+        current.map_or_else(|| Ok(Arc::new(Mutex::new(Round::unarmed(self.probes()?)))), Ok)
+    }
+
+    /// The probes of its spec, ready to see all of the run that is to come.
+    fn armed(&self) -> Result<Round> {
+        Round::arm(self.probes()?).map_err(|why| {
+            let name = &self.place().name;
+            let error = match why {
+                Unarmed::Mistake(why) => Error::new(Kind::Spec, format!("`{name}` was not started: {why}")),
+                Unarmed::Taken(why) => Error::new(Kind::PortTaken, format!("`{name}` was not started: {why}")),
+                Unarmed::System(doing, error) => {
+                    Error::system(format_args!("`{name}` was not started: {doing}"), error)
+                }
+            };
+            error.fact("spec", self.spec().shown())
+        })
+    }
+
     /// The probes of its spec, for one start.
     fn probes(&self) -> Result<Vec<Box<dyn Probe>>> {
         let spec = self.spec();
@@ -404,14 +430,18 @@ impl Core {
         let site = Site { served, ..self.place().site(spec.any_owner) };
         let is_known = |name: &str| crate::template::REFUSED_NAMES.contains(&name) || self.ground.knows(name);
         let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
-        let mut fill = Fill { lookup: &mut lookup, is_known: &is_known };
+        let mut cwd = || self.working_directory(&spec);
+        let exec = |exec: &Exec| self.check(&spec, exec);
+        let mut fill = Fill { lookup: &mut lookup, is_known: &is_known, cwd: &mut cwd, exec: &exec };
         let prepared = spec.ready.iter().map(|ready| ready.prepare(&site, &mut fill));
         prepared.map(|probe| probe.map_err(|why| self.unprepared(why))).collect()
     }
 
     fn unprepared(&self, why: Unprepared<Error>) -> Error {
         match why {
-            Unprepared::Hole(error) => error.fact("spec", self.spec().shown()),
+            Unprepared::Hole(error) if error.is_spec() => error.fact("spec", self.spec().shown()),
+            // It says so already.
+            Unprepared::Hole(error) => error,
             Unprepared::Mistake(why) => {
                 Error::new(Kind::Spec, format!("`{}` was not started: {why}", self.place().name))
                     .fact("spec", self.spec().shown())

@@ -23,8 +23,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::history::{History, passed};
+use super::history::History;
 use super::policy::{Intensity, Strategy, Supervision};
+use crate::duration::in_words;
 use crate::exit::Exit;
 
 /// What is new.
@@ -357,7 +358,7 @@ impl Meter {
 impl std::fmt::Display for Intensity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let times = if self.most == 1 { "once".to_owned() } else { format!("{} times", self.most) };
-        write!(f, "be started again {times} in {}", passed(self.period))
+        write!(f, "be started again {times} in {}", in_words(self.period))
     }
 }
 

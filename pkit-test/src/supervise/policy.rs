@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::machine::End;
+use crate::duration::in_words;
 use crate::limits::{BACKOFF_FIRST, BACKOFF_LEAST, BACKOFF_MOST, RESTARTS, RESTARTS_PERIOD};
 
 /// Whether a process is started again after an exit that nobody asked for, as in Erlang/OTP. For
@@ -201,7 +202,8 @@ impl Supervision {
             return Some(why);
         }
         let Backoff { first, most } = self.backoff?;
-        (first > most).then(|| format!("its back-off begins with {first:?} and is at most {most:?}"))
+        (first > most)
+            .then(|| format!("its back-off begins with {} and is at most {}", in_words(first), in_words(most)))
     }
 }
 

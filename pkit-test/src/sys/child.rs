@@ -8,7 +8,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -17,7 +16,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{self, ForkResult, Pid};
 
 use super::strays::{self, Whose};
-use super::{fd, platform, procfs, user::User, wait};
+use super::{fd, namespace, platform, procfs, user::User, wait};
 
 /// Which side of a fork we are on.
 pub(crate) enum Side {
@@ -73,19 +72,13 @@ pub(crate) fn reap() -> Reaped {
 
 /// Tells of the end of the one child, and reaps it after its orphans.
 fn reap_after_strays() -> Reaped {
-    use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-    static IS_TOLD: AtomicBool = AtomicBool::new(false);
-    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    let end = match waitid(Id::All, look) {
-        Ok(WaitStatus::Exited(pid, code)) => Reaped::Ended(pid.as_raw(), End::Code(code)),
-        Ok(WaitStatus::Signaled(pid, number, core_dumped)) => {
-            Reaped::Ended(pid.as_raw(), End::Signal { number: number as i32, core_dumped })
-        }
-        Ok(_) => return Reaped::NoneYet,
-        // Stopped by us without our asking, or a signal that nix has no name for: as always.
-        Err(_) => return reap_child(),
+    let end = match peek() {
+        Some(end @ Reaped::Ended(..)) => end,
+        Some(other) => return other,
+        // There is none, or one that was stopped and waits for us: as always.
+        None => return reap_child(),
     };
-    if !IS_TOLD.swap(true, Ordering::Relaxed) {
+    if !strays::leader_has_ended() {
         strays::look_at_all();
         return end;
     }
@@ -102,6 +95,24 @@ fn reap_after_strays() -> Reaped {
         Reaped::Ended(..) => Reaped::NoChildren,
         reaped => reaped,
     }
+}
+
+/// How a child has ended, which stays to be reaped.
+fn peek() -> Option<Reaped> {
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: a zeroed siginfo is a valid empty one; waitid fills it, and for a child that has ended the two fields are there.
+    let (result, pid, number, code) = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let result = libc::waitid(libc::P_ALL, 0, &raw mut info, options);
+        (result, info.si_pid(), info.si_status(), info.si_code)
+    };
+    let end = match code {
+        _ if result == -1 => return None,
+        _ if pid == 0 => return Some(Reaped::NoneYet),
+        libc::CLD_EXITED => End::Code(number),
+        code => End::Signal { number, core_dumped: code == libc::CLD_DUMPED },
+    };
+    Some(Reaped::Ended(pid, end))
 }
 
 fn has_strays() -> bool {
@@ -178,15 +189,22 @@ pub(crate) fn own_children() -> Vec<i32> {
     let mut children = procfs::children_of_single(own_pid()).unwrap_or_default();
     if strays::is_needed() {
         strays::look_at_all();
+        let ended = strays::ended_leader();
+        children.retain(|child| Some(*child) != ended);
         children.extend(strays::living());
     }
     children
 }
 
+/// The id of the first process of its pid namespace.
+const FIRST_PID: i32 = 1;
+
 /// From now on orphans among the descendants count as children: they become such, or they are looked for.
 pub(crate) fn adopt_orphans(whose: Whose) {
     match platform::become_subreaper() {
         Ok(()) => strays::end(),
+        // They come to the first process of a pid namespace in any case.
+        Err(_) if own_pid() == FIRST_PID => strays::end(),
         Err(_) => strays::begin(whose),
     }
 }
@@ -229,6 +247,8 @@ pub(crate) struct Image {
     pub(crate) cwd: CString,
     pub(crate) user: Option<User>,
     pub(crate) file_limit: Option<FileLimit>,
+    /// What it mounts its parent is not to see.
+    pub(crate) has_own_mounts: bool,
 }
 
 /// The three standard descriptors of a service.
@@ -277,19 +297,28 @@ impl Step {
 /// The step that failed, and its error.
 pub(crate) fn spawn(image: &Image, stdio: &Stdio) -> Result<i32, (Step, io::Error)> {
     let parent = own_pid();
-    let mut failed = None;
-    let spawned = platform::spawn_sharing_memory(&mut || failed = try_become(image, stdio, parent).err());
-    let pid = spawned.map_err(|error| (Step::Fork, error))?;
-    match failed {
-        None => {
+    let spawned = platform::spawn(&mut || {
+        let (step, error) = become_image(image, stdio, parent);
+        [step as i32, error.raw_os_error().unwrap_or(libc::EIO)]
+    });
+    match spawned.map_err(|error| (Step::Fork, error))? {
+        (pid, None) => {
             strays::has_leader(pid);
             Ok(pid)
         }
-        Some(failed) => {
-            // It has nothing more to say than what it left in our memory.
+        (pid, Some([step, errno])) => {
+            // It has nothing more to say.
             wait_for(pid);
-            Err(failed)
+            Err((Step::from_number(step as u8), io::Error::from_raw_os_error(errno)))
         }
+    }
+}
+
+/// Returns only if it could not.
+fn become_image(image: &Image, stdio: &Stdio, parent: i32) -> (Step, io::Error) {
+    match try_become(image, stdio, parent) {
+        Err(failed) => failed,
+        Ok(never) => match never {},
     }
 }
 
@@ -307,6 +336,10 @@ fn try_become(image: &Image, stdio: &Stdio, parent: i32) -> Result<std::convert:
     if let Some(limit) = image.file_limit {
         // A limit that was in force a moment ago can be set again.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, limit.soft, limit.hard);
+    }
+    if image.has_own_mounts {
+        // Before the change of user, with which the right to them goes.
+        namespace::leave_mounts().map_err(|error| (Step::OwnProc, error))?;
     }
     image.user.as_ref().map_or(Ok(()), change_user).map_err(|error| (Step::User, error))?;
     unistd::chdir(image.cwd.as_c_str()).map_err(|error| (Step::Cwd, error.into()))?;
@@ -342,6 +375,7 @@ pub(crate) fn c_path(path: &Path) -> io::Result<CString> {
 /// Kills those at once that a signal to one after the other might miss, where that is not seen to by the kernel.
 pub(crate) fn kill_hoppers() {
     strays::kill_group();
+    platform::kill_descendants();
 }
 
 /// Kills a process of our own making by its unreaped id, whatever state it is in.

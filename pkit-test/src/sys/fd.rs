@@ -55,6 +55,16 @@ pub(crate) fn receive(socket: &UnixStream, buffer: &mut [u8], fds: &mut Vec<Owne
     Ok(got.unsigned_abs())
 }
 
+/// Receives bytes and none of the descriptors that came with them, as a process that may not have more of them does.
+#[cfg(test)]
+pub(crate) fn receive_without_room(socket: &UnixStream, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    use std::io::Read;
+    let mut buffer = [0; 64];
+    let count = { socket }.read(&mut buffer)?;
+    bytes.extend_from_slice(&buffer[..count]);
+    Ok(count)
+}
+
 #[cfg(target_os = "macos")]
 const NO_SIGNAL: libc::c_int = 0;
 #[cfg(not(target_os = "macos"))]

@@ -1,11 +1,11 @@
-//! A process that is not our child, held so that a signal cannot meet another one.
+//! A process that is not our child, known and held so that a signal cannot meet another one.
 //!
 //! Its parent may reap it at any moment, and then its id may be somebody else's. A pidfd cannot change its meaning; where
 //! the system has none, the moment of its birth is compared directly before the signal. Between the two are a few
 //! microseconds, in which the process would have to end and its id to be given again.
 
-use std::io;
 use std::os::fd::OwnedFd;
+use std::{fmt, io};
 
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
@@ -13,11 +13,35 @@ use nix::unistd::Pid;
 
 use super::{platform, procfs};
 
+/// A process, as long as the system runs: an id alone may come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) pid: i32,
+    pub(crate) birth: u64,
+}
+
+impl Identity {
+    /// The process that has that id now, if there is one that has not ended.
+    pub(crate) fn of(pid: i32) -> Option<Identity> {
+        Some(Identity { pid, birth: procfs::birth(pid)? })
+    }
+
+    /// Whether it is there and has not ended.
+    pub(crate) fn is_alive(self) -> bool {
+        Identity::of(self.pid) == Some(self)
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.pid, self.birth)
+    }
+}
+
 /// One process, for ever.
 #[derive(Debug)]
 pub(crate) struct Held {
-    pid: i32,
-    birth: u64,
+    who: Identity,
     pidfd: Option<OwnedFd>,
 }
 
@@ -26,19 +50,19 @@ impl Held {
     /// one: not before, as the id may change its meaning until it is held.
     pub(crate) fn of(pid: i32) -> Option<Held> {
         let pidfd = platform::pidfd_open(pid).ok();
-        procfs::birth(pid).map(|birth| Held { pid, birth, pidfd })
+        Identity::of(pid).map(|who| Held { who, pidfd })
     }
 
     /// Whether it has not ended.
     pub(crate) fn is_alive(&self) -> bool {
-        procfs::birth(self.pid) == Some(self.birth)
+        self.who.is_alive()
     }
 
     /// Signals it. One that has ended is not an error.
     pub(crate) fn signal(&self, number: i32) -> io::Result<()> {
         let result = match &self.pidfd {
             Some(pidfd) => platform::pidfd_signal(pidfd, number),
-            None if self.is_alive() => Ok(kill(Pid::from_raw(self.pid), Signal::try_from(number)?)?),
+            None if self.is_alive() => Ok(kill(Pid::from_raw(self.who.pid), Signal::try_from(number)?)?),
             None => Ok(()),
         };
         match result {

@@ -3,17 +3,22 @@
 //! All `unsafe` and all questions about the platform are below this module. What a system other than Linux cannot
 //! do is an `Unsupported` error of the same function in [`platform`], never a missing name.
 
+pub(crate) mod bell;
 pub(crate) mod child;
 pub(crate) mod diag;
+pub(crate) mod directory;
 pub(crate) mod fd;
 pub(crate) mod held;
+pub(crate) mod letterbox;
 pub(crate) mod namespace;
 pub(crate) mod pipe;
 pub(crate) mod platform;
 pub(crate) mod procfs;
+pub(crate) mod room;
 pub(crate) mod socket;
 pub(crate) mod strays;
 pub(crate) mod takeover;
 pub(crate) mod user;
 pub(crate) mod wait;
+pub(crate) mod watch;
 pub(crate) mod without;

@@ -1,7 +1,13 @@
 //! What `/proc` says about processes.
 //!
 //! Every answer is about a moment that is over. A process may be gone, or its id may be another's, before the
-//! caller reads on: so nothing here is ever used to decide whom to signal, and what has vanished is simply not there.
+//! caller reads on: so what has vanished is simply not there, and nothing here decides whom to signal. There is one who has
+//! nothing else to go by, the janitor: it holds a pidfd before it asks, so that the answer is about the process that it signals,
+//! or about nobody.
+
+use nix::unistd::{Pid, getsid};
+
+mod walk;
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -12,6 +18,13 @@ pub(crate) use linux::*;
 mod other;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use other::*;
+
+/// The session of a process, wherever it is known at all: no system asks for a right to this.
+pub(crate) fn session(pid: i32) -> Option<i32> {
+    // 0 would be ourselves.
+    let process = Some(Pid::from_raw(pid)).filter(|pid| pid.as_raw() > 0)?;
+    getsid(Some(process)).ok().map(Pid::as_raw)
+}
 
 #[cfg(test)]
 mod tests;

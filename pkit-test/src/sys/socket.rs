@@ -2,29 +2,31 @@
 //!
 //! Everything here is closed at exec, from its first moment on where the system can do that.
 
+mod lockfile;
+
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-use linux::new_socket;
+use linux::{abstract_address, new_socket, peer};
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{ephemeral_ports, hold_along, hold_name};
+pub(crate) use linux::{ephemeral_ports, first_unprivileged_port, hold_along, hold_name, reserved_ports};
 
 #[cfg(not(target_os = "linux"))]
 mod other;
 #[cfg(not(target_os = "linux"))]
-use other::new_socket;
+use other::{abstract_address, new_socket, peer};
 #[cfg(not(target_os = "linux"))]
-pub(crate) use other::{ephemeral_ports, hold_along, hold_name};
+pub(crate) use other::{ephemeral_ports, first_unprivileged_port, hold_along, hold_name, reserved_ports};
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{AddressFamily, SockType, SockaddrStorage, bind, connect, setsockopt, sockopt};
+use nix::sys::socket::{AddressFamily, SockType, SockaddrStorage, UnixAddr, bind, connect, setsockopt, sockopt};
 
 /// Binds a TCP port that nobody else has in any state, not even a connection that has just ended.
 ///
@@ -57,6 +59,24 @@ pub(crate) fn begin_connect(addr: SocketAddr) -> io::Result<TcpStream> {
         Ok(()) | Err(Errno::EINPROGRESS | Errno::EINTR) => Ok(socket),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether this machine has an address, in the network of the thread.
+pub(crate) fn is_own(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_ok()
+}
+
+/// Connects to a unix socket, by its path or with a zero byte first by its abstract name, and ends that at once. Who
+/// began to listen there, where the system says it; `WouldBlock` where too many wait already to be accepted.
+pub(crate) fn ask_who_listens(name: &[u8]) -> io::Result<Option<i32>> {
+    let address = match name.strip_prefix(&[0]) {
+        Some(name) => abstract_address(name)?,
+        None => UnixAddr::new(name)?,
+    };
+    let socket = new_socket(AddressFamily::Unix, SockType::Stream)?;
+    super::fd::set_nonblocking(socket.as_fd())?;
+    connect(socket.as_raw_fd(), &address)?;
+    Ok(peer(&socket))
 }
 
 /// Ends a connection with a reset, which leaves no `TIME_WAIT` on the port.

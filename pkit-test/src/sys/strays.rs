@@ -13,14 +13,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{self, Pid};
+use nix::unistd::Pid;
 
-use super::held::Held;
-use super::{child, procfs};
+use super::held::{Held, Identity};
+use super::procfs;
 
 /// How long until the next look: after a change, and when nothing happens for long.
 const SOON: Duration = Duration::from_millis(5);
 const LATE: Duration = Duration::from_millis(100);
+
+/// A look at most takes one part in so many of the time.
+const SHARE: u32 = 20;
 
 /// The variable of the mark.
 const MARK: &str = "PKIT_KIN";
@@ -47,10 +50,11 @@ struct Watch {
     mark: String,
     known: HashMap<i32, Known>,
     leader: Option<i32>,
+    has_leader_ended: bool,
     /// Children of ours that have ended, as long as somebody may be left of them.
     ended_roots: Vec<i32>,
-    /// Who was looked at and is none of ours: nobody becomes a descendant later. By id and birth.
-    strangers: HashMap<i32, u64>,
+    /// When we were born: nobody older descends from us.
+    birth: u64,
     next_look: Instant,
     pause: Duration,
 }
@@ -62,22 +66,16 @@ struct Known {
     root: i32,
 }
 
-/// By whom a process is marked.
-enum Marked {
-    No,
-    /// By somebody else, or by a child of ours that lives.
-    ByAnother,
-    /// By us, or by a child of ours that has ended.
-    By(i32),
-}
-
 /// Begins to look; also in a fork, which knows nobody yet.
 pub(crate) fn begin(whose: Whose) {
-    let mark = mark_of(child::parent_pid(), child::own_pid());
+    let own = own_pid();
+    let mark = mark_of(Pid::parent().as_raw(), own);
     let (known, ended_roots, leader) = (HashMap::new(), Vec::new(), None);
-    let (strangers, next_look) = (HashMap::new(), Instant::now() + SOON);
+    let birth = procfs::birth(own).unwrap_or_default();
+    let next_look = Instant::now() + SOON;
     leave_inherited();
-    *watch() = Some(Watch { whose, mark, known, leader, ended_roots, strangers, next_look, pause: SOON });
+    *watch() =
+        Some(Watch { whose, mark, known, leader, has_leader_ended: false, ended_roots, birth, next_look, pause: SOON });
 }
 
 /// Ends it, in a fork whose orphans come back.
@@ -111,7 +109,8 @@ pub(crate) fn look_if_due() {
     if let Some(watch) = watch().as_mut().filter(|watch| watch.next_look <= now) {
         let any = watch.look();
         watch.pause = if any { SOON } else { LATE.min(watch.pause * 2) };
-        watch.next_look = now + watch.pause;
+        // A guardian of hundreds has other things to do.
+        watch.next_look = Instant::now() + watch.pause.max(now.elapsed() * SHARE);
     }
 }
 
@@ -143,6 +142,16 @@ pub(crate) fn has_leader(child: i32) {
     if let Some(watch) = watch().as_mut() {
         watch.leader = Some(child);
     }
+}
+
+/// Notes that the leader has ended, and tells whether that was known.
+pub(crate) fn leader_has_ended() -> bool {
+    watch().as_mut().is_some_and(|watch| std::mem::replace(&mut watch.has_leader_ended, true))
+}
+
+/// The leader, if it has ended and is not reaped yet.
+pub(crate) fn ended_leader() -> Option<i32> {
+    watch().as_ref().and_then(|watch| watch.leader.filter(|_| watch.has_leader_ended))
 }
 
 /// Kills the group of the leader, in which everything is that did not leave it; at once, so that nobody can hop away.
@@ -181,7 +190,7 @@ pub(crate) fn signal(pid: i32, number: i32) -> Option<std::io::Result<()>> {
 pub(crate) fn is_marked_by(pid: i32, shim: i32) -> bool {
     let ending = format!(".{shim}");
     let has_mark = || procfs::given(pid, MARK).is_some_and(|given| given.ends_with(ending.as_bytes()));
-    shim > 0 && (session(pid) == Some(shim) || has_mark())
+    shim > 0 && (procfs::session(pid) == Some(shim) || has_mark())
 }
 
 impl Watch {
@@ -189,7 +198,7 @@ impl Watch {
     fn look(&mut self) -> bool {
         self.known.retain(|_, known| known.process.is_alive());
         let before = self.known.len();
-        let children = procfs::children_of_single(child::own_pid()).unwrap_or_default();
+        let children = procfs::children_of_single(own_pid()).unwrap_or_default();
         let orphans: Vec<(i32, i32)> = self.known.iter().map(|(pid, known)| (*pid, known.root)).collect();
         for (pid, root) in children.into_iter().map(|child| (child, child)).chain(orphans) {
             for descendant in procfs::descendants(pid) {
@@ -201,16 +210,12 @@ impl Watch {
     }
 
     fn look_for_marks(&mut self) {
-        let own = child::own_pid();
+        let own = own_pid();
         for pid in procfs::processes().filter(|pid| *pid != own) {
-            let birth = procfs::birth(pid).unwrap_or_default();
-            if self.strangers.get(&pid) == Some(&birth) || procfs::parent(pid) == Some(own) {
-                continue;
-            }
-            match self.marked_root(pid) {
-                Marked::By(root) => self.meet(pid, root, &|| procfs::birth(pid) == Some(birth)),
-                Marked::ByAnother => {}
-                Marked::No => _ = self.strangers.insert(pid, birth),
+            let Some(process) = Identity::of(pid).filter(|process| process.birth >= self.birth) else { continue };
+            let root = self.marked_root(pid).filter(|_| procfs::parent(pid) != Some(own));
+            if let Some(root) = root {
+                self.meet(pid, root, &|| process.is_alive());
             }
         }
         // Whoever would have been left of them was met now.
@@ -218,17 +223,15 @@ impl Watch {
         self.ended_roots.retain(|root| known.values().any(|known| known.root == *root));
     }
 
-    fn marked_root(&self, pid: i32) -> Marked {
-        let own = child::own_pid();
-        if self.whose == Whose::All && session(pid) == Some(own) {
-            return Marked::By(own);
+    /// The child of ours that has ended, or we ourselves, by whose mark this process is one of ours.
+    fn marked_root(&self, pid: i32) -> Option<i32> {
+        let own = own_pid();
+        if self.whose == Whose::All {
+            let has_mark = || procfs::given(pid, MARK).as_deref() == Some(self.mark.as_bytes());
+            return Some(own).filter(|_| procfs::session(pid) == Some(own) || has_mark());
         }
-        let Some(given) = procfs::given(pid, MARK) else { return Marked::No };
-        if self.whose == Whose::All && given == self.mark.as_bytes() {
-            return Marked::By(own);
-        }
-        let root = self.ended_roots.iter().find(|root| given == mark_of(own, **root).as_bytes());
-        root.map_or(Marked::ByAnother, |root| Marked::By(*root))
+        let given = procfs::given(pid, MARK).filter(|_| !self.ended_roots.is_empty())?;
+        self.ended_roots.iter().copied().find(|root| given == mark_of(own, *root).as_bytes())
     }
 
     fn meet(&mut self, pid: i32, root: i32, is_ours: &dyn Fn() -> bool) {
@@ -240,7 +243,7 @@ impl Watch {
     }
 
     fn living(&mut self) -> Vec<i32> {
-        let own = child::own_pid();
+        let own = own_pid();
         self.known.retain(|_, known| known.process.is_alive());
         let is_due = |(pid, known): &(&i32, &Known)| match self.whose {
             Whose::All => !procfs::is_below(**pid, own),
@@ -254,8 +257,8 @@ fn mark_of(guardian: i32, shim: i32) -> String {
     format!("{guardian}.{shim}")
 }
 
-fn session(pid: i32) -> Option<i32> {
-    unistd::getsid(Some(Pid::from_raw(pid))).ok().map(Pid::as_raw)
+fn own_pid() -> i32 {
+    Pid::this().as_raw()
 }
 
 fn watch() -> MutexGuard<'static, Option<Watch>> {

@@ -27,6 +27,12 @@ pub(crate) fn find(name: &str) -> io::Result<Option<User>> {
     }))
 }
 
+/// What a user is called, for people.
+pub(crate) fn name_of(uid: u32) -> String {
+    let entry = unistd::User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    entry.map_or_else(|| uid.to_string(), |entry| entry.name)
+}
+
 #[cfg(not(target_vendor = "apple"))]
 fn groups_of(entry: &unistd::User) -> io::Result<Vec<u32>> {
     let name = std::ffi::CString::new(entry.name.as_str())?;

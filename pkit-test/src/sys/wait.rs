@@ -32,6 +32,7 @@ pub(crate) enum For {
 /// Sets the signals up for [`wait`]. To be called once, first thing, in the guardian and in a shim.
 pub(crate) fn prepare_signals() -> io::Result<()> {
     ASKED_TO_END.store(false, Ordering::Relaxed);
+    platform::prepare_wait()?;
     let mut blocked = SigSet::empty();
     for news in NEWS {
         blocked.add(news);
@@ -82,15 +83,17 @@ pub(crate) fn has_child_ended() -> bool {
 
 extern "C" fn on_child(_: libc::c_int) {
     CHILD_ENDED.store(true, Ordering::Relaxed);
+    platform::note_signal();
 }
 
 extern "C" fn on_end(_: libc::c_int) {
     ASKED_TO_END.store(true, Ordering::Relaxed);
+    platform::note_signal();
 }
 
 fn set_handler(number: Signal, handler: SigHandler) -> io::Result<()> {
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
-    // SAFETY: the handlers above only store to an atomic, which is async-signal-safe.
+    // SAFETY: the handlers above only store to an atomic and write to a pipe, which is async-signal-safe.
     unsafe { signal::sigaction(number, &action)? };
     Ok(())
 }

@@ -10,25 +10,72 @@ fn a_process_that_nobody_declared_is_named() {
     check(
         simple("echo {db.port}"),
         expect![[r#"
-        `echo` was not started: {db.port} means nothing here
-          why:    there is no process `db`: it is started by itself
-          hint:   write {{db.port}} where the text {db.port} is meant
-          spec:   simple("echo {db.port}")   tests/it/errors/name.rs"#]],
+            `echo` was not started: {db.port} means nothing here
+              why:    there is no process `db`: `echo` is started without others
+              hint:   write {{db.port}} where the text {db.port} is meant
+              spec:   simple("echo {db.port}")   tests/it/errors/name.rs"#]],
     );
     check(
         simple("echo").after("db"),
         expect![[r#"
-        `echo` was not started: after("db") means nothing here
-          why:    there is no process `db`: it is started by itself
-          spec:   simple("echo")   tests/it/errors/name.rs"#]],
+            `echo` was not started: after("db") means nothing here
+              why:    there is no process `db`: `echo` is started without others
+              spec:   simple("echo")   tests/it/errors/name.rs"#]],
     );
     check(
         simple("echo {greeting}"),
         expect![[r#"
-        `echo` was not started: {greeting} means nothing here
-          why:    there is no process `greeting`: it is started by itself
-          hint:   write {{greeting}} where the text {greeting} is meant
-          spec:   simple("echo {greeting}")   tests/it/errors/name.rs"#]],
+            `echo` was not started: {greeting} means nothing here
+              why:    there is no process `greeting`: `echo` is started without others
+              hint:   write {{greeting}} where the text {greeting} is meant
+              spec:   simple("echo {greeting}")   tests/it/errors/name.rs"#]],
+    );
+}
+
+#[test]
+fn the_name_that_was_meant_is_offered() {
+    check(
+        simple("echo {prot}"),
+        expect![[r#"
+        `echo` was not started: {prot} means nothing here
+          why:    there is no process `prot`: `echo` is started without others
+          meant:  {port}?
+          hint:   write {{prot}} where the text {prot} is meant
+          spec:   simple("echo {prot}")   tests/it/errors/name.rs"#]],
+    );
+    check(
+        simple("echo {adr}"),
+        expect![[r#"
+        `echo` was not started: {adr} means nothing here
+          why:    there is no process `adr`: `echo` is started without others
+          meant:  {addr}?
+          hint:   write {{adr}} where the text {adr} is meant
+          spec:   simple("echo {adr}")   tests/it/errors/name.rs"#]],
+    );
+    check(
+        simple("echo {prot.peer}"),
+        expect![[r#"
+        `echo` was not started: {prot.peer} means nothing here
+          why:    there is no process `prot`: `echo` is started without others
+          hint:   write {{prot.peer}} where the text {prot.peer} is meant
+          spec:   simple("echo {prot.peer}")   tests/it/errors/name.rs"#]],
+    );
+    check_stack(
+        orchestrate([("cache", simple("sleep 60")), ("api", simple("echo {&cahce.dir}"))]),
+        expect![[r#"
+        `api` was not started: {&cahce.dir} means nothing here
+          why:    there is no process `cahce`, but `cache`
+          meant:  {&cache.dir}?
+          hint:   write {{&cahce.dir}} where the text {&cahce.dir} is meant
+          spec:   simple("echo {&cahce.dir}")   tests/it/errors/name.rs"#]],
+    );
+    check_stack(
+        orchestrate([("cache", simple("sleep 60")), ("api", simple("echo").after("cahce"))]),
+        expect![[r#"
+        `api` was not started: after("cahce") means nothing here
+          why:    there is no process `cahce`, but `cache`
+          meant:  after("cache")?
+          spec:   simple("echo")   tests/it/errors/name.rs"#]],
     );
 }
 

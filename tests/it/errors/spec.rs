@@ -129,7 +129,7 @@ fn a_url_that_cannot_be_asked_is_shown() {
     check(
         http("sleep 60", "https://localhost/"),
         expect![[r#"
-        `sleep` was not started: "https://localhost/" cannot be asked: https is not supported, only http
+        `sleep` was not started: "https://localhost/" cannot be asked: https is not supported, since this crate has no TLS: `ready::Exec` with curl or `ready::poll` with a client of yours can ask
           spec:   http("sleep 60", "https://localhost/")   tests/it/errors/spec.rs"#]],
     );
     check(
@@ -169,7 +169,7 @@ fn a_port_that_the_probe_asks_for_must_be_there() {
     check(
         simple("sleep 60").ready(Tcp::port("peer")),
         expect![[r#"
-        `sleep` was not started: the probe asks for the port `peer`, which nobody declared
+        `sleep` was not started: the probe asks for the port `peer`, which nobody declared; `.port("peer")` does it
           spec:   simple("sleep 60")   tests/it/errors/spec.rs"#]],
     );
 }

@@ -64,31 +64,32 @@ fn a_server_that_does_not_listen_is_told_where_it_does() {
     check(
         tcp(sleeper.with(""), 0).start_timeout(SOON),
         expect![[r#"
-        `sleeper` was not ready after 500ms
-          spec:   tcp("'CHILDREN/sleeper'", 0)   tests/it/errors/start.rs
-          ran:    CHILDREN/sleeper   pid N, in N ms
-          probe:  tcp 127.0.0.1:PORT: connection refused, N tries
-          stdout: sleeper"#]],
+            `sleeper` was not ready after 500 ms
+              spec:   tcp("'CHILDREN/sleeper'", 0)   tests/it/errors/start.rs
+              ran:    CHILDREN/sleeper   pid N, in N ms
+              probe:  tcp 127.0.0.1:PORT: connection refused, N tries
+              hint:   nothing in the command uses {port}: how would it know?
+              stdout: sleeper"#]],
     );
     check(
         tcp(wrong.with("{port}"), 0).start_timeout(SOON),
         expect![[r#"
-        `wrong_port` was not ready after 500ms
-          spec:   tcp("'CHILDREN/wrong_port' {port}", 0)   tests/it/errors/start.rs
-          ran:    CHILDREN/wrong_port PORT   pid N, in N ms
-          probe:  tcp 127.0.0.1:PORT: connection refused, N tries
-          serves: 127.0.0.1:PORT
-          stdout: listening on 127.0.0.1:PORT"#]],
+            `wrong_port` was not ready after 500 ms
+              spec:   tcp("'CHILDREN/wrong_port' {port}", 0)   tests/it/errors/start.rs
+              ran:    CHILDREN/wrong_port PORT   pid N, in N ms
+              probe:  tcp 127.0.0.1:PORT: connection refused, N tries
+              serves: 127.0.0.1:PORT
+              stdout: listening on 127.0.0.1:PORT"#]],
     );
     check(
         tcp(wrong.with("{port} --v6"), 0).start_timeout(SOON),
         expect![[r#"
-        `wrong_port` was not ready after 500ms
-          spec:   tcp("'CHILDREN/wrong_port' {port} --v6", 0)   tests/it/errors/start.rs
-          ran:    CHILDREN/wrong_port PORT --v6   pid N, in N ms
-          probe:  tcp 127.0.0.1:PORT: connection refused, N tries
-          serves: [::1]:PORT
-          stdout: listening on [::1]:PORT"#]],
+            `wrong_port` was not ready after 500 ms
+              spec:   tcp("'CHILDREN/wrong_port' {port} --v6", 0)   tests/it/errors/start.rs
+              ran:    CHILDREN/wrong_port PORT --v6   pid N, in N ms
+              probe:  tcp 127.0.0.1:PORT: connection refused, N tries
+              serves: [::1]:PORT
+              stdout: listening on [::1]:PORT"#]],
     );
 }
 
@@ -98,7 +99,7 @@ fn a_server_that_answers_otherwise_is_told_how() {
     check(
         http(slow.with("0 {port}"), "/other").start_timeout(SOON),
         expect![[r#"
-            `slow` was not ready after 500ms
+            `slow` was not ready after 500 ms
               spec:   http("'CHILDREN/slow' 0 {port}", "/other")   tests/it/errors/start.rs
               ran:    CHILDREN/slow 0 PORT   pid N, in N ms
               probe:  GET http://127.0.0.1:PORT/other: status 404, N tries
@@ -107,16 +108,17 @@ fn a_server_that_answers_otherwise_is_told_how() {
     check(
         http(sleeper.with(""), "/").start_timeout(SOON),
         expect![[r#"
-        `sleeper` was not ready after 500ms
-          spec:   http("'CHILDREN/sleeper'", "/")   tests/it/errors/start.rs
-          ran:    CHILDREN/sleeper   pid N, in N ms
-          probe:  GET http://127.0.0.1:PORT/: connection refused, N tries
-          stdout: sleeper"#]],
+            `sleeper` was not ready after 500 ms
+              spec:   http("'CHILDREN/sleeper'", "/")   tests/it/errors/start.rs
+              ran:    CHILDREN/sleeper   pid N, in N ms
+              probe:  GET http://127.0.0.1:PORT/: connection refused, N tries
+              hint:   nothing in the command uses {port}: how would it know?
+              stdout: sleeper"#]],
     );
     check(
         simple(slow.with("0 {port}")).ready(Http::get("/").status(418)).start_timeout(SOON),
         expect![[r#"
-            `slow` was not ready after 500ms
+            `slow` was not ready after 500 ms
               spec:   simple("'CHILDREN/slow' 0 {port}")   tests/it/errors/start.rs
               ran:    CHILDREN/slow 0 PORT   pid N, in N ms
               probe:  GET http://127.0.0.1:PORT/: status 200, N tries
@@ -130,20 +132,20 @@ fn a_line_that_does_not_come_is_told_with_the_last_one() {
     check(
         output(banner.with("almost"), "ready").start_timeout(SOON),
         expect![[r#"
-        `banner` was not ready after 500ms
-          spec:   output("'CHILDREN/banner' almost", "ready")   tests/it/errors/start.rs
-          ran:    CHILDREN/banner almost   pid N, in N ms
-          probe:  output matches `ready`: no line matches; the last one is "almost", N tries
-          stdout: almost"#]],
+            `banner` was not ready after 500 ms
+              spec:   output("'CHILDREN/banner' almost", "ready")   tests/it/errors/start.rs
+              ran:    CHILDREN/banner almost   pid N, in N ms
+              probe:  output matches `ready`: no line matches; the last one is "almost", N tries
+              stdout: almost"#]],
     );
     check(
         simple(banner.with("almost")).ready(Output::stderr("ready")).start_timeout(SOON),
         expect![[r#"
-        `banner` was not ready after 500ms
-          spec:   simple("'CHILDREN/banner' almost")   tests/it/errors/start.rs
-          ran:    CHILDREN/banner almost   pid N, in N ms
-          probe:  stderr matches `ready`: it has written nothing, N tries
-          stdout: almost"#]],
+            `banner` was not ready after 500 ms
+              spec:   simple("'CHILDREN/banner' almost")   tests/it/errors/start.rs
+              ran:    CHILDREN/banner almost   pid N, in N ms
+              probe:  stderr matches `ready`: it has written nothing, N tries
+              stdout: almost"#]],
     );
 }
 
@@ -155,11 +157,11 @@ fn a_foreign_listener_is_never_taken_for_ours() {
     check(
         http(sleeper.with(""), url).start_timeout(SOON),
         expect![[r#"
-        `sleeper` was not ready after 500ms: its port is somebody else's
-          spec:   http("'CHILDREN/sleeper'", "http://127.0.0.1:PORT/")   tests/it/errors/start.rs
-          ran:    CHILDREN/sleeper   pid N, in N ms
-          probe:  GET http://127.0.0.1:PORT/: 127.0.0.1:PORT belongs to somebody else: `THIS TEST` (pid N), N tries
-          stdout: sleeper"#]],
+            `sleeper` was not ready after 500 ms: its port is somebody else's
+              spec:   http("'CHILDREN/sleeper'", "http://127.0.0.1:PORT/")   tests/it/errors/start.rs
+              ran:    CHILDREN/sleeper   pid N, in N ms
+              probe:  GET http://127.0.0.1:PORT/: 127.0.0.1:PORT belongs to somebody else: `THIS TEST` (pid N), N tries
+              stdout: sleeper"#]],
     );
 }
 

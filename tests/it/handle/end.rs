@@ -67,7 +67,7 @@ fn terminate_gives_up_on_what_is_deaf() {
             still runs: `deaf` is not gone after its stop signal
               spec:   output("'CHILDREN/deaf'", ".")   tests/it/handle/end.rs
               ran:    CHILDREN/deaf   pid N, in N ms
-              waited: 300ms"#]],
+              waited: 300 ms"#]],
     );
     check(up(&polite, ""), Process::terminate, expect!["exit code 0: ok"]);
 }
@@ -118,7 +118,7 @@ fn stop_tells_of_a_kill_where_grace_is_a_must() {
             signal 9 (SIGKILL): `deaf` had to be killed
               spec:   output("'CHILDREN/deaf'", ".")   tests/it/handle/end.rs
               ran:    CHILDREN/deaf   pid N, in N ms
-              why:    it was still there 300ms after SIGTERM, and it must stop gracefully"#]],
+              why:    it was still there 300 ms after SIGTERM, and it must stop gracefully"#]],
     );
     check(up(&polite, "").must_stop_gracefully(), Process::stop, expect!["exit code 0: ok"]);
     check(up(&deaf, "").stop_timeout(GRACE).must_stop_gracefully(), Process::kill, expect!["signal 9 (SIGKILL): ok"]);

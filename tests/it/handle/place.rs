@@ -6,9 +6,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use expect_test::{Expect, expect};
+use nix::unistd::geteuid;
 use pkit_test::{Process, Spec, simple, tcp};
 
 use crate::child::child;
+use crate::nested::victim;
 
 #[test]
 fn addresses_say_the_port() {
@@ -99,5 +101,17 @@ fn the_directory_has_any_name_in_it() {
     for name in ["a", "very_long_name_".repeat(20).as_str(), "größe"] {
         let stack = pkit_test::orchestrate([(name, spec(name))]).start().unwrap();
         assert!(stack[name].dir().is_dir());
+    }
+}
+
+#[test]
+fn its_directory_goes_also_where_nobody_may_write_to_what_is_in_it() {
+    for (name, passes) in [("forbidden::drops_it", true), ("forbidden::dies_with_it", false)] {
+        let victim = victim(name);
+        victim.open_to_all();
+        // Root may do everything, so that nothing is forbidden to it.
+        let ended = if geteuid().is_root() { victim.run_as_nobody() } else { victim.run_uncaptured() };
+        assert_eq!(ended.status.success(), passes, "{}", ended.text());
+        victim.will_be_gone(&ended);
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal as Sig, kill};
 use nix::unistd::Pid;
-use pkit_test::{Isolation, Restart, Signal, Spec, http, output, sh, simple, tcp};
+use pkit_test::ready::poll;
+use pkit_test::{Isolation, Restart, Signal, Spec, file, http, notify, output, sh, simple, tcp, unix};
 use pkit_test_tests::left_out;
 use pkit_test_tests::private::{survivors, wait_gone};
 use pkit_test_tests::process::{children, parent, stat};
@@ -117,7 +118,7 @@ fn no_signal_of_its_own_ends_its_shim() {
     sh.write_stdin("now\n").unwrap();
     // The second one killed all of it but the shim, and the shell by which it was sent is spared by `kill(2)`.
     sh.wait_for_output("^still here$", HANG).unwrap();
-    assert_eq!(child.count(), 0);
+    wait_until(|| child.count() == 0);
     assert!(sh.is_alive());
     sh.stop().unwrap();
 }
@@ -159,6 +160,38 @@ fn when_its_shim_is_killed_the_kernel_leaves_nothing() {
 }
 
 #[test]
+fn an_orphan_that_ends_is_not_the_process() {
+    if !may(Isolation::Pid) {
+        return;
+    }
+    // Each of the three is an orphan at once, and has ended before the line.
+    let script = "for one in 1 2 3; do (setsid sh -c 'echo orphan; exit 3' &); done; cat";
+    let process = alone(output(sh(script), "^orphan$")).start().unwrap();
+    wait_until(|| process.stdout().lines().count() == 3);
+    let shim = parent(process.pid().unwrap()).unwrap();
+    wait_until(|| children(shim).len() == 1);
+    process.write_stdin("up\n").unwrap();
+    process.wait_for_output("^up$", HANG).unwrap();
+    assert!(process.is_alive());
+}
+
+#[test]
+fn what_it_mounts_hides_nothing_from_its_shim() {
+    if !may(Isolation::Pid) || !nix::unistd::geteuid().is_root() {
+        return left_out::because("who is not root may not mount");
+    }
+    let sleeper = child("sleeper");
+    // Its descendants are found by `/proc`, and its log lies below the temporary directory or elsewhere.
+    let start = sleeper.with("");
+    let script = format!("setsid {start} & setsid {start} & mount -t tmpfs none /proc; echo up; read end");
+    let process = alone(output(sh(script), "^up$")).start().unwrap();
+    wait_until(|| sleeper.count() == 2);
+    // Not an error that says that a shim had to be killed.
+    process.stop().unwrap();
+    assert_eq!(sleeper.count(), 0);
+}
+
+#[test]
 fn it_may_be_another_user() {
     if !may(Isolation::Pid) || !nix::unistd::geteuid().is_root() {
         return left_out::because("only root can");
@@ -194,5 +227,26 @@ fn when_all_of_us_are_killed_at_one_moment_the_kernel_leaves_nothing() {
             wait_until(|| victim.count(name) == 0);
         }
         let _ = wait_gone(victim.binary(), HANG);
+    }
+}
+
+/// Also those who are told by somebody's id, or look into a network.
+#[test]
+fn every_probe_sees_it_wherever_it_is() {
+    for isolation in [Isolation::Pid, Isolation::Net] {
+        if !may(isolation) {
+            continue;
+        }
+        let [notifier, server, slow] = ["notifier", "unix_server", "slow"].map(child);
+        let by_itself = notify(notifier.with("READY=1")).isolate(isolation);
+        assert!(by_itself.start().unwrap().is_alive());
+        let by_child = notify(notifier.with("--by child READY=1")).isolate(isolation);
+        assert!(by_child.start().unwrap().is_alive());
+        let socket = unix(server.with("{dir}/s"), "{dir}/s").isolate(isolation);
+        assert!(socket.start().unwrap().is_alive());
+        let file = file("sh -c 'echo 1 > {dir}/pid; sleep 60'", "{dir}/pid").isolate(isolation);
+        assert!(file.start().unwrap().is_alive());
+        let own = Spec::new(slow.with("0 {port}")).ready(poll(|view| view.owns(view.addr()))).isolate(isolation);
+        assert!(own.start().unwrap().is_alive());
     }
 }

@@ -125,7 +125,7 @@ fn a_step_that_fails_leaves_nothing_and_is_told_with_its_last_words() {
           spec:   finished("'CHILDREN/exits' 3 --say 'no such table'")   tests/it/orchestra/parts.rs
           ran:    CHILDREN/exits 3 --say 'no such table'   pid N, in N ms
           exit:   exit code 3
-          probe:  exit code 0: exit code 3, N tries
+          probe:  ends with exit code 0: exit code 3, N tries
           needs:  db (ready in N ms)
           stderr: no such table"#]]
     .assert_eq(&normalised(&error.to_string()));

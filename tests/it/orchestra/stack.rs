@@ -16,8 +16,10 @@ fn a_wrong_name_or_type_is_a_panic_that_helps() {
     expect!["there is no `db` in the stack, but `storage`, `api`"]
         .assert_eq(&panic_text(|| stack.get::<Process>("db").pid()));
     expect!["`storage` is not one process; `get` returns its handle"].assert_eq(&panic_text(|| stack["storage"].pid()));
-    expect!["the handle of `api` is not a `pkit_test::orchestra::stack::Stack`"]
+    expect!["the handle of `api` is not a `Stack`"]
         .assert_eq(&panic_text(|| stack.get::<Stack>("api").names().count()));
+    expect!["the handle of `api` is not a `Vec<(Process, &str)>`"]
+        .assert_eq(&panic_text(|| stack.get::<Vec<(Process, &'static str)>>("api").len()));
     assert!(stack["api"].is_alive());
 }
 

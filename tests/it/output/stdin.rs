@@ -87,7 +87,7 @@ fn every_refusal_says_why() {
         write_too_much,
         expect![[r#"
             cannot write to its standard input: `sleeper` does not read it
-              waited: 5s, in which it has read nothing of the 1 MiB before
+              waited: 5 s, in which it has read nothing of the 1 MiB before
               took:   0 of 100000 bytes"#]],
     );
     check_refusal(

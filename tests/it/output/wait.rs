@@ -52,7 +52,7 @@ fn what_never_came_is_an_error_that_shows_what_did() {
     check(
         stays("exec sleep 60"),
         expect![[r#"
-            `sh` has not written `wanted` in time
+            `sh` has not written `wanted` within 50 ms
               spec:   simple("sh -c 'exec sleep 60'")   tests/it/output/wait.rs
               ran:    /bin/sh -c 'exec sleep 60' sh   pid N, in N ms
               saw:    it has written nothing
@@ -61,7 +61,7 @@ fn what_never_came_is_an_error_that_shows_what_did() {
     check(
         stays("echo else; exec sleep 60"),
         expect![[r#"
-            `sh` has not written `wanted` in time
+            `sh` has not written `wanted` within 50 ms
               spec:   simple("sh -c 'echo else; exec sleep 60'")   tests/it/output/wait.rs
               ran:    /bin/sh -c 'echo else; exec sleep 60' sh   pid N, in N ms
               saw:    no line matches; the last one is "else"

@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pkit_test::{Supervision, orchestrated, output, simple};
 use pkit_test_tests::private::wait_gone;
-use pkit_test_tests::process::children;
+use pkit_test_tests::process::{children, cpu_ticks};
 
 use super::{LONG, MS, moody};
 use crate::alone::alone;
@@ -178,9 +178,7 @@ fn a_crash_loop_spins_neither_here_nor_in_the_guardian() {
         let guardian = children(std::process::id())[0];
         // A spinning one uses all of the time: hundreds of ticks, of which a run that is started and ended costs less than
         // one.
-        let stat = fs::read_to_string(format!("/proc/{guardian}/stat")).unwrap();
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        let ticks = cpu_ticks(guardian).unwrap();
         assert!(ticks <= RUNS, "{ticks} ticks");
     });
 }

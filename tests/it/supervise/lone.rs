@@ -179,7 +179,7 @@ fn whoever_waits_too_short_is_told_how_far_it_is() {
     check(
         process.wait_restart(0, MS * 20),
         expect![[r#"
-            `sleeper` was not started again within 20ms
+            `sleeper` was not started again within 20 ms
               again:  0 so far, more than 0 were waited for
               spec:   output("'CHILDREN/sleeper'", "sleeper")   tests/it/supervise/lone.rs
               ran:    CHILDREN/sleeper   pid N, in N ms
@@ -306,7 +306,7 @@ fn what_cannot_be_meant_is_refused() {
     );
     refused(
         spec().supervise(permanent.backoff(MS * 2, MS)),
-        expect!["`sleep` was not started: its back-off begins with 2ms and is at most 1ms"],
+        expect!["`sleep` was not started: its back-off begins with 2 ms and is at most 1 ms"],
     );
     assert!(spec().may_exit().supervise(Supervision::temporary()).start().is_ok());
     assert!(spec().expect_exit(3).supervise(transient).start().is_ok());

@@ -31,8 +31,9 @@ pub fn detached(live: impl FnOnce(Unsettled)) -> Pid {
 
 /// Closes every descriptor there is, standard streams included.
 pub fn close_all() {
-    // SAFETY: nothing that owns a descriptor is used or dropped afterwards: the callers pause for ever.
-    let outcome = unsafe { libc::close_range(0, libc::c_uint::MAX, 0) };
+    // SAFETY: nothing that owns a descriptor is used or dropped afterwards: the callers pause for ever. Not every C library
+    // has a function for it.
+    let outcome = unsafe { libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0) };
     if outcome != 0 {
         // An old kernel or a filter does not know the call; no child has more than a few.
         for fd in 0..64 {

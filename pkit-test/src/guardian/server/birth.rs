@@ -39,14 +39,15 @@ impl Guardian {
     }
 
     pub(super) fn spawn(&mut self, frame: &Frame, launch: &Launch) {
-        let joined = self.shim_for(launch).and_then(|spare| {
+        let bell = self.inbox.attached();
+        let joined = self.shim_for(frame.id, launch).and_then(|spare| {
             let added = self.crowd.add(&spare.socket, frame.id);
             added.map(|()| spare).map_err(|error| (Step::Fork, error))
         });
         match joined {
             Ok(Spare { pid, socket }) => {
                 let mut shim = Shim::new(pid, socket, launch);
-                shim.outbox.push(frame);
+                shim.outbox.push_with(frame, bell);
                 self.shims.insert(frame.id, shim);
                 self.unsent.insert(frame.id);
             }
@@ -58,8 +59,8 @@ impl Guardian {
     }
 
     /// The shim for an order: the one that waits for one, if it is as good as any other.
-    fn shim_for(&mut self, launch: &Launch) -> Forked<Spare> {
-        let network = self.network_of(launch).map_err(|error| (Step::Network, error))?;
+    fn shim_for(&mut self, id: u32, launch: &Launch) -> Forked<Spare> {
+        let network = self.network_of(id, launch).map_err(|error| (Step::Network, error))?;
         match (launch.has_own_pids, network) {
             (true, network) => self.fork_shim_apart(launch, network),
             (false, Some(network)) => self.fork_shim_in(network),
@@ -67,11 +68,12 @@ impl Guardian {
         }
     }
 
-    fn network_of(&mut self, launch: &Launch) -> io::Result<Option<OwnedFd>> {
+    fn network_of(&mut self, id: u32, launch: &Launch) -> io::Result<Option<OwnedFd>> {
         if !launch.has_network {
             return Ok(None);
         }
-        Ok(Some(self.take_descriptor().ok_or(Errno::EBADF)?))
+        // It may have been lost on the way, where there was no room for another descriptor.
+        Ok(Some(self.networks.remove(&id).ok_or(Errno::EMFILE)?))
     }
 
     fn fork_shim(&self) -> Forked<Spare> {

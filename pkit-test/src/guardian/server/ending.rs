@@ -80,6 +80,12 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Until when a shim has to have stopped its service. One that only asks it to end has done so at once: whether the service
+/// does is its own business, and one that does not runs on.
+pub(super) fn overdue(plan: StopPlan, now: Instant) -> Option<Instant> {
+    plan.then_kill.then(|| now + patience(plan))
+}
+
 /// How long a shim may take to stop a service by a plan.
 pub(super) fn patience(plan: StopPlan) -> Duration {
     Duration::from_millis(plan.grace_ms) + KILL_LIMIT + SHIM_MARGIN
@@ -98,6 +104,13 @@ mod tests {
         let later = now + 2 * LONG;
         assert_eq!(ending.begins_to_take_long(later), Some(later + REPLY_LIMIT));
         assert_eq!(ending.begins_to_take_long(later), None);
+    }
+
+    #[test]
+    fn whoever_only_asks_for_an_end_kills_nobody_for_not_ending() {
+        let (now, kills) = (Instant::now(), StopPlan { signal: 15, grace_ms: 5, then_kill: true });
+        assert_eq!(overdue(kills, now), Some(now + patience(kills)));
+        assert_eq!(overdue(StopPlan { then_kill: false, ..kills }, now), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::guardian::protocol::{Launch, Order, StopPlan};
 use crate::guardian::report::Account;
 use crate::guardian::wire::{Inbox, Outbox};
+use crate::output::LogFiles;
 use crate::sys::child;
 
 /// One shim, as its parent sees it.
@@ -16,6 +17,8 @@ pub(super) struct Shim {
     pub(super) outbox: Outbox,
     pub(super) account: Account,
     pub(super) stop: StopPlan,
+    /// It is there for another one: nobody keeps it, and nothing is told of it.
+    pub(super) is_errand: bool,
     /// It said that nothing is left, or that nothing was started.
     pub(super) has_said_all: bool,
     pub(super) is_reaped: bool,
@@ -37,6 +40,7 @@ impl Shim {
             outbox: Outbox::default(),
             account: Account { name: launch.name.clone(), log: launch.log.clone() },
             stop: launch.stop,
+            is_errand: launch.is_errand,
             has_said_all: false,
             is_reaped: false,
             is_closed: false,
@@ -50,6 +54,13 @@ impl Shim {
     pub(super) fn wake(&self) {
         if !self.is_reaped {
             child::wake(self.pid);
+        }
+    }
+
+    /// Removes what nobody will read: the owner, who would have done so, is gone or about to go.
+    pub(super) fn tidy_up(&self) {
+        if self.is_errand {
+            LogFiles::at(&self.account.log).remove();
         }
     }
 

@@ -15,7 +15,7 @@ const LONG_SWEEP_PAUSE: Duration = Duration::from_millis(100);
 impl Guardian {
     /// Kills what a shim left that was itself killed: it came to us, the next subreaper.
     pub(super) fn sweep(&mut self) {
-        let spare = self.spare.iter().map(|spare| spare.pid);
+        let spare = self.spare.iter().map(|spare| spare.pid).chain(self.janitor.pid());
         let shims: Vec<i32> = self.shims.values().map(|shim| shim.pid).chain(spare).collect();
         let orphans = child::own_children().into_iter().filter(|pid| !shims.contains(pid));
         let mut any = false;

@@ -17,28 +17,46 @@ pub(crate) struct Request {
 
 impl Request {
     /// Why it can never be sent, if it cannot.
-    pub(crate) fn fault(&self) -> Option<Trouble> {
-        self.bytes().err()
+    pub(crate) fn fault(&self) -> Option<String> {
+        self.head().err()
+    }
+
+    /// Whether an answer ends with its headers, whatever they say of its length.
+    pub(crate) fn has_no_answer_body(&self) -> bool {
+        self.method == "HEAD"
     }
 
     /// The request as it is sent.
-    pub(super) fn bytes(&self) -> Result<Vec<u8>, Trouble> {
-        if !is_token(&self.method) {
-            return Err(Trouble::Unsendable(format!("`{}` is no method", self.method.escape_debug())));
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>, Trouble> {
+        let head = self.head().map_err(Trouble::Unsendable)?;
+        Ok([head.as_bytes(), self.body.as_deref().unwrap_or_default()].concat())
+    }
+
+    fn head(&self) -> Result<String, String> {
+        if let Some(fault) = method_fault(&self.method) {
+            return Err(fault);
         }
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, encoded(&self.path));
-        let length = self.body.as_ref().map(|body| body.len().to_string());
+        let length = self.length().map(|length| length.to_string());
         let length = length.iter().map(|length| ("Content-Length", length.as_str()));
         let ours =
             [("Host", self.host.as_str()), ("User-Agent", "pkit-test"), ("Accept", "*/*"), ("Connection", "close")];
         let ours = ours.into_iter().chain(length).filter(|(name, _)| !self.sets(name));
         let theirs = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in ours.chain(theirs) {
-            check_header(name, value)?;
+            header_fault(name, value).map_or(Ok(()), Err)?;
             head.extend([name, ": ", value, "\r\n"]);
         }
         head.push_str("\r\n");
-        Ok([head.as_bytes(), self.body.as_deref().unwrap_or_default()].concat())
+        Ok(head)
+    }
+
+    /// Some methods are expected to have a body, and a server may wait for one that is not said to be empty. A request
+    /// with both ways to say where it ends is taken for an attack.
+    fn length(&self) -> Option<usize> {
+        let expects_body = matches!(self.method.as_str(), "POST" | "PUT" | "PATCH");
+        let length = self.body.as_ref().map(Vec::len).or_else(|| expects_body.then_some(0));
+        length.filter(|_| !self.sets("Transfer-Encoding"))
     }
 
     fn sets(&self, name: &str) -> bool {
@@ -46,16 +64,21 @@ impl Request {
     }
 }
 
-fn check_header(name: &str, value: &str) -> Result<(), Trouble> {
+/// Why a request by this method cannot be sent, if it cannot.
+pub(crate) fn method_fault(method: &str) -> Option<String> {
+    if method == "CONNECT" {
+        return Some("`CONNECT` asks for a tunnel and not for an answer".to_owned());
+    }
+    (!is_token(method)).then(|| format!("`{}` is no method", method.escape_debug()))
+}
+
+/// Why this header cannot be sent, if it cannot.
+pub(crate) fn header_fault(name: &str, value: &str) -> Option<String> {
     if !is_token(name) {
-        return Err(Trouble::Unsendable(format!("`{}` is no name of a header", name.escape_debug())));
+        return Some(format!("`{}` is no name of a header", name.escape_debug()));
     }
-    if value.chars().any(|c| c.is_control() && c != '\t') {
-        return Err(Trouble::Unsendable(format!(
-            "the header `{name}` holds a line break or another control character"
-        )));
-    }
-    Ok(())
+    let is_broken = value.chars().any(|c| c.is_control() && c != '\t');
+    is_broken.then(|| format!("the header `{name}` holds a line break or another control character"))
 }
 
 fn is_token(text: &str) -> bool {

@@ -7,6 +7,8 @@ use regex_lite::Regex;
 
 use super::*;
 
+mod bodies;
+
 /// A server for one connection, and what it returns when it is done.
 struct Server<T> {
     addr: SocketAddr,
@@ -31,8 +33,28 @@ fn request() -> Request {
     Request { method: "GET".into(), host: "h".into(), path: "/".into(), headers: Vec::new(), body: None }
 }
 
+/// Wants as much of every answer, and the body until a text has come.
+struct Wants(Extent, &'static str);
+
+impl Reader for Wants {
+    fn extent(&self, _: u16) -> Extent {
+        self.0
+    }
+
+    fn watch(&self) -> Watch<'_> {
+        Box::new(|body| !self.1.is_empty() && String::from_utf8_lossy(body).contains(self.1))
+    }
+}
+
+const STATUS: Wants = Wants(Extent::Status, "");
+
 fn get(addr: SocketAddr, limit_ms: u64) -> Result<u16, Trouble> {
-    exchange(addr, &request(), Instant::now() + Duration::from_millis(limit_ms), &|| false)
+    ask(addr, &request(), limit_ms)
+}
+
+fn ask(addr: SocketAddr, request: &Request, limit_ms: u64) -> Result<u16, Trouble> {
+    let limits = Limits::until(Instant::now() + Duration::from_millis(limit_ms), &|| false);
+    exchange(addr, request, &STATUS, &limits).map(|answer| answer.status)
 }
 
 /// Reads the request, answers, and waits until the client has left. Returns how it left.
@@ -227,7 +249,7 @@ fn a_server_that_drips_for_ever_does_not_move_the_deadline() {
 fn a_deadline_in_the_past_is_an_error_and_no_panic() {
     let server = Server::new(|mut stream| rest(&mut stream));
     let past = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
-    let answer = exchange(server.addr, &request(), past, &|| false);
+    let answer = exchange(server.addr, &request(), &STATUS, &Limits::until(past, &|| false));
     assert!(matches!(answer, Err(Trouble::NoAnswer(Duration::ZERO))), "{answer:?}");
     server.thread.join().unwrap();
 }
@@ -271,7 +293,8 @@ fn a_cancellation_is_noticed_soon() {
             cancelled.store(true, Ordering::Relaxed);
         });
         let deadline = Instant::now() + Duration::from_secs(60);
-        exchange(server.addr, &request(), deadline, &|| cancelled.load(Ordering::Relaxed))
+        let is_cancelled = || cancelled.load(Ordering::Relaxed);
+        exchange(server.addr, &request(), &STATUS, &Limits::until(deadline, &is_cancelled))
     });
     assert!(matches!(answer, Err(Trouble::Cancelled)));
     assert!(began.elapsed() < Duration::from_secs(10));
@@ -296,7 +319,7 @@ fn an_answer_before_the_request_is_read_counts() {
         drop(stream);
     });
     let large = Request { body: Some(vec![b'x'; 20_000_000]), ..request() };
-    let answer = exchange(server.addr, &large, Instant::now() + Duration::from_secs(10), &|| false);
+    let answer = ask(server.addr, &large, 10_000);
     assert!(matches!(answer, Ok(413) | Err(Trouble::Reset)), "{answer:?}");
     server.thread.join().unwrap();
 }
@@ -305,8 +328,7 @@ fn an_answer_before_the_request_is_read_counts() {
 fn a_server_that_does_not_read_does_not_block_us() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let large = Request { body: Some(vec![b'x'; 20_000_000]), ..request() };
-    let deadline = Instant::now() + Duration::from_millis(60);
-    let answer = exchange(listener.local_addr().unwrap(), &large, deadline, &|| false);
+    let answer = ask(listener.local_addr().unwrap(), &large, 60);
     assert!(matches!(answer, Err(Trouble::NoAnswer(_))), "{answer:?}");
 }
 
@@ -358,7 +380,7 @@ fn a_request_that_would_be_two_is_not_sent() {
 
 #[test]
 fn limits_are_said_in_the_unit_of_their_size() {
-    for (limit_ms, expected) in [(0, "0 ms"), (60, "60 ms"), (949, "949 ms"), (999, "1.0 s"), (1500, "1.5 s")] {
+    for (limit_ms, expected) in [(0, "0 ms"), (60, "60 ms"), (999, "999 ms"), (1500, "1.5 s"), (30_040, "30 s")] {
         let text = Trouble::NoAnswer(Duration::from_millis(limit_ms)).to_string();
         assert_eq!(text, format!("no answer within {expected}"));
     }

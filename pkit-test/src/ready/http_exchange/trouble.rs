@@ -1,15 +1,16 @@
-//! Why there is no status, in words that follow `GET http://127.0.0.1:40123/health: `.
+//! Why there is no answer, in words that follow `GET http://127.0.0.1:40123/health: `.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use super::Ended;
+use crate::duration::in_words;
 
 /// How much of a strange answer is shown.
 const SHOWN_BYTES: usize = 60;
 
-/// Why there is no status.
+/// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum Trouble {
     /// The request itself cannot be sent, now or ever.
@@ -31,6 +32,19 @@ pub(crate) enum Trouble {
     Reset,
     /// So much came, and no status in it.
     TooLong(usize),
+    /// So much came, and the headers have no end in it.
+    TooManyHeaders(usize),
+    /// What came of the body until the deadline.
+    PartOfBody {
+        limit: Duration,
+        got: Vec<u8>,
+    },
+    ClosedInBody {
+        got: usize,
+        of: Option<u64>,
+    },
+    /// What says where the body ends makes no sense.
+    Framing(String),
     Garbage(Vec<u8>),
     Tls,
     Broken(io::Error),
@@ -46,20 +60,39 @@ impl Trouble {
         }
     }
 
-    pub(super) fn of_reading(error: io::Error) -> Trouble {
-        match error.kind() {
-            ErrorKind::ConnectionReset => Trouble::Reset,
-            _ => Trouble::Broken(error),
-        }
-    }
-
     pub(super) fn of_waiting(ended: Ended, got: &[u8]) -> Trouble {
         match ended {
             Ended::Late(limit) if got.is_empty() => Trouble::NoAnswer(limit),
             Ended::Late(limit) => Trouble::PartOfAnswer { limit, got: got.to_owned() },
             Ended::Cancelled => Trouble::Cancelled,
+            Ended::Failed(error) if error.kind() == ErrorKind::ConnectionReset => Trouble::Reset,
             Ended::Failed(error) => Trouble::Broken(error),
         }
+    }
+
+    /// The same, in the middle of a body.
+    pub(super) fn of_waiting_for_body(ended: Ended, got: &[u8]) -> Trouble {
+        match ended {
+            Ended::Late(limit) => Trouble::PartOfBody { limit, got: got.to_owned() },
+            other => Trouble::of_waiting(other, got),
+        }
+    }
+
+    /// Whether there was nobody to ask.
+    pub(crate) fn is_nobody(&self) -> bool {
+        matches!(self, Trouble::Refused | Trouble::ToItself | Trouble::NotConnected(_))
+    }
+
+    /// Whether more time might have helped.
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(
+            self,
+            Trouble::NotAccepted(_)
+                | Trouble::NoAnswer(_)
+                | Trouble::PartOfAnswer { .. }
+                | Trouble::PartOfBody { .. }
+                | Trouble::Cancelled
+        )
     }
 
     pub(super) fn of_end(got: &[u8]) -> Trouble {
@@ -79,15 +112,26 @@ impl fmt::Display for Trouble {
             Trouble::Refused => write!(f, "connection refused"),
             Trouble::ToItself => write!(f, "connection refused (it met itself, as nobody listens)"),
             Trouble::NotConnected(error) => write!(f, "not connected: {}", words(error)),
-            Trouble::NotAccepted(limit) => write!(f, "connection not accepted within {}", seconds(*limit)),
-            Trouble::NoAnswer(limit) => write!(f, "no answer within {}", seconds(*limit)),
+            Trouble::NotAccepted(limit) => write!(f, "connection not accepted within {}", in_words(*limit)),
+            Trouble::NoAnswer(limit) => write!(f, "no answer within {}", in_words(*limit)),
             Trouble::PartOfAnswer { limit, got } => {
-                write!(f, "no whole status line within {}: {}", seconds(*limit), shown(got))
+                write!(f, "no whole status line within {}: {}", in_words(*limit), shown(got))
             }
             Trouble::ClosedWithoutAnswer => write!(f, "closed the connection without an answer"),
             Trouble::ClosedInAnswer(got) => write!(f, "closed the connection within the answer: {}", shown(got)),
             Trouble::Reset => write!(f, "reset the connection"),
             Trouble::TooLong(bytes) => write!(f, "no status in the first {} KiB of the answer", bytes / 1024),
+            Trouble::TooManyHeaders(bytes) => write!(f, "no end of the headers in the first {} KiB", bytes / 1024),
+            Trouble::PartOfBody { limit, got } => {
+                write!(f, "no end of the body within {}: {}", in_words(*limit), shown(got))
+            }
+            Trouble::ClosedInBody { got, of: Some(of) } => {
+                write!(f, "closed the connection within the body, after {got} of {of} bytes")
+            }
+            Trouble::ClosedInBody { got, of: None } => {
+                write!(f, "closed the connection within the body, after {got} bytes")
+            }
+            Trouble::Framing(why) => write!(f, "answered garbage: {why}"),
             Trouble::Garbage(got) => write!(f, "answered garbage: {}", shown(got)),
             Trouble::Tls => write!(f, "answered in TLS, but it was asked in plain http"),
             Trouble::Broken(error) => write!(f, "the connection broke: {}", words(error)),
@@ -104,14 +148,8 @@ fn words(error: &io::Error) -> String {
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
-fn seconds(limit: Duration) -> String {
-    if limit < Duration::from_millis(950) {
-        return format!("{} ms", limit.as_millis());
-    }
-    format!("{:.1} s", limit.as_secs_f64())
-}
-
-fn shown(got: &[u8]) -> String {
+/// The beginning of what came, in one line whatever it is.
+pub(crate) fn shown(got: &[u8]) -> String {
     let begin = &got[..got.len().min(SHOWN_BYTES)];
     let dots = if begin.len() < got.len() { "…" } else { "" };
     let text = begin.escape_ascii();

@@ -97,7 +97,10 @@ impl fmt::Display for UrlFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             UrlFault::NoScheme => write!(f, "it begins neither with `/` nor with `http://`"),
-            UrlFault::Https => write!(f, "https is not supported, only http"),
+            UrlFault::Https => {
+                let why = "https is not supported, since this crate has no TLS";
+                write!(f, "{why}: `ready::Exec` with curl or `ready::poll` with a client of yours can ask")
+            }
             UrlFault::Scheme(scheme) => write!(f, "`{scheme}` is not http"),
             UrlFault::User => write!(f, "a user in it is not supported, only an Authorization header"),
             UrlFault::NoHost => write!(f, "it has no host"),
@@ -144,7 +147,11 @@ mod tests {
             ("", "it begins neither with `/` nor with `http://`"),
             ("health", "it begins neither with `/` nor with `http://`"),
             ("localhost:80/x", "it begins neither with `/` nor with `http://`"),
-            ("https://h/x", "https is not supported, only http"),
+            (
+                "https://h/x",
+                "https is not supported, since this crate has no TLS: `ready::Exec` with curl or `ready::poll` with a client \
+                 of yours can ask",
+            ),
             ("ftp://h", "`ftp` is not http"),
             ("http://", "it has no host"),
             ("http:///x", "it has no host"),

@@ -17,7 +17,10 @@ use nix::sys::socket::{
 };
 use nix::sys::time::{TimeVal, TimeValLike};
 
-use super::{Listener, destination};
+use super::{Listener, Occupant, Usage, destination};
+use crate::sys::without::{Means, lacks};
+
+mod unix;
 
 /// `SOCK_DIAG_BY_FAMILY`, also the type of an answer.
 const BY_FAMILY: u16 = 20;
@@ -26,12 +29,23 @@ const BY_FAMILY: u16 = 20;
 const BOTH_FAMILIES: u16 = 18;
 /// `TCP_LISTEN` of `net/tcp_states.h`.
 const LISTEN: u8 = 10;
+/// `TCP_CLOSE`: it is bound, or not even that.
+const CLOSE: u8 = 7;
+/// `TCP_BOUND_INACTIVE`: asks for sockets that are bound and no more; older kernels do not know it and pass it over.
+const BOUND: u8 = 13;
+/// All others.
+const OTHER_STATES: u32 = (1 << (BOUND + 1)) - 2 - (1 << LISTEN);
 /// `INET_DIAG_SKV6ONLY`: an attribute with one byte, which listeners of IPv6 always have.
 const V6_ONLY: u16 = 11;
+
+/// `LOOPBACK_IFINDEX`: the first interface of every network.
+const LOOPBACK: u32 = 1;
 
 const HEADER_BYTES: usize = 16;
 /// `struct inet_diag_sockid`
 const ID_BYTES: usize = 48;
+/// Where the interface is in `struct inet_diag_msg`.
+const INTERFACE_AT: usize = 4 + 36;
 /// `struct inet_diag_msg`
 const ANSWER_BYTES: usize = 4 + ID_BYTES + 20;
 /// A header and `struct inet_diag_req_v2`.
@@ -48,21 +62,28 @@ const INTERRUPTED_LIMIT: u32 = 3;
 
 /// A line to the kernel. It is used by one thread at a time, so the answers cannot be mixed up.
 #[derive(Debug)]
-pub(crate) struct Diag {
+pub(crate) struct Kernel {
     socket: OwnedFd,
     sequence: Cell<u32>,
 }
 
-impl Diag {
+impl Kernel {
     /// Opens it, and makes sure that it knows about TCP. Where a container or a small kernel has no `tcp_diag`, an exact
     /// question is answered as if nobody listened, which would be believed for ever.
-    pub(crate) fn open() -> io::Result<Diag> {
+    pub(crate) fn open() -> io::Result<Kernel> {
+        let diag = Kernel::unchecked()?;
+        diag.check()?;
+        Ok(diag)
+    }
+
+    fn unchecked() -> io::Result<Kernel> {
+        if lacks(Means::SockDiag) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let flags = SockFlag::SOCK_CLOEXEC;
         let socket = socket(AddressFamily::Netlink, SockType::Datagram, flags, SockProtocol::NetlinkSockDiag)?;
         setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(ANSWER_LIMIT_MS))?;
-        let diag = Diag { socket, sequence: Cell::new(0) };
-        diag.check()?;
-        Ok(diag)
+        Ok(Kernel { socket, sequence: Cell::new(0) })
     }
 
     /// Whether the kernel answers such questions at all, which it does not unlearn.
@@ -92,12 +113,16 @@ impl Diag {
 
     /// All listeners of a port, on whatever address. A port of 0 stands for all.
     pub(crate) fn listeners(&self, port: u16) -> io::Result<Vec<Listener>> {
-        for _ in 0..INTERRUPTED_LIMIT {
-            if let Dump::Whole(found) = self.dump_once(port)? {
-                return Ok(found);
-            }
-        }
-        Err(io::Error::new(io::ErrorKind::Interrupted, "the list of sockets changed all the time"))
+        let mut found =
+            self.list(|sequence| any(port).listed(1 << LISTEN, sequence), |message| listener(message.body))?;
+        found.retain(|listener| port == 0 || listener.addr.port() == port);
+        Ok(found)
+    }
+
+    /// All sockets that have a port and do not listen. It takes the kernel a walk through all connections.
+    pub(crate) fn occupants(&self, port: u16) -> io::Result<Vec<Occupant>> {
+        let found = self.list(|sequence| any(port).listed(OTHER_STATES, sequence), |message| occupant(message.body))?;
+        Ok(found.into_iter().filter(|(found, _)| *found == port).map(|(_, occupant)| occupant).collect())
     }
 
     /// All listeners.
@@ -105,9 +130,26 @@ impl Diag {
         self.listeners(0)
     }
 
-    fn dump_once(&self, port: u16) -> io::Result<Dump> {
-        let any = Id { ip: Ipv4Addr::UNSPECIFIED.into(), port, interface: 0 };
-        let sequence = self.ask(|sequence| any.listed(sequence))?;
+    /// All that the kernel lists as an answer, each message of it read in one way.
+    fn list<T, const BYTES: usize>(
+        &self,
+        question: impl Fn(u32) -> [u8; BYTES],
+        read: impl Fn(&Message<'_>) -> Option<T>,
+    ) -> io::Result<Vec<T>> {
+        for _ in 0..INTERRUPTED_LIMIT {
+            if let Dump::Whole(found) = self.list_once(&question, &read)? {
+                return Ok(found);
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::Interrupted, "the list of sockets changed all the time"))
+    }
+
+    fn list_once<T, const BYTES: usize>(
+        &self,
+        question: &impl Fn(u32) -> [u8; BYTES],
+        read: &impl Fn(&Message<'_>) -> Option<T>,
+    ) -> io::Result<Dump<T>> {
+        let sequence = self.ask(question)?;
         let mut buffer = vec![0; BUFFER_BYTES];
         let (mut found, mut interrupted) = (Vec::new(), false);
         loop {
@@ -118,8 +160,7 @@ impl Diag {
                 if message.is_done() {
                     return Ok(if interrupted { Dump::Interrupted } else { Dump::Whole(found) });
                 }
-                let listener = message.listener().ok_or_else(malformed)?;
-                found.extend(Some(listener).filter(|listener| port == 0 || listener.addr.port() == port));
+                found.push(read(&message).ok_or_else(malformed)?);
             }
         }
     }
@@ -148,8 +189,8 @@ impl Diag {
     }
 }
 
-enum Dump {
-    Whole(Vec<Listener>),
+enum Dump<T> {
+    Whole(Vec<T>),
     Interrupted,
 }
 
@@ -175,13 +216,13 @@ impl Id {
         request
     }
 
-    /// Who listens at this port? `struct inet_diag_req`, whose family the kernel ignores: it lists both.
-    fn listed(&self, sequence: u32) -> [u8; LIST_REQUEST_BYTES] {
+    /// Who is at this port, in one of these states? `struct inet_diag_req`, whose family the kernel ignores: it lists both.
+    fn listed(&self, states: u32, sequence: u32) -> [u8; LIST_REQUEST_BYTES] {
         let mut request = header(BOTH_FAMILIES, libc::NLM_F_REQUEST | libc::NLM_F_DUMP, sequence);
         let body = &mut request[HEADER_BYTES..];
         body[0] = self.family();
         self.write(&mut body[4..]);
-        body[4 + ID_BYTES..][..4].copy_from_slice(&(1_u32 << LISTEN).to_ne_bytes());
+        body[4 + ID_BYTES..][..4].copy_from_slice(&states.to_ne_bytes());
         request
     }
 
@@ -204,11 +245,12 @@ fn header<const BYTES: usize>(kind: u16, flags: i32, sequence: u32) -> [u8; BYTE
     message
 }
 
-/// The interface, which only a link-local address has.
+/// The interface by which a client of this machine comes: that of a link-local address, else the loopback, whatever the
+/// address. With none a listener that is bound to an interface would not be found.
 fn interface(addr: SocketAddr) -> u32 {
     match addr {
-        SocketAddr::V4(_) => 0,
-        SocketAddr::V6(addr) => addr.scope_id(),
+        SocketAddr::V6(addr) if addr.scope_id() != 0 => addr.scope_id(),
+        _ => LOOPBACK,
     }
 }
 
@@ -263,29 +305,64 @@ impl Message<'_> {
             Err(error) => Err(error),
         }
     }
-
-    /// `struct inet_diag_msg`, then attributes.
-    fn listener(&self) -> Option<Listener> {
-        let (fixed, attributes) = self.body.split_at_checked(ANSWER_BYTES)?;
-        let port = u16::from_be_bytes(fixed[4..6].try_into().ok()?);
-        let ip = match i32::from(fixed[0]) {
-            libc::AF_INET => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(&fixed[8..12]).ok()?)),
-            libc::AF_INET6 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(&fixed[8..24]).ok()?)),
-            _ => return None,
-        };
-        let (uid, inode) = (u32_at(fixed, ANSWER_BYTES - 8)?, u32_at(fixed, ANSWER_BYTES - 4)?);
-        Some(Listener { addr: SocketAddr::new(ip, port), inode: inode.into(), uid, v6_only: is_v6_only(attributes) })
-    }
 }
 
-fn is_v6_only(mut attributes: &[u8]) -> bool {
+/// A port on whatever address.
+fn any(port: u16) -> Id {
+    Id { ip: Ipv4Addr::UNSPECIFIED.into(), port, interface: 0 }
+}
+
+/// `struct inet_diag_msg`, then attributes.
+fn listener(body: &[u8]) -> Option<Listener> {
+    let (fixed, attributes) = body.split_at_checked(ANSWER_BYTES)?;
+    let (uid, inode) = (u32_at(fixed, ANSWER_BYTES - 8)?, u32_at(fixed, ANSWER_BYTES - 4)?);
+    let addr = address(fixed, 4, 8)?;
+    let interface = u32_at(fixed, INTERFACE_AT)?;
+    let is_apart = ![0, LOOPBACK].contains(&interface) && !is_link_local(addr);
+    Some(Listener { addr, inode: inode.into(), uid, v6_only: is_v6_only(attributes), is_apart })
+}
+
+fn is_link_local(addr: SocketAddr) -> bool {
+    matches!(addr, SocketAddr::V6(addr) if addr.ip().is_unicast_link_local())
+}
+
+/// The same of one that does not listen, with its port.
+fn occupant(body: &[u8]) -> Option<(u16, Occupant)> {
+    let fixed = body.get(..ANSWER_BYTES)?;
+    let (own, peer) = (address(fixed, 4, 8)?, address(fixed, 6, 24)?);
+    let inode = u64::from(u32_at(fixed, ANSWER_BYTES - 4)?);
+    let usage = match fixed[1] {
+        CLOSE | BOUND => Usage::Bound,
+        _ if inode == 0 => Usage::Ending,
+        _ => Usage::Connected,
+    };
+    Some((own.port(), Occupant { usage, inode, peer }))
+}
+
+/// An address of `struct inet_diag_msg`, of the family that it has first.
+fn address(fixed: &[u8], port_at: usize, ip_at: usize) -> Option<SocketAddr> {
+    let port = u16::from_be_bytes(fixed.get(port_at..port_at + 2)?.try_into().ok()?);
+    let ip = match i32::from(fixed[0]) {
+        libc::AF_INET => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(fixed.get(ip_at..ip_at + 4)?).ok()?)),
+        libc::AF_INET6 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(fixed.get(ip_at..ip_at + 16)?).ok()?)),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+fn is_v6_only(attributes: &[u8]) -> bool {
+    attribute(attributes, V6_ONLY).is_some_and(|value| value.first().is_some_and(|byte| *byte != 0))
+}
+
+/// The value of an attribute, as far as it is there.
+fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
     while let (Some(length), Some(kind)) = (u16_at(attributes, 0), u16_at(attributes, 2)) {
-        if kind == V6_ONLY {
-            return attributes.get(4).is_some_and(|value| *value != 0);
+        if kind == wanted {
+            return attributes.get(4..usize::from(length).clamp(4, attributes.len()));
         }
         attributes = attributes.get(usize::from(length.max(4)).next_multiple_of(4)..).unwrap_or_default();
     }
-    false
+    None
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -313,7 +390,7 @@ fn malformed() -> io::Error {
 mod tests {
     use super::*;
 
-    impl Diag {
+    impl Kernel {
         /// Asks without reading the answer.
         pub(in crate::sys::diag) fn ask_and_forget(&self, addr: SocketAddr) {
             let id = Id { ip: addr.ip(), port: addr.port(), interface: 0 };
@@ -370,7 +447,8 @@ mod tests {
     fn a_short_answer_is_no_listener() {
         for length in 0..ANSWER_BYTES {
             let body = vec![2; length];
-            assert_eq!(Message { kind: BY_FAMILY, flags: 0, sequence: 1, body: &body }.listener(), None);
+            assert_eq!(listener(&body), None);
+            assert_eq!(occupant(&body), None);
         }
     }
 }

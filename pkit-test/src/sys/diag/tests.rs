@@ -1,12 +1,18 @@
 #![cfg(target_os = "linux")]
 
 use std::net::TcpListener;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
+
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, SockaddrIn6, bind, getsockname, listen, setsockopt, socket,
+    sockopt,
+};
 
 use super::*;
 
 fn diag() -> Diag {
-    Diag::open().unwrap()
+    Diag::open()
 }
 
 fn listener(addr: &str) -> (TcpListener, SocketAddr) {
@@ -63,6 +69,31 @@ fn each_address_is_asked_for_by_itself() {
     }
 }
 
+/// A listener that is bound to an interface.
+fn listener_at(interface: &str) -> nix::Result<(OwnedFd, u16)> {
+    let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    setsockopt(&socket, sockopt::BindToDevice, &interface.into())?;
+    bind(socket.as_raw_fd(), &SockaddrIn::new(0, 0, 0, 0, 0))?;
+    listen(&socket, Backlog::new(1)?)?;
+    let port = getsockname::<SockaddrIn>(socket.as_raw_fd())?.port();
+    Ok((socket, port))
+}
+
+#[test]
+fn one_that_is_bound_to_an_interface_answers_who_comes_by_it() {
+    let diag = diag();
+    let known = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+    for interface in known.lines().filter_map(|line| Some(line.split_once(':')?.0.trim())) {
+        // It takes a right before Linux 5.7.
+        let Ok((_socket, port)) = listener_at(interface) else { continue };
+        let asked = SocketAddr::from(([127, 0, 0, 1], port));
+        assert_eq!(diag.is_listening(asked).unwrap(), interface == "lo", "{interface}");
+        let found = diag.listeners(port).unwrap();
+        assert_eq!(found.iter().any(|found| found.answers(asked)), interface == "lo", "{interface}: {found:?}");
+        assert_eq!(std::net::TcpStream::connect(asked).is_ok(), interface == "lo", "{interface}");
+    }
+}
+
 #[test]
 fn a_list_has_the_listeners_of_one_port() {
     let diag = diag();
@@ -76,7 +107,7 @@ fn a_list_has_the_listeners_of_one_port() {
     assert!(!found.iter().any(|found| found.addr == elsewhere));
     let own = found.iter().find(|listener| listener.addr == addr).unwrap();
     assert_eq!(own.uid, nix::unistd::geteuid().as_raw());
-    let link = std::fs::read_link(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&v4))).unwrap();
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", v4.as_raw_fd())).unwrap();
     assert_eq!(link.to_str().unwrap(), format!("socket:[{}]", own.inode));
     drop((v4, others));
     eventually(|| !diag.listeners(addr.port()).unwrap().iter().any(|found| found.addr == addr));
@@ -110,7 +141,8 @@ fn an_answer_left_behind_is_not_taken_for_the_next() {
     let (_socket, addr) = listener("127.0.0.1:0");
     // The answers to these questions are never read.
     for _ in 0..3 {
-        diag.ask_and_forget(addr);
+        let Diag::Kernel(kernel) = &diag else { return };
+        kernel.ask_and_forget(addr);
     }
     let free = { listener("127.0.0.1:0").1 };
     eventually(|| !diag.is_listening(free).unwrap());
@@ -120,7 +152,7 @@ fn an_answer_left_behind_is_not_taken_for_the_next() {
 
 #[test]
 fn reachability_is_that_of_the_kernel() {
-    let at = |addr: &str, v6_only| Listener { addr: addr.parse().unwrap(), inode: 0, uid: 0, v6_only };
+    let at = |addr: &str, v6_only| Listener { addr: addr.parse().unwrap(), inode: 0, uid: 0, v6_only, is_apart: false };
     for (bound, v6_only, to, expected) in [
         ("[::]:80", false, "127.0.0.1:80", true),
         ("[::]:80", true, "127.0.0.1:80", false),
@@ -137,15 +169,13 @@ fn reachability_is_that_of_the_kernel() {
 
 #[test]
 fn v6_only_is_known() {
-    use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn6, bind, listen, setsockopt, socket};
-    use std::os::fd::AsRawFd;
     let diag = diag();
     for v6_only in [true, false] {
         let v6 = socket(AddressFamily::Inet6, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
-        setsockopt(&v6, nix::sys::socket::sockopt::Ipv6V6Only, &v6_only).unwrap();
+        setsockopt(&v6, sockopt::Ipv6V6Only, &v6_only).unwrap();
         bind(v6.as_raw_fd(), &SockaddrIn6::from("[::]:0".parse::<std::net::SocketAddrV6>().unwrap())).unwrap();
         listen(&v6, Backlog::new(1).unwrap()).unwrap();
-        let bound: SockaddrIn6 = nix::sys::socket::getsockname(v6.as_raw_fd()).unwrap();
+        let bound: SockaddrIn6 = getsockname(v6.as_raw_fd()).unwrap();
         let mut found = diag.listeners(bound.port()).unwrap();
         found.retain(|found| found.addr.is_ipv6());
         assert_eq!(found.iter().map(|found| found.v6_only).collect::<Vec<_>>(), [v6_only]);

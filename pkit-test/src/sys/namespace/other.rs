@@ -32,6 +32,10 @@ pub(crate) fn fork_apart(_may_change_users: bool) -> Result<(Side, Apart), (Step
     Err((Step::OwnPids, unsupported()))
 }
 
+pub(crate) fn leave_mounts() -> io::Result<()> {
+    Err(unsupported())
+}
+
 pub(crate) fn network_of_thread() -> io::Result<OwnedFd> {
     Err(unsupported())
 }

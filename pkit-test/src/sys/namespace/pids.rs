@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::libc;
 use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 
 use super::users::Itself;
@@ -77,6 +78,12 @@ fn own_proc() -> nix::Result<()> {
     mount(nothing, c"/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some(c"proc"), c"/proc", Some(c"proc"), flags, nothing)
+}
+
+/// Lets the calling process mount without anybody who is there seeing it. A service that covers `/proc` or the directory of
+/// its log would take them from its shim, which would not know any more whom it has to end.
+pub(crate) fn leave_mounts() -> io::Result<()> {
+    Ok(unshare(CloneFlags::CLONE_NEWNS)?)
 }
 
 /// The `/proc` of those outside, who know us and our children by other ids.

@@ -10,10 +10,19 @@ use std::time::Duration;
 use nix::libc;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+use nix::sys::time::TimeSpec;
+
+use super::Failure;
+pub(crate) use super::portable::note_signal;
+use super::portable::{PolledCrowd, close_one_by_one, poll_with_signal_pipe, prepare_signal_pipe, spawn_by_fork};
+use crate::sys::wait::For;
 use crate::sys::without::{Means, lacks};
 
-/// Whether processes can be owned here in the way that the guardian needs.
-pub(crate) const SUPPORTED: bool = true;
+/// Whether the tests of this crate have been run here.
+pub(crate) const IS_TRIED: bool = true;
+
+/// Whether a process can give itself a name that others see.
+pub(crate) const GIVES_NAMES: bool = true;
 
 /// Where a process finds its own executable, also when that was deleted.
 const OWN_EXECUTABLE: &str = "/proc/self/exe";
@@ -94,6 +103,9 @@ pub(crate) fn become_subreaper() -> io::Result<()> {
     check(result.into()).map(drop)
 }
 
+/// A subreaper kills its children one by one, and has them all in the end.
+pub(crate) fn kill_descendants() {}
+
 /// The calling process is killed when its parent dies.
 ///
 /// "Parent" is the thread that forked: the caller's parent must be single-threaded.
@@ -114,6 +126,11 @@ pub(crate) fn let_traced_go_on(pid: i32, signal: i32) {
     let data = signal as usize as *mut libc::c_void;
     // SAFETY: a request without memory of ours; a child that is not traced or gone is an ignored ESRCH.
     let _ = unsafe { libc::ptrace(libc::PTRACE_CONT, pid, std::ptr::null_mut::<libc::c_void>(), data) };
+}
+
+/// Whether there is a `/proc`.
+pub(crate) fn has_proc() -> bool {
+    std::fs::symlink_metadata("/proc/self").is_ok()
 }
 
 /// Whether `/proc` shows the processes that we see: in a new pid namespace with an old `/proc` the ids are others'.
@@ -139,30 +156,16 @@ pub(crate) fn cloexec_from(first: RawFd) {
 }
 
 fn close_range(first: RawFd, flags: libc::c_uint) {
+    let marks_only = flags != 0;
     if lacks(Means::CloseRange) {
-        return close_one_by_one(first, flags);
+        return close_one_by_one(first, marks_only);
     }
     // SAFETY: closes or marks descriptors by number; the callers own the whole process at this point: they are a
     // fresh exec or a fresh fork, and no Rust value that owns one of these descriptors is used afterwards.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, flags) };
     if result == -1 {
-        close_one_by_one(first, flags);
-    }
-}
-
-/// For kernels before 5.9 (5.11 for the flag).
-fn close_one_by_one(first: RawFd, flags: libc::c_uint) {
-    let listed = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
-    let open: Vec<RawFd> = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    for fd in open.into_iter().filter(|fd| *fd >= first) {
-        // SAFETY: as above; a number that is not open any more (the directory itself) is an ignored EBADF.
-        unsafe {
-            if flags == 0 {
-                libc::close(fd);
-            } else {
-                libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
-            }
-        }
+        // A kernel before 5.9 (5.11 for the flag), or a filter.
+        close_one_by_one(first, marks_only);
     }
 }
 
@@ -171,12 +174,22 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?)
 }
 
-/// Runs `child` in a new process that shares our memory, and waits until it executes a program or ends.
+/// Runs `child` in a new process, and waits until that executes a program or leaves a failure. The caller must have one
+/// thread only.
+pub(crate) fn spawn(child: &mut dyn FnMut() -> Failure) -> io::Result<(i32, Option<Failure>)> {
+    if lacks(Means::Vfork) {
+        return spawn_by_fork(child);
+    }
+    let mut failure = None;
+    spawn_sharing_memory(&mut || failure = Some(child())).map(|pid| (pid, failure))
+}
+
+/// The same in a process that shares our memory.
 ///
 /// Nothing is copied, so it costs the same whatever our size; and what the child leaves in memory can be read here.
-/// `posix_spawn` works like this, but can neither change the user nor set a death signal. The caller must have one
-/// thread only: then nobody else can be in the middle of anything while the child runs on the same heap.
-pub(crate) fn spawn_sharing_memory(child: &mut dyn FnMut()) -> io::Result<i32> {
+/// `posix_spawn` works like this, but can neither change the user nor set a death signal. With one thread in the caller
+/// nobody else can be in the middle of anything while the child runs on the same heap.
+fn spawn_sharing_memory(child: &mut dyn FnMut()) -> io::Result<i32> {
     extern "C" fn enter(child: *mut libc::c_void) -> libc::c_int {
         // SAFETY: the pointer is the one given to `clone` below, whose caller is suspended until we are gone.
         let child = unsafe { &mut *child.cast::<&mut dyn FnMut()>() };
@@ -222,13 +235,21 @@ pub(crate) fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, offset: u64, max:
     if moved == -1 { Err(io::Error::last_os_error()) } else { Ok(moved.unsigned_abs()) }
 }
 
+/// Nobody waits longer, and the seconds of every system can count it.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// Makes what [`poll_with_signals`] needs in this process.
+pub(crate) fn prepare_wait() -> io::Result<()> {
+    if lacks(Means::Ppoll) { prepare_signal_pipe() } else { Ok(()) }
+}
+
 /// Waits until a descriptor has something or a signal arrives, with SIGCHLD and SIGTERM open during the wait only.
 pub(crate) fn poll_with_signals(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usize> {
-    let time = timeout.map(|left| libc::timespec {
-        tv_sec: libc::time_t::try_from(left.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: left.subsec_nanos().into(),
-    });
-    let time_pointer = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    if lacks(Means::Ppoll) {
+        return poll_with_signal_pipe(fds, timeout);
+    }
+    let time = timeout.map(|left| TimeSpec::from_duration(left.min(LONGEST)));
+    let time_pointer = time.as_ref().map_or(std::ptr::null(), |time| std::ptr::from_ref(time.as_ref()));
     // SAFETY: the array, the time and the mask live through the call; sigemptyset fills the mask before its use.
     let ready = unsafe {
         let mut open = std::mem::zeroed();
@@ -242,49 +263,77 @@ fn check(result: libc::c_long) -> io::Result<libc::c_long> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-/// Many descriptors that are waited for as one: it is readable when one of them is, and a wait does not get longer with
-/// their number.
+/// Many descriptors that are waited for as one: a wait does not get longer with their number.
 #[derive(Debug)]
-pub(crate) struct Crowd {
-    epoll: Epoll,
+pub(crate) enum Crowd {
+    Epoll(Epoll),
+    Polled(PolledCrowd),
 }
 
 /// How many of a crowd are told of at a time; the others are told of next.
 const CROWD_EVENTS: usize = 64;
 
 impl Crowd {
-    pub(crate) fn new() -> io::Result<Crowd> {
-        Ok(Crowd { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)? })
+    pub(crate) fn new() -> Crowd {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).ok().filter(|_| !lacks(Means::Epoll));
+        epoll.map_or_else(|| Crowd::Polled(PolledCrowd::default()), Crowd::Epoll)
     }
 
     /// Waits for something to read at this one, too, which is known by its id.
     pub(crate) fn add(&self, member: impl AsFd, id: u32) -> io::Result<()> {
-        Ok(self.epoll.add(member, EpollEvent::new(EpollFlags::EPOLLIN, id.into()))?)
+        match self {
+            Crowd::Epoll(epoll) => Ok(epoll.add(member, EpollEvent::new(EpollFlags::EPOLLIN, id.into()))?),
+            Crowd::Polled(crowd) => {
+                crowd.add(member.as_fd().as_raw_fd(), id);
+                Ok(())
+            }
+        }
     }
 
     /// Waits also for room to write, or no longer.
     pub(crate) fn wait_for_room(&self, member: impl AsFd, id: u32, is_wanted: bool) -> io::Result<()> {
         let room = if is_wanted { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
-        Ok(self.epoll.modify(member, &mut EpollEvent::new(EpollFlags::EPOLLIN | room, id.into()))?)
+        match self {
+            Crowd::Epoll(epoll) => {
+                Ok(epoll.modify(member, &mut EpollEvent::new(EpollFlags::EPOLLIN | room, id.into()))?)
+            }
+            Crowd::Polled(crowd) => {
+                crowd.wait_for_room(id, is_wanted);
+                Ok(())
+            }
+        }
     }
 
     /// To be called before it is closed: a fork that still holds it would keep it in the crowd.
     pub(crate) fn remove(&self, member: impl AsFd) -> io::Result<()> {
-        Ok(self.epoll.delete(member)?)
+        match self {
+            Crowd::Epoll(epoll) => Ok(epoll.delete(member)?),
+            Crowd::Polled(crowd) => {
+                crowd.remove(member.as_fd().as_raw_fd());
+                Ok(())
+            }
+        }
     }
 
-    /// The ids of those that are worth a look now, the oldest first.
-    pub(crate) fn ready(&self) -> io::Result<Vec<u32>> {
+    /// What to wait for.
+    pub(crate) fn polled(&self) -> Vec<(BorrowedFd<'_>, For)> {
+        match self {
+            Crowd::Epoll(epoll) => vec![(epoll.0.as_fd(), For::Reading)],
+            Crowd::Polled(crowd) => crowd.polled(),
+        }
+    }
+
+    /// The ids of those that are worth a look now, the oldest first, after a wait for all that was to be waited for.
+    pub(crate) fn ready(&self, seen: &[bool]) -> io::Result<Vec<u32>> {
+        let epoll = match self {
+            Crowd::Polled(crowd) => return Ok(crowd.ready(seen)),
+            Crowd::Epoll(_) if seen != [true] => return Ok(Vec::new()),
+            Crowd::Epoll(epoll) => epoll,
+        };
         let mut events = [EpollEvent::empty(); CROWD_EVENTS];
-        let count = self.epoll.wait(&mut events, EpollTimeout::ZERO)?;
+        let count = epoll.wait(&mut events, EpollTimeout::ZERO)?;
         let mut ids: Vec<u32> = events[..count].iter().filter_map(|event| u32::try_from(event.data()).ok()).collect();
         ids.sort_unstable();
         Ok(ids)
-    }
-}
-
-impl AsFd for Crowd {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.epoll.0.as_fd()
     }
 }

@@ -1,26 +1,56 @@
-//! Other Unix systems: the crate type-checks, and starting a process is an error that says why.
+//! Other Unix systems: kqueue, reapers where there are any, and what every Unix can do.
 //!
-//! The guardian's guarantee rests on subreapers, death signals and pidfds. Until their next best (kqueue, procctl,
-//! sessions) is built and tried on a real machine, nothing is started here: a weaker promise in silence would be worse.
+//! All of it type-checks and none of it was ever run on its system; what Linux can run of it the tests run there. So nothing
+//! is started here unless somebody asks for it in so many words (`PKIT_UNTRIED=1`): a promise that nobody has seen kept
+//! would be worse than none.
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::libc;
 
-/// Whether processes can be owned here in the way that the guardian needs.
-pub(crate) const SUPPORTED: bool = false;
+use super::Failure;
+pub(crate) use super::portable::note_signal;
+use super::portable::{
+    PolledCrowd, close_one_by_one, pipe_and_mark, poll_with_signal_pipe, prepare_signal_pipe, spawn_by_fork,
+};
+use crate::sys::wait::For;
 
-/// Where a process finds its own executable.
-pub(crate) const OWN_EXECUTABLE: &str = "";
+#[cfg(target_os = "freebsd")]
+mod freebsd;
+#[cfg(target_os = "freebsd")]
+pub(crate) use freebsd::{become_subreaper, die_with_parent, kill_descendants, own_command_line, wake_with_parent};
 
-/// Whether this process was started as [`OWN_EXECUTABLE`].
-pub(crate) fn is_started_as_itself() -> bool {
-    false
+#[cfg(not(target_os = "freebsd"))]
+mod plain;
+#[cfg(not(target_os = "freebsd"))]
+pub(crate) use plain::{become_subreaper, die_with_parent, kill_descendants, own_command_line, wake_with_parent};
+
+#[cfg(any(target_os = "freebsd", target_os = "macos"))]
+mod kqueue;
+#[cfg(any(target_os = "freebsd", target_os = "macos"))]
+pub(crate) use kqueue::end_of;
+
+/// Whether the tests of this crate have been run here.
+pub(crate) const IS_TRIED: bool = false;
+
+/// Whether a process can give itself a name that others see.
+pub(crate) const GIVES_NAMES: bool = false;
+
+/// What to execute to become this program again.
+pub(crate) fn own_executable() -> io::Result<PathBuf> {
+    std::env::current_exe()
 }
 
+/// Nothing tells how a process was started but its arguments.
+pub(crate) fn is_started_as_itself() -> bool {
+    true
+}
+
+/// There are no descriptors that mean a process for ever.
 pub(crate) fn pidfd_of_self() -> io::Result<OwnedFd> {
     unsupported()
 }
@@ -33,17 +63,29 @@ pub(crate) fn pidfd_signal(_process: &OwnedFd, _signal: i32) -> io::Result<()> {
     unsupported()
 }
 
-pub(crate) fn become_subreaper() -> io::Result<()> {
+/// A descriptor that becomes readable when this process is dead.
+#[cfg(not(any(target_os = "freebsd", target_os = "macos")))]
+pub(crate) fn end_of(_pid: i32) -> io::Result<OwnedFd> {
     unsupported()
 }
 
-pub(crate) fn die_with_parent() -> io::Result<()> {
-    unsupported()
+/// A descriptor that becomes readable when this process, our parent, is dead.
+pub(crate) fn watch_parent(parent: i32) -> io::Result<Option<OwnedFd>> {
+    match end_of(parent) {
+        Ok(end) => Ok(Some(end)),
+        // It is dead already, and our parent is another one, which is seen.
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
-pub(crate) fn wake_with_parent() {}
-
+/// A program that is traced by its parent waits for it: it is not let go here.
 pub(crate) fn let_traced_go_on(_pid: i32, _signal: i32) {}
+
+/// Processes are not looked at in a file system here.
+pub(crate) fn has_proc() -> bool {
+    true
+}
 
 pub(crate) fn has_own_proc() -> bool {
     true
@@ -51,60 +93,80 @@ pub(crate) fn has_own_proc() -> bool {
 
 pub(crate) fn set_process_name(_name: &CStr) {}
 
-pub(crate) fn close_from(_first: RawFd) {}
-
-pub(crate) fn cloexec_from(_first: RawFd) {}
-
-pub(crate) fn spawn_sharing_memory(_child: &mut dyn FnMut()) -> io::Result<i32> {
-    unsupported()
+/// Closes every descriptor from `first` on.
+pub(crate) fn close_from(first: RawFd) {
+    close_one_by_one(first, false);
 }
 
+/// Marks every descriptor from `first` on as closed at the next exec.
+pub(crate) fn cloexec_from(first: RawFd) {
+    close_one_by_one(first, true);
+}
+
+/// Runs `child` in a new process, and waits until that executes a program or leaves a failure. The caller must have one
+/// thread only.
+pub(crate) fn spawn(child: &mut dyn FnMut() -> Failure) -> io::Result<(i32, Option<Failure>)> {
+    spawn_by_fork(child)
+}
+
+/// A pipe, both ends closed at exec: the end for reading, the end for writing.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    unsupported()
+    pipe_and_mark()
 }
 
+/// Bytes are moved by reading and writing them.
 pub(crate) fn splice(_from: BorrowedFd<'_>, _to: BorrowedFd<'_>, _offset: u64, _max: usize) -> io::Result<usize> {
     unsupported()
 }
 
-pub(crate) fn poll_with_signals(_fds: &mut [libc::pollfd], _timeout: Option<Duration>) -> io::Result<usize> {
-    unsupported()
+/// Makes what [`poll_with_signals`] needs in this process.
+pub(crate) fn prepare_wait() -> io::Result<()> {
+    prepare_signal_pipe()
 }
 
-/// Many descriptors that are waited for as one.
-#[derive(Debug)]
-pub(crate) struct Crowd {
-    never: OwnedFd,
+/// Waits until a descriptor has something or a signal arrives, with SIGCHLD and SIGTERM open during the wait only.
+pub(crate) fn poll_with_signals(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usize> {
+    poll_with_signal_pipe(fds, timeout)
 }
+
+/// Many descriptors that are waited for one by one.
+#[derive(Debug)]
+pub(crate) struct Crowd(PolledCrowd);
 
 impl Crowd {
-    pub(crate) fn new() -> io::Result<Crowd> {
-        unsupported()
+    pub(crate) fn new() -> Crowd {
+        Crowd(PolledCrowd::default())
     }
 
-    pub(crate) fn add(&self, _member: impl AsFd, _id: u32) -> io::Result<()> {
-        unsupported()
+    /// Waits for something to read at this one, too, which is known by its id.
+    pub(crate) fn add(&self, member: impl AsFd, id: u32) -> io::Result<()> {
+        self.0.add(member.as_fd().as_raw_fd(), id);
+        Ok(())
     }
 
-    pub(crate) fn wait_for_room(&self, _member: impl AsFd, _id: u32, _is_wanted: bool) -> io::Result<()> {
-        unsupported()
+    /// Waits also for room to write, or no longer.
+    pub(crate) fn wait_for_room(&self, _member: impl AsFd, id: u32, is_wanted: bool) -> io::Result<()> {
+        self.0.wait_for_room(id, is_wanted);
+        Ok(())
     }
 
-    pub(crate) fn remove(&self, _member: impl AsFd) -> io::Result<()> {
-        unsupported()
+    /// To be called before it is closed.
+    pub(crate) fn remove(&self, member: impl AsFd) -> io::Result<()> {
+        self.0.remove(member.as_fd().as_raw_fd());
+        Ok(())
     }
 
-    pub(crate) fn ready(&self) -> io::Result<Vec<u32>> {
-        unsupported()
+    /// What to wait for.
+    pub(crate) fn polled(&self) -> Vec<(BorrowedFd<'_>, For)> {
+        self.0.polled()
     }
-}
 
-impl AsFd for Crowd {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.never.as_fd()
+    /// The ids of those that are worth a look, after a wait for all.
+    pub(crate) fn ready(&self, seen: &[bool]) -> io::Result<Vec<u32>> {
+        Ok(self.0.ready(seen))
     }
 }
 
 fn unsupported<T>() -> io::Result<T> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "not on this system"))
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no means for it"))
 }

@@ -1,7 +1,7 @@
 //! The Linux side of it: `proc(5)`.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::ffi::{CString, OsStr};
+use std::collections::HashMap;
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
@@ -11,13 +11,11 @@ use nix::dir::Dir;
 use nix::fcntl::{OFlag, readlinkat};
 use nix::sys::stat::Mode;
 
+use super::walk;
 use crate::sys::without::{Means, lacks};
 
-/// How much of a command line is read, and how much of it is shown.
+/// How much of a command line is read.
 const COMMAND_BYTES: u64 = 4096;
-const COMMAND_CHARS: usize = 120;
-/// No real tree is deeper; what looks deeper changed while it was walked.
-const DEPTH_LIMIT: usize = 4096;
 
 /// The children of a process, of all its threads. One that is born or dies meanwhile may be missing.
 pub(crate) fn children(pid: i32) -> io::Result<Vec<i32>> {
@@ -27,27 +25,43 @@ pub(crate) fn children(pid: i32) -> io::Result<Vec<i32>> {
 /// Everything below a process, parents first. Zombies are among them.
 pub(crate) fn descendants(pid: i32) -> Vec<i32> {
     if knows_children() {
-        return below(pid, |pid| children_of_threads(pid).unwrap_or_default());
+        return walk::below(pid, |pid| children_of_threads(pid).unwrap_or_default());
     }
     let mut by_parent = children_by_parent();
-    below(pid, |pid| by_parent.remove(&pid).unwrap_or_default())
+    walk::below(pid, |pid| by_parent.remove(&pid).unwrap_or_default())
 }
 
 /// Whether a process is `root` or below it. Asks upwards, so it also knows a child that was born a moment ago.
 pub(crate) fn is_below(pid: i32, root: i32) -> bool {
-    // The parent of the first process is 0, which is nobody: nothing is below it.
-    let known_parent = |pid: &i32| parent(*pid).filter(|parent| *parent > 0);
-    let mut line = std::iter::successors(Some(pid), known_parent).take(DEPTH_LIMIT);
-    line.any(|pid| pid == root)
+    walk::is_below(pid, root, parent)
 }
 
 /// The sockets that a process holds, by the inode that `sock_diag` knows them by. An error if we may not know.
 pub(crate) fn socket_inodes(pid: i32) -> io::Result<Vec<u64>> {
+    Ok(open_files(&format!("/proc/{pid}/fd"))?.iter().filter_map(|target| socket_inode(target)).collect())
+}
+
+/// Those that its threads hold, which need not be those of the process.
+pub(crate) fn socket_inodes_of_threads(pid: i32) -> Vec<u64> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let targets =
+        threads.flat_map(|thread| open_files(&thread.path().join("fd").to_string_lossy()).unwrap_or_default());
+    targets.filter_map(|target| socket_inode(&target)).collect()
+}
+
+/// The pipes that a process holds, by their inodes. None where we may not know.
+pub(crate) fn pipe_inodes(pid: i32) -> Vec<u64> {
+    let targets = open_files(&format!("/proc/{pid}/fd")).unwrap_or_default();
+    targets.iter().filter_map(|target| numbered(target, "pipe:[")).collect()
+}
+
+/// What the descriptors in a directory of them lead to.
+fn open_files(directory: &str) -> io::Result<Vec<OsString>> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let mut fds = Dir::open(format!("/proc/{pid}/fd").as_str(), flags, Mode::empty())?;
+    let mut fds = Dir::open(directory, flags, Mode::empty())?;
     let names: Vec<CString> = fds.iter().flatten().map(|fd| fd.file_name().to_owned()).collect();
     // From the directory on, which spares finding the process again for each. One that was closed meanwhile is not held.
-    Ok(names.iter().filter_map(|name| socket_inode(&readlinkat(&fds, name.as_c_str()).ok()?)).collect())
+    Ok(names.iter().filter_map(|name| readlinkat(&fds, name.as_c_str()).ok()).collect())
 }
 
 /// Some process that holds a socket, other than those in `skip`, with its command. None if nobody whom we may look at.
@@ -59,11 +73,18 @@ pub(crate) fn find_socket_owner(inode: u64, skip: &[i32]) -> Option<(i32, String
 
 /// The unix socket that is bound to a name of the abstract namespace, by its inode.
 pub(crate) fn abstract_socket(name: &str) -> Option<u64> {
-    let listed = fs::read("/proc/thread-self/net/unix").ok()?;
+    abstract_sockets(name).into_iter().find_map(|(found, inode)| (found == name).then_some(inode))
+}
+
+/// The unix sockets that are bound to names of the abstract namespace that begin like this, with their inodes.
+///
+/// They are those of the thread's own network namespace: `/proc/net` would be that of the first thread.
+pub(crate) fn abstract_sockets(beginning: &str) -> Vec<(String, u64)> {
+    let listed = fs::read("/proc/thread-self/net/unix").unwrap_or_default();
     let listed = String::from_utf8_lossy(&listed);
     let rows = listed.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
-    rows.filter(|row| row.get(7).and_then(|path| path.strip_prefix('@')) == Some(name))
-        .find_map(|row| row[6].parse().ok())
+    let named = rows.filter_map(|row| Some((row.get(7)?.strip_prefix('@')?.to_owned(), row[6].parse().ok()?)));
+    named.filter(|(name, _)| name.starts_with(beginning)).collect()
 }
 
 /// The command line for people: one line, not too long. A process without one has its name in brackets.
@@ -74,7 +95,7 @@ pub(crate) fn command_line(pid: i32) -> Option<String> {
         let name = read_some(&format!("/proc/{pid}/comm"))?;
         return Some(format!("[{}]", String::from_utf8_lossy(&name).trim_end()));
     }
-    Some(for_people(&words))
+    Some(walk::for_people(&words))
 }
 
 /// The name that a process has given itself.
@@ -88,21 +109,39 @@ pub(crate) fn parent(pid: i32) -> Option<i32> {
     Stat::read(pid)?.field(4)?.parse().ok()
 }
 
+/// What is different after each boot, and in no other system.
+pub(crate) fn boot_id() -> Option<String> {
+    Some(fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim_end().to_owned())
+}
+
+/// The namespace in which our process ids mean something.
+pub(crate) fn pid_namespace() -> Option<u64> {
+    numbered(fs::read_link("/proc/self/ns/pid").ok()?.as_os_str(), "pid:[")
+}
+
+/// The network that a process is in. Unknown for those that we may not look at.
+pub(crate) fn network(pid: i32) -> Option<u64> {
+    numbered(fs::read_link(format!("/proc/{pid}/ns/net")).ok()?.as_os_str(), "net:[")
+}
+
+/// The network that the calling thread is in.
+pub(crate) fn own_network() -> Option<u64> {
+    numbered(fs::read_link("/proc/thread-self/ns/net").ok()?.as_os_str(), "net:[")
+}
+
 /// Whether there is such a process, and it has not ended.
 pub(crate) fn is_alive(pid: i32) -> bool {
     Stat::read(pid).is_some_and(|stat| stat.is_alive())
 }
 
-/// When a process began. With its id this means one process and no later one.
+/// When a process began, in ticks since the boot. With its id this means one process and no later one.
 pub(crate) fn birth(pid: i32) -> Option<u64> {
     Stat::read(pid).filter(Stat::is_alive)?.field(22)?.parse().ok()
 }
 
 /// The value of a variable that a process was given. Unknown for those that we may not look at.
 pub(crate) fn given(pid: i32, variable: &str) -> Option<Vec<u8>> {
-    let given = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let mut variables = given.split(|byte| *byte == 0);
-    variables.find_map(|one| Some(one.strip_prefix(variable.as_bytes())?.strip_prefix(b"=")?.to_vec()))
+    walk::value_of(&fs::read(format!("/proc/{pid}/environ")).ok()?, variable)
 }
 
 /// Makes this process one whose descriptors nobody but root may see, like a server that has changed its user.
@@ -137,28 +176,10 @@ fn children_of_threads(pid: i32) -> io::Result<Vec<i32>> {
 }
 
 fn children_by_parent() -> HashMap<i32, Vec<i32>> {
-    let mut by_parent = HashMap::<i32, Vec<i32>>::new();
-    for pid in processes() {
-        if let Some(parent) = parent(pid) {
-            by_parent.entry(parent).or_default().push(pid);
-        }
-    }
-    by_parent
+    walk::by_parent(processes(), parent)
 }
 
-/// Walks a tree that may change meanwhile: each process is visited once, even if it seems to be below itself.
-fn below(root: i32, mut children: impl FnMut(i32) -> Vec<i32>) -> Vec<i32> {
-    let mut seen = HashSet::from([root]);
-    let (mut found, mut next) = (Vec::new(), VecDeque::from([root]));
-    while let Some(pid) = next.pop_front() {
-        let new: Vec<_> = children(pid).into_iter().filter(|child| seen.insert(*child)).collect();
-        next.extend(&new);
-        found.extend(new);
-    }
-    found
-}
-
-/// All processes that we see.
+/// All processes that we see, ourselves included.
 pub(crate) fn processes() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -166,23 +187,17 @@ pub(crate) fn processes() -> impl Iterator<Item = i32> {
 
 /// The inode of a socket, by what the link of its descriptor says.
 fn socket_inode(target: &OsStr) -> Option<u64> {
-    target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    numbered(target, "socket:[")
+}
+
+fn numbered(target: &OsStr, kind: &str) -> Option<u64> {
+    target.to_str()?.strip_prefix(kind)?.strip_suffix(']')?.parse().ok()
 }
 
 fn read_some(path: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.take(COMMAND_BYTES).read_to_end(&mut bytes).ok()?;
     Some(bytes)
-}
-
-fn for_people(words: &str) -> String {
-    let printable = words.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut shown: String = printable.take(COMMAND_CHARS + 1).collect();
-    if shown.chars().count() > COMMAND_CHARS {
-        shown.pop();
-        shown.push('…');
-    }
-    shown
 }
 
 /// `/proc/PID/stat`. The second field, the name, may hold blanks, parentheses and bytes of any kind.
@@ -230,18 +245,5 @@ mod tests {
         shell.wait().unwrap();
         assert!(children_of_threads(pid).is_err());
         assert_eq!(children_by_parent().remove(&pid), None);
-    }
-
-    #[test]
-    fn a_loop_of_parents_ends() {
-        let loop_of = HashMap::from([(1, vec![2]), (2, vec![3, 4]), (3, vec![1, 2])]);
-        assert_eq!(below(1, |pid| loop_of.get(&pid).cloned().unwrap_or_default()), [2, 3, 4]);
-    }
-
-    #[test]
-    fn a_command_for_people_is_one_short_line() {
-        assert_eq!(for_people("a b\n\u{1b}[31mc  "), "a b  [31mc");
-        assert_eq!(for_people(&"é".repeat(120)), "é".repeat(120));
-        assert_eq!(for_people(&"é".repeat(121)), format!("{}…", "é".repeat(120)));
     }
 }

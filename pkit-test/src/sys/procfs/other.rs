@@ -1,28 +1,77 @@
-//! Other Unix systems have no such `/proc`: what can be an error is one, and the rest is not known.
+//! Other Unix systems: what `sysctl(3)` and `libproc` say. Whose a socket is they are not asked.
 
+use std::collections::HashMap;
 use std::io;
 
-pub(crate) fn children_of_single(_pid: i32) -> io::Result<Vec<i32>> {
-    Err(unsupported())
+use super::walk;
+
+#[cfg(target_os = "freebsd")]
+mod freebsd;
+#[cfg(target_os = "freebsd")]
+use freebsd as system;
+
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+use macos as system;
+
+#[cfg(not(any(target_os = "freebsd", target_os = "macos")))]
+mod unknown;
+#[cfg(not(any(target_os = "freebsd", target_os = "macos")))]
+use unknown as system;
+
+#[cfg(any(target_os = "freebsd", target_os = "macos"))]
+mod sysctl;
+
+/// What is known of a process.
+#[derive(Debug, Clone)]
+struct Status {
+    parent: i32,
+    is_alive: bool,
+    /// In microseconds of the clock.
+    birth: u64,
+    name: String,
 }
 
+/// The children of a process that has one thread.
+#[expect(clippy::unnecessary_wraps, reason = "on Linux it can fail")]
+pub(crate) fn children_of_single(pid: i32) -> io::Result<Vec<i32>> {
+    Ok(children_by_parent().remove(&pid).unwrap_or_default())
+}
+
+/// Children are found by asking all processes for their parents.
 pub(crate) fn knows_children() -> bool {
     false
 }
 
-pub(crate) fn descendants(_pid: i32) -> Vec<i32> {
-    Vec::new()
+/// Everything below a process, parents first. Zombies are among them.
+pub(crate) fn descendants(pid: i32) -> Vec<i32> {
+    let mut by_parent = children_by_parent();
+    walk::below(pid, |pid| by_parent.remove(&pid).unwrap_or_default())
 }
 
-pub(crate) fn is_below(_pid: i32, _root: i32) -> bool {
-    false
+/// Whether a process is `root` or below it.
+pub(crate) fn is_below(pid: i32, root: i32) -> bool {
+    walk::is_below(pid, root, parent)
 }
 
 pub(crate) fn socket_inodes(_pid: i32) -> io::Result<Vec<u64>> {
     Err(unsupported())
 }
 
+pub(crate) fn socket_inodes_of_threads(_pid: i32) -> Vec<u64> {
+    Vec::new()
+}
+
 pub(crate) fn find_socket_owner(_inode: u64, _skip: &[i32]) -> Option<(i32, String)> {
+    None
+}
+
+pub(crate) fn network(_pid: i32) -> Option<u64> {
+    None
+}
+
+pub(crate) fn own_network() -> Option<u64> {
     None
 }
 
@@ -30,15 +79,61 @@ pub(crate) fn abstract_socket(_name: &str) -> Option<u64> {
     None
 }
 
-pub(crate) fn command_line(_pid: i32) -> Option<String> {
+pub(crate) fn abstract_sockets(_beginning: &str) -> Vec<(String, u64)> {
+    Vec::new()
+}
+
+/// The command line for people: one line, not too long. A process without one has its name in brackets.
+pub(crate) fn command_line(pid: i32) -> Option<String> {
+    let bytes = arguments(pid).unwrap_or_default();
+    let words = bytes.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ");
+    if words.trim().is_empty() { Some(format!("[{}]", name(pid)?)) } else { Some(walk::for_people(&words)) }
+}
+
+/// The name of the program that a process executes.
+pub(crate) fn name(pid: i32) -> Option<String> {
+    system::status(pid).map(|status| status.name)
+}
+
+/// The parent of a process.
+pub(crate) fn parent(pid: i32) -> Option<i32> {
+    system::status(pid).map(|status| status.parent)
+}
+
+/// Whether there is such a process, and it has not ended.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    system::status(pid).is_some_and(|status| status.is_alive)
+}
+
+/// When a process began. With its id this means one process and no later one.
+pub(crate) fn birth(pid: i32) -> Option<u64> {
+    system::status(pid).filter(|status| status.is_alive).map(|status| status.birth)
+}
+
+/// The value of a variable that a process was given. Unknown for those that we may not look at.
+pub(crate) fn given(pid: i32, variable: &str) -> Option<Vec<u8>> {
+    walk::value_of(&system::environment(pid)?, variable)
+}
+
+/// The arguments of a process, each with a zero behind it.
+pub(crate) fn arguments(pid: i32) -> Option<Vec<u8>> {
+    system::arguments(pid)
+}
+
+/// All processes that we see.
+pub(crate) fn processes() -> impl Iterator<Item = i32> {
+    system::processes().into_iter()
+}
+
+pub(crate) fn pipe_inodes(_pid: i32) -> Vec<u64> {
+    Vec::new()
+}
+
+pub(crate) fn boot_id() -> Option<String> {
     None
 }
 
-pub(crate) fn name(_pid: i32) -> Option<String> {
-    None
-}
-
-pub(crate) fn parent(_pid: i32) -> Option<i32> {
+pub(crate) fn pid_namespace() -> Option<u64> {
     None
 }
 
@@ -47,6 +142,10 @@ pub(crate) fn forbid_looking() -> io::Result<()> {
     Err(unsupported())
 }
 
+fn children_by_parent() -> HashMap<i32, Vec<i32>> {
+    walk::by_parent(processes(), parent)
+}
+
 fn unsupported() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "processes can only be looked at on Linux")
+    io::Error::new(io::ErrorKind::Unsupported, "descriptors of others cannot be looked at on this system")
 }

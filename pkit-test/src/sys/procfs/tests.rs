@@ -71,7 +71,7 @@ fn what_has_vanished_is_not_there() {
 #[test]
 fn a_zombie_has_a_name_and_nothing_else() {
     let mut child = Command::new("true").spawn().unwrap();
-    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+    let pid = Pid::from_raw(child.id() as i32);
     nix::sys::wait::waitid(
         nix::sys::wait::Id::Pid(pid),
         nix::sys::wait::WaitPidFlag::WEXITED | nix::sys::wait::WaitPidFlag::WNOWAIT,
@@ -112,4 +112,37 @@ fn the_sockets_of_a_process_are_known() {
 fn a_command_line_is_joined() {
     let shell = Shell::new("echo; cat; :");
     assert_eq!(command_line(shell.pid()).unwrap(), "sh -c echo; cat; : a name");
+}
+
+#[test]
+fn a_process_is_known_by_its_start_its_session_and_its_pipes() {
+    let [first, second] = [(); 2].map(|()| Shell::new("echo; read -r _"));
+    assert!(birth(first.pid()).unwrap() <= birth(second.pid()).unwrap());
+    assert!(birth(own_pid()).unwrap() <= birth(first.pid()).unwrap());
+    assert_eq!(session(first.pid()), session(own_pid()));
+    let (ours, theirs) = (pipe_inodes(own_pid()), pipe_inodes(first.pid()));
+    // Its standard input and output, of which we hold the other ends.
+    assert!(theirs.len() >= 2 && theirs[..2].iter().all(|pipe| ours.contains(pipe)), "{theirs:?} {ours:?}");
+    assert!(!pipe_inodes(second.pid()).iter().any(|pipe| theirs[..2].contains(pipe)));
+    assert_eq!((birth(0), session(0), pipe_inodes(0)), (None, None, Vec::new()));
+}
+
+#[test]
+fn who_has_ended_is_not_alive_even_before_it_is_reaped() {
+    let mut child = Command::new("true").spawn().unwrap();
+    let pid = child.id() as i32;
+    while is_alive(pid) {
+        std::thread::yield_now();
+    }
+    child.wait().unwrap();
+    assert!(!is_alive(pid) && is_alive(own_pid()));
+}
+
+#[test]
+fn a_boot_and_a_namespace_are_the_same_for_all_that_can_be_asked() {
+    let id = boot_id().unwrap();
+    assert_eq!((id.len(), boot_id()), (36, Some(id)));
+    let namespace = pid_namespace().unwrap();
+    let link = fs::read_link(format!("/proc/{}/ns/pid", own_pid())).unwrap();
+    assert_eq!(link.to_str(), Some(format!("pid:[{namespace}]").as_str()));
 }

@@ -1,0 +1,17 @@
+//! Tells that something happens at a path: that it is made, moved there, written to, removed.
+//!
+//! What is not there yet is watched by the directory that it is to be in, or by the nearest one above that exists. An event
+//! only says that it is worth while to look: some come for nothing, and on some file systems none comes.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::Watch;
+
+#[cfg(not(target_os = "linux"))]
+mod other;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use other::Watch;
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

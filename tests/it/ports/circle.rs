@@ -1,0 +1,123 @@
+//! Tests that hold one fixed port and wait for another.
+
+use std::fs;
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use expect_test::expect;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use pkit_test::{Spec, tcp};
+
+use crate::child::{Child, HANG, child, wait_until};
+use crate::nested::victim;
+use crate::text::normalised;
+
+const SOON: Duration = Duration::from_millis(300);
+
+fn server(slow: &Child, port: u16) -> Spec {
+    tcp(slow.with("0 {port}"), port).start_timeout(HANG)
+}
+
+/// Ports that were free a moment ago.
+fn ports<const COUNT: usize>(slow: &Child) -> [u16; COUNT] {
+    let held: Vec<_> = (0..COUNT).map(|_| server(slow, 0).start().unwrap()).collect();
+    std::array::from_fn(|at| held[at].port())
+}
+
+/// As many tests as ports: each holds one and waits for the next one, the first of them not for long. Its error.
+fn go_round<const COUNT: usize>() -> String {
+    let slow = child("slow");
+    let ports = ports::<COUNT>(&slow);
+    let all_hold = Barrier::new(COUNT);
+    thread::scope(|threads| {
+        let one = |at: usize| {
+            let (slow, ports, all_hold) = (&slow, &ports, &all_hold);
+            move || {
+                let _held = server(slow, ports[at]).start().unwrap();
+                all_hold.wait();
+                let next = server(slow, ports[(at + 1) % COUNT]);
+                // The others get theirs when the first one has let go.
+                match at {
+                    0 => next.start_timeout(SOON).start().unwrap_err().to_string(),
+                    _ => next.start().map(|_| String::new()).unwrap(),
+                }
+            }
+        };
+        let tests: Vec<_> = (0..COUNT).map(|at| threads.spawn(one(at))).collect();
+        tests.into_iter().map(|test| test.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn two_that_wait_for_each_other_are_told_so() {
+    expect![[r#"
+        `slow` was not started: port PORT is held by another test of this process
+          spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/ports/circle.rs
+          circle: that test waits for port PORT, which this test holds
+          hint:   start both in one stack, or in the same order everywhere"#]]
+    .assert_eq(&normalised(&go_round::<2>()));
+}
+
+#[test]
+fn so_are_three() {
+    expect![[r#"
+        `slow` was not started: port PORT is held by another test of this process
+          spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/ports/circle.rs
+          circle: that test waits for port PORT, whose test waits for port PORT, which this test holds
+          hint:   start both in one stack, or in the same order everywhere"#]]
+    .assert_eq(&normalised(&go_round::<3>()));
+}
+
+#[test]
+fn so_are_two_processes() {
+    let slow = child("slow");
+    let [one, other] = ports(&slow);
+    let victim = victim("ports::holds_and_wants").with("slow");
+    let victim = victim.env("HELD", &other.to_string()).env("WANTED", &one.to_string());
+    let started = victim.file("held");
+    let victim = victim.env("STARTED", &started.display().to_string());
+    let held = server(&slow, one).start().unwrap();
+    let theirs = thread::scope(|threads| {
+        let theirs = threads.spawn(|| victim.run());
+        wait_until(|| started.exists());
+        // It fails first, and then lets its own port go.
+        server(&slow, other).start().unwrap();
+        theirs.join().unwrap()
+    });
+    let report = theirs.report();
+    assert!(report.contains("circle: that test waits for port PORT, which this test holds"), "{report}");
+    assert!(report.contains("is held by another test, pid N: "), "{report}");
+    drop(held);
+}
+
+#[test]
+fn a_test_that_only_waits_closes_no_circle() {
+    let slow = child("slow");
+    let held = server(&slow, 0).start().unwrap();
+    let error = thread::scope(|threads| {
+        let wants = || server(&slow, held.port()).start_timeout(SOON).start().unwrap_err();
+        let (one, other) = (threads.spawn(wants), threads.spawn(wants));
+        [one.join().unwrap(), other.join().unwrap()]
+    });
+    assert!(error.iter().all(|error| error.is_port_taken() && !error.to_string().contains("circle:")), "{error:?}");
+}
+
+#[test]
+fn the_port_of_a_test_that_is_killed_comes_free() {
+    let slow = child("slow");
+    let [port] = ports(&slow);
+    let victim = victim("ports::holds_for_ever").with("slow");
+    let started = victim.file("held");
+    let victim = victim.env("HELD", &port.to_string()).env("STARTED", &started.display().to_string());
+    thread::scope(|threads| {
+        let theirs = threads.spawn(|| victim.run());
+        wait_until(|| started.exists());
+        let ours = threads.spawn(|| server(&slow, port).start());
+        let pid = fs::read_to_string(&started).unwrap().parse().unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        assert!(ours.join().unwrap().is_ok());
+        victim.will_be_gone(&theirs.join().unwrap());
+    });
+}
