@@ -1,5 +1,6 @@
 //! One cell of the matrix: one end, one child, some surroundings, and what is left afterwards.
 
+use std::fs;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child as Process, Command, ExitStatus, Stdio};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::private::{Private, survivors, wait_gone};
+use pkit_test_tests::process::stat;
 
 use crate::children::Child;
 use crate::deed::{Scene, perform};
@@ -70,7 +72,7 @@ pub(crate) fn run(project: &Project, cell: &Cell) -> Result<Shown, String> {
             return Err(why);
         }
     };
-    lines.wait_for_end()?;
+    lines.wait_for_end().map_err(|error| format!("{error}{}", described(files.victim.path())))?;
     // The guardian and the shims first: while one of them lives, what it started may live as well.
     let left = left(cell, &files);
     check_end(cell, status, &lines)?;
@@ -109,8 +111,18 @@ pub(crate) fn gone(what: &str, path: &Path) -> Result<(), String> {
     let left = wait_gone(path, HANG);
     match left.len() {
         0 => Ok(()),
-        count => Err(format!("{count} of {what} left: {:?} …", &left[..count.min(SHOWN_PIDS)])),
+        count => Err(format!("{count} of {what} left:{}", described(path))),
     }
+}
+
+/// Some of those that execute a file: their ids, names, states and parents.
+fn described(path: &Path) -> String {
+    let one = |pid: u32| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let state = stat(pid).map(|stat| format!("{} of {}", stat.state, stat.ppid)).unwrap_or_default();
+        format!(" {pid} {} {state};", name.trim())
+    };
+    survivors(path).into_iter().take(SHOWN_PIDS).map(one).collect()
 }
 
 impl Files {

@@ -1,5 +1,6 @@
 //! What is done to a victim from outside: by a third process, which none of them has started.
 
+use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::Write as _;
 use std::path::Path;
@@ -132,9 +133,11 @@ impl Cast {
         Cast { test: self.test.clone(), guardian, shims, busy, others }
     }
 
-    /// Both processes of the victim are there.
+    /// Both processes of the victim are there, and what was forked for the next one has begun: it has another name then.
     fn is_complete(&self) -> bool {
-        self.guardian.len() == 1 && self.busy.len() >= 2
+        let name = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let has_begun = |&pid: &u32| self.guardian.iter().all(|&guardian| name(pid) != name(guardian));
+        self.guardian.len() == 1 && self.busy.len() >= 2 && self.shims.iter().all(has_begun)
     }
 
     fn send(&self, signal: Signal, whom: Whom) {

@@ -99,6 +99,9 @@ impl Drop for Private {
         self.survivors().into_iter().filter(|&pid| pid != HOPPING).for_each(end);
         if let Some(directory) = self.path.parent() {
             let _ = fs::remove_dir_all(directory); // It lies in the target directory, where it does no harm.
+            if let Some(place) = directory.parent().filter(|place| !place.starts_with(profile_directory())) {
+                let _ = fs::remove_dir(place); // Unless somebody else has something in it.
+            }
         }
     }
 }
@@ -192,7 +195,12 @@ fn own_directory(place: &Path) -> PathBuf {
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let directory = place.join(format!("{}-{number}", process::id()));
     let _ = fs::remove_dir_all(&directory); // Of an earlier process with our pid, which died before it could do so.
-    fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    // Again, for somebody may just have removed the place because nothing was in it.
+    let made = (0..3)
+        .map(|_| fs::create_dir_all(&directory))
+        .find(Result::is_ok)
+        .unwrap_or_else(|| fs::create_dir_all(&directory));
+    made.unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
     directory
 }
 
