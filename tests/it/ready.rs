@@ -8,7 +8,7 @@ use expect_test::expect;
 use pkit_test::ready::{Http, Output, Tcp};
 use pkit_test::{Process, Spec, http, output, sh, simple, tcp};
 
-use crate::child::child;
+use crate::child::{HANG, child};
 use crate::text::normalised;
 
 const SOON: Duration = Duration::from_millis(100);
@@ -170,4 +170,14 @@ fn what_may_end_may_have_been_ready() {
         }
     }
     assert!(output(sh("echo ready"), "never").may_exit().start().unwrap_err().is_exit());
+}
+
+/// Whoever looks late gives a late answer, never a wrong one.
+#[test]
+fn what_is_ready_when_its_time_is_over_before_anybody_looked_is_ready() {
+    let liar = child("liar");
+    let steps = "/dev/null listen:{addr} serve wait:300000 say:late";
+    let process = tcp(liar.with(steps), 0).start_timeout(SOON).spawn().unwrap();
+    process.wait_for_output("^late$", HANG).unwrap();
+    process.wait_ready().unwrap();
 }
