@@ -105,5 +105,5 @@ fn what_a_leader_that_has_ended_leaves_is_known_by_its_pipes() {
     let mut read = Registry::read(&directory::open(&path).unwrap()).unwrap().unwrap();
     fs::remove_dir_all(&path).unwrap();
     let service = read.services.remove(&own_pid()).unwrap();
-    assert!(!service.pipes.is_empty() && !service.leader.lives(), "{service:?}");
+    assert!(!service.pipes.is_empty() && !service.leader.is_alive(), "{service:?}");
 }
