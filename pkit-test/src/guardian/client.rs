@@ -260,7 +260,8 @@ impl Guardian {
             wait_for_shim(shim, deadline);
         }
         runs.iter().for_each(|run| run.lose());
-        // So that it is no zombie; if it is still about to die, the goodbye reaps it.
+        // So that it is no zombie. Its socket is closed before it has ended; one that somebody has stopped the goodbye reaps.
+        let _ = platform::end_of(self.pid).map(|end| fd::is_readable_until(end.as_fd(), deadline));
         let _ = lock(&self.child).try_wait();
     }
 }
