@@ -109,10 +109,19 @@ fn each(children: &[Child], name: &str, act: impl Fn(&Child) -> Vec<String>) -> 
     children.iter().map(|child| child.row(name, &outcome(child))).collect()
 }
 
+/// Those that look for the child's program themselves: beside others they would wait for theirs, too, and whoever asks the
+/// kernel whether a file is executed keeps others from executing it at that moment.
+const ALONE: &str = "test(/^(forks_and|executes_another)/)";
+
 fn run_all(project: &Project, child: &Child) -> Vec<String> {
     let copy = Private::copy_of(child.name);
-    let output = nextest(child, &copy, "not test(/^(driven|beside|limited)::/)").output().expect("nextest can be run");
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let said = |filter: &str, threads: &str| {
+        let output =
+            nextest(child, &copy, filter).args(["--test-threads", threads]).output().expect("nextest can be run");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let others = format!("not test(/^(driven|beside|limited)::/) and not {ALONE}");
+    let text = said(&others, "num-cpus") + &said(ALONE, "1");
     let mut failures: Vec<String> =
         VERDICTS.iter().filter_map(|&(test, wanted)| wrong_verdict(&text, test, wanted)).collect();
     if text.contains("LEAK") || text.contains("leaky") {
@@ -166,6 +175,8 @@ fn wrong_verdict(text: &str, test: &str, wanted: &str) -> Option<String> {
         .filter(last_word_is)
         .filter_map(|line| line.split_once('['))
         .map(|parts| parts.0.trim())
+        // The other of the two runs.
+        .filter(|verdict| *verdict != "SKIP")
         .next_back();
     let verdict = verdict.filter(|verdict| *verdict != wanted).or(verdict.is_none().then_some("no verdict"))?;
     Some(format!("{test}: {verdict} instead of {wanted}\n{}", output_of(text, test)))
@@ -174,7 +185,10 @@ fn wrong_verdict(text: &str, test: &str, wanted: &str) -> Option<String> {
 /// What it wrote: all lines between its verdict and the next one.
 fn output_of(text: &str, test: &str) -> String {
     let is_verdict = |line: &&str| line.contains("] (") && line.contains("victim::ends ");
-    let behind = text.lines().skip_while(|line| !(is_verdict(line) && line.ends_with(test))).skip(1);
+    let behind = text
+        .lines()
+        .skip_while(|line| !(is_verdict(line) && line.split_whitespace().next_back() == Some(test)))
+        .skip(1);
     behind.take_while(|line| !is_verdict(line)).map(|line| format!("    {line}\n")).collect()
 }
 
