@@ -175,9 +175,8 @@ fn wrong_verdict(text: &str, test: &str, wanted: &str) -> Option<String> {
         .filter(last_word_is)
         .filter_map(|line| line.split_once('['))
         .map(|parts| parts.0.trim())
-        // The other of the two runs.
-        .filter(|verdict| *verdict != "SKIP")
-        .next_back();
+        // That is of the other of the two runs.
+        .rfind(|verdict| *verdict != "SKIP");
     let verdict = verdict.filter(|verdict| *verdict != wanted).or(verdict.is_none().then_some("no verdict"))?;
     Some(format!("{test}: {verdict} instead of {wanted}\n{}", output_of(text, test)))
 }
