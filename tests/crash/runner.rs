@@ -152,7 +152,7 @@ fn nextest(child: &Child, copy: &Private, filter: &str) -> Command {
         "--status-level=all",
         "--final-status-level=none",
     ]);
-    command.args(["--success-output=never", "--failure-output=never"]);
+    command.args(["--success-output=never", "--failure-output=immediate"]);
     command.arg("--target-dir").arg(target_directory()).args(["-E", filter]);
     command
 }
@@ -167,7 +167,15 @@ fn wrong_verdict(text: &str, test: &str, wanted: &str) -> Option<String> {
         .filter_map(|line| line.split_once('['))
         .map(|parts| parts.0.trim())
         .next_back();
-    (verdict != Some(wanted)).then(|| format!("{test}: {} instead of {wanted}", verdict.unwrap_or("no verdict")))
+    let verdict = verdict.filter(|verdict| *verdict != wanted).or(verdict.is_none().then_some("no verdict"))?;
+    Some(format!("{test}: {verdict} instead of {wanted}\n{}", output_of(text, test)))
+}
+
+/// What it wrote: all lines between its verdict and the next one.
+fn output_of(text: &str, test: &str) -> String {
+    let is_verdict = |line: &&str| line.contains("] (") && line.contains("victim::ends ");
+    let behind = text.lines().skip_while(|line| !(is_verdict(line) && line.ends_with(test))).skip(1);
+    behind.take_while(|line| !is_verdict(line)).map(|line| format!("    {line}\n")).collect()
 }
 
 fn left(project: &Project, child: &Child, copy: &Private) -> Vec<String> {
