@@ -3,8 +3,8 @@
 //! The victims are a project of their own, in `victim/`. Each is run from a private copy of its executable, with a
 //! private copy of the child's: the first is also what its guardian and its shims execute. Both are counted after the
 //! end, and the count must be zero. `ends.rs` has the ends, `deed.rs` what is done from outside, `surrounding.rs` where,
-//! `promise.rs` which cells are weaker than that. Loops a cell: one, or `PKIT_CRASH_LOOPS`. In other surroundings than the plain
-//! ones a part of the cells is run, or with `PKIT_CRASH_SURROUNDINGS=all` each of them.
+//! `promise.rs` which cells are weaker than that. Loops a cell: one, or `PKIT_CRASH_LOOPS`. Half of the cells in the plain and a
+//! smaller part of those in other surroundings are run, or with `PKIT_CRASH_SURROUNDINGS=all` each of them.
 
 mod cell;
 mod children;

@@ -14,7 +14,7 @@ use crate::table;
 const RUNS_PER_PROCESSOR: usize = 3;
 
 /// Of how many ends each surrounding sees one, unless all are asked for.
-const TURNS: usize = 4;
+const TURNS: usize = 8;
 
 /// What became of one cell.
 #[derive(Debug, Default, Clone)]
@@ -26,13 +26,20 @@ pub(crate) struct Outcome {
     pub(crate) failures: Vec<String>,
 }
 
-/// Runs all cells of these ends in the plain; fails unless nothing is left in any that is promised.
+/// Runs every second cell of these ends in the plain, or with `PKIT_CRASH_SURROUNDINGS=all` all of them; fails unless nothing
+/// is left in any that is promised.
+///
+/// The cells are those of one colour of a chessboard, so that each end meets half of the children and each child half of the
+/// ends; with an odd `PKIT_CRASH_TURN` they are the others.
 pub(crate) fn check(title: &str, ends: &[End]) {
-    let row = |&end: &End| CHILDREN.iter().map(|&child| Cell::plain(end, child)).collect();
-    check_rows(title, ends.iter().map(row).collect());
+    let row = |(at, &end): (usize, &End)| -> Vec<Cell> {
+        let cells = CHILDREN.iter().enumerate().filter(|(place, _)| is_all() || (at + place + turn()) % 2 == 0);
+        cells.map(|(_, &child)| Cell::plain(end, child)).collect()
+    };
+    check_rows(title, ends.iter().enumerate().map(row).collect());
 }
 
-/// The same with a PID namespace for each process.
+/// All cells, with a PID namespace for each process.
 pub(crate) fn check_isolated(title: &str, ends: &[End]) {
     let row = |&end: &End| CHILDREN.iter().map(|&child| Cell::new(end, child, &PLAIN, true)).collect();
     check_rows(title, ends.iter().map(row).collect());
@@ -40,8 +47,8 @@ pub(crate) fn check_isolated(title: &str, ends: &[End]) {
 
 /// Runs a part of all cells in other surroundings, or with `PKIT_CRASH_SURROUNDINGS=all` all of them.
 ///
-/// A part is each fourth end, with one child each; which ones is fixed, but another part for each of the surroundings, and with
-/// `PKIT_CRASH_TURN=1`, `2` or `3` one more.
+/// A part is each eighth end, with one child each; which ones is fixed, but another part for each of the surroundings, and with
+/// `PKIT_CRASH_TURN=1` to `7` one more.
 pub(crate) fn check_surrounding(surrounding: &'static Surrounding, number: usize) {
     let turn = turn() + number;
     let cells = |(at, end): (usize, &End)| -> Vec<Cell> {
@@ -87,7 +94,7 @@ const FEW: &[&str] = &["sleeper", "daemon", "daemonizer", "unleashed"];
 
 /// Each fourth child, or with `PKIT_CRASH_SURROUNDINGS=all` each of them.
 pub(crate) fn some_children() -> Vec<Child> {
-    let chosen = CHILDREN.iter().enumerate().filter(|(at, _)| is_all() || (at + turn()) % TURNS == 0);
+    let chosen = CHILDREN.iter().enumerate().filter(|(at, _)| is_all() || (at + turn()) % 4 == 0);
     chosen.map(|(_, &child)| child).collect()
 }
 

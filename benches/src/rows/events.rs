@@ -22,6 +22,7 @@ use crate::stamps::Stamps;
 use crate::stats::Samples;
 use crate::table::{Budget, Line, Table};
 
+const PATH: &str = "{dir}/it";
 const BOOT_MS: u64 = 20;
 const SAMPLES: usize = 50;
 const LAG_MS: f64 = 0.2;
@@ -63,8 +64,9 @@ impl Seen {
             let (lag_ms, cpu_ms) = by_us(bench, event, &mut stamps)?;
             seen.lag_ms.push(lag_ms);
             seen.cpu_ms.push(cpu_ms);
-            let idle = Role::Idle { stamps: stamps.path().to_owned() };
-            seen.no_probe_cpu_ms.push(cpu_without_probe(bench, &idle, &mut stamps)?);
+            // With a directory as well, which has its price.
+            let plain = Role::Maker { path: PATH.to_owned(), boot_us: 0, stamps: stamps.path().to_owned() };
+            seen.no_probe_cpu_ms.push(cpu_without_probe(bench, &plain, &mut stamps)?);
             seen.raw_lag_ms.push(by_hand(bench, event, &mut stamps)?);
         }
         Ok(seen)
@@ -99,7 +101,6 @@ impl Event {
 }
 
 fn by_us(bench: &Bench, event: Event, stamps: &mut Stamps) -> Outcome<(f64, f64)> {
-    const PATH: &str = "{dir}/it";
     let spec = bench.spec(&event.role(PATH, stamps)).ready(event.probe(PATH));
     let cpu = clock::cpu_ms();
     let process = spec.start()?;
@@ -114,25 +115,21 @@ fn by_hand(bench: &Bench, event: Event, stamps: &mut Stamps) -> Outcome<f64> {
     std::fs::create_dir(&directory)?;
     let path = directory.join("it");
     let mut command = bench.command(&event.role(&path.to_string_lossy(), stamps));
-    let child = match event {
-        Event::Notify => {
-            let socket = UnixDatagram::bind(&path)?;
-            let child = Raw::spawn(command.env("NOTIFY_SOCKET", &path))?;
-            socket.recv(&mut [0; 64])?;
-            child
-        }
-        Event::Unix | Event::File => {
-            let watch = watch(&directory)?;
-            let child = Raw::spawn(&mut command)?;
+    // To close it takes 15 ms, which nobody need wait for.
+    let watch = watch(&directory)?;
+    let socket = if matches!(event, Event::Notify) { Some(UnixDatagram::bind(&path)?) } else { None };
+    let child = Raw::spawn(command.env("NOTIFY_SOCKET", &path))?;
+    match &socket {
+        Some(socket) => drop(socket.recv(&mut [0; 64])?),
+        None => {
             while !is_there(event, &path) {
                 wait_for(&watch)?;
             }
-            child
         }
-    };
+    }
     let ended = clock::now_ns();
     let lag_ms = clock::between_ms(stamps.next()?, ended);
-    drop(child);
+    drop((child, watch));
     Ok(lag_ms)
 }
 

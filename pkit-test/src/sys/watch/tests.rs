@@ -46,6 +46,30 @@ fn what_is_made_and_what_is_moved_there_is_told() {
 }
 
 #[test]
+fn one_that_was_used_before_tells_nothing_of_that() {
+    let scratch = Scratch::new("again");
+    let (old, new) = (scratch.0.join("old"), scratch.0.join("new"));
+    fs::create_dir(&old).unwrap();
+    fs::create_dir(&new).unwrap();
+    for _ in 0..20 {
+        let mut watch = Watch::open().unwrap();
+        watch.follow(&old.join("file")).unwrap();
+        fs::write(old.join("file"), "").unwrap();
+        watch.follow_file(&old.join("file")).unwrap();
+        drop(watch);
+        let mut watch = Watch::open().unwrap();
+        watch.follow(&new.join("file")).unwrap();
+        fs::write(old.join("file"), "text").unwrap();
+        fs::remove_file(old.join("file")).unwrap();
+        assert!(!has_event(&watch));
+        assert!(!watch.drain());
+        fs::write(new.join("file"), "").unwrap();
+        assert!(has_event(&watch));
+        fs::remove_file(new.join("file")).unwrap();
+    }
+}
+
+#[test]
 fn directories_that_are_missing_are_followed_as_they_come_and_go() {
     let scratch = Scratch::new("deep");
     let path = scratch.0.join("a/b/file");
