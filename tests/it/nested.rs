@@ -11,6 +11,7 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child as Process, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, SystemTime};
 
 use expect_test::Expect;
 use pkit_test::Spec;
@@ -204,6 +205,7 @@ impl Victim {
     }
 
     pub(crate) fn ended(&self, command: &mut Command) -> Ended {
+        let began = SystemTime::now();
         let process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let process = process.expect("it can be run");
         let pid = process.id();
@@ -212,13 +214,17 @@ impl Victim {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let files = fs::read_dir(self.directory()).into_iter().flatten().flatten();
         let logs = files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|ending| ending == "log"));
-        Ended { pid, status, stdout: text(stdout), stderr: text(stderr), logs: logs.collect() }
+        Ended { began, pid, status, stdout: text(stdout), stderr: text(stderr), logs: logs.collect() }
     }
 }
+
+/// A file system takes its times from a clock that is a few milliseconds behind.
+const CLOCK_LAG: Duration = Duration::from_millis(50);
 
 /// What became of a victim.
 #[derive(Debug)]
 pub(crate) struct Ended {
+    began: SystemTime,
     pid: u32,
     pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
@@ -233,11 +239,18 @@ impl Ended {
         normalised(&format!("{}{}", self.stdout, self.stderr))
     }
 
-    /// The private directories of its processes.
+    /// The private directories of its processes. One that was there before it began is that of another process, whose id it
+    /// has got: some tests leave such, and ids come again soon.
     pub(crate) fn directories(&self) -> Vec<PathBuf> {
         let start = format!("pkit-{}-", self.pid);
         let all = fs::read_dir(env::temp_dir()).into_iter().flatten().flatten();
-        all.filter(|entry| entry.file_name().to_string_lossy().starts_with(&start)).map(|entry| entry.path()).collect()
+        let is_its = |entry: &fs::DirEntry| {
+            entry.metadata().and_then(|it| it.created()).map_or(true, |at| at >= self.began - CLOCK_LAG)
+        };
+        all.filter(is_its)
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(&start))
+            .map(|entry| entry.path())
+            .collect()
     }
 
     /// What libtest shows of the test itself, without what differs from run to run.

@@ -133,14 +133,14 @@ pub(crate) struct Entry {
     pub(crate) is_own: bool,
     pub(crate) is_file: bool,
     /// In seconds since 1970.
-    pub(crate) modified: libc::time_t,
+    pub(crate) modified: i64,
 }
 
 /// Looks at a name in a directory.
 pub(crate) fn look(parent: impl AsFd, name: &CStr) -> io::Result<Entry> {
     let stat = fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
     let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
-    Ok(Entry { is_own: stat.st_uid == own_uid(), is_file: kind == SFlag::S_IFREG, modified: stat.st_mtime })
+    Ok(Entry { is_own: stat.st_uid == own_uid(), is_file: kind == SFlag::S_IFREG, modified: stat.st_mtime as i64 })
 }
 
 /// Removes a name that is no directory.

@@ -70,7 +70,8 @@ fn a_process_of_many_tests_says_what_to_do() {
     let victim = victim("isolate::has_a_network_of_its_own").with("slow");
     fails(
         &victim,
-        &[],
+        // Also where these tests themselves are run one in a process.
+        &[("NEXTEST_EXECUTION_MODE", "")],
         expect![[r#"
         victims::isolate::has_a_network_of_its_own panicked at tests/it/victims/isolate.rs:
         called `Result::unwrap()` on an `Err` value: `server` was not started: the test cannot have a network of its own

@@ -40,7 +40,7 @@ pub(crate) fn make_network() -> Result<(), Refusal> {
     Ok(())
 }
 
-/// With it `::1` comes up as well, where there is IPv6.
+/// With it `::1` comes up as well, where there is IPv6. C libraries differ about the type of a request's number.
 fn bring_loopback_up() -> Result<(), Refusal> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Inet, SockType::Datagram, flags, None).map_err(refusal("socket"))?;
@@ -50,11 +50,11 @@ fn bring_loopback_up() -> Result<(), Refusal> {
         let mut request: libc::ifreq = std::mem::zeroed();
         request.ifr_name[0] = b'l' as libc::c_char;
         request.ifr_name[1] = b'o' as libc::c_char;
-        match libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS, &raw mut request) {
+        match libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS as _, &raw mut request) {
             -1 => -1,
             _ => {
                 request.ifr_ifru.ifru_flags |= libc::IFF_UP as libc::c_short;
-                libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request)
+                libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request)
             }
         }
     };
