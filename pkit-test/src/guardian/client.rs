@@ -24,7 +24,7 @@ use super::wire::{self, Frame, Got, Inbox};
 use crate::config::{self, Show, config, deadline_in, scaled};
 use crate::error::{Error, Kind, Result};
 use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, KILL_LIMIT, REPLY_LIMIT};
-use crate::network;
+use crate::network::{self, Network};
 use crate::sync::{Monitor, lock};
 use crate::sys::bell::Rope;
 use crate::sys::takeover::{self, Owner};
@@ -154,9 +154,11 @@ impl Guardian {
         self: &Arc<Guardian>,
         launch: Launch,
         bell: Option<Rope>,
-        network: Option<OwnedFd>,
+        network: Option<&Network>,
         on_end: Box<dyn FnOnce(&super::run::State) + Send>,
     ) -> Result<Option<Arc<Run>>> {
+        let network = network.map(Network::descriptor).transpose();
+        let network = network.map_err(|error| Error::system("the network of the test was not passed on", error))?;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (name, log) = (launch.name.clone(), launch.log.clone());
         let order = Order::Spawn(Box::new(launch)).to_frame(id);

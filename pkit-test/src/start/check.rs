@@ -99,9 +99,7 @@ impl Checking {
         let began = Instant::now();
         let log = log_of_try(sight.run.log());
         let launch = Launch { log: log.clone(), ..self.launch.clone() };
-        let network = self.network.as_ref().map(Network::descriptor).transpose();
-        let network = network.map_err(|error| format!("the network of the test was not passed on: {error}"))?;
-        let launched = sight.run.guardian().launch(launch, None, network, Box::new(|_| {}));
+        let launched = sight.run.guardian().launch(launch, None, self.network.as_ref(), Box::new(|_| {}));
         let Some(run) = launched.map_err(|error| error.title().to_owned())? else {
             // The guardian is about to end, and the service with it.
             return Ok((Came::Lost, String::new()));

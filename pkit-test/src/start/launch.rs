@@ -20,7 +20,6 @@ use crate::guardian::protocol::Launch;
 use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process, end_of};
 use crate::limits::{EXEC_OUTPUT_BYTES, OUTPUT_BYTES};
-use crate::network::Network;
 use crate::port;
 use crate::program::{NotFound, Wanted};
 use crate::ready::{Exec, NOTIFY_SOCKET, Probe, Round};
@@ -98,8 +97,6 @@ impl Core {
         let mut launch = self.prepare(spec, guardian, &lock(round)).map_err(with_spec)?;
         let rope = lock(round).rope();
         launch.has_bell = rope.is_some();
-        let network = self.ground.scope().network().map(Network::descriptor).transpose();
-        let network = network.map_err(|error| Error::system("the network of the test was not passed on", error))?;
         if self.life(|life| life.starts > 0) && !spec.any_owner {
             self.place().check_free()?;
         }
@@ -114,7 +111,7 @@ impl Core {
             }
             let logs = launch.log.clone();
             let on_end = self.on_end(spec, life.starts + 1);
-            let run = guardian.launch(launch, rope, network, on_end).map_err(with_spec)?;
+            let run = guardian.launch(launch, rope, self.ground.scope().network(), on_end).map_err(with_spec)?;
             let Some(run) = run else { return Ok(None) };
             life.logs.push(logs);
             life.round = Arc::clone(round);
