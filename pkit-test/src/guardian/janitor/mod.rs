@@ -11,7 +11,7 @@
 //! free                       of another boot or namespace   it is removed: ids in it mean nothing here
 //! ```
 //!
-//! A guardian looks whether there is anything to do ([`Round::has_work`]), after it has brought its first service up. If there is, a
+//! A guardian looks whether there is anything to do ([`Duty::has_work`]), after it has brought its first service up. If there is, a
 //! fork of it does the work: that may take a while, and whoever starts something then is not to wait for it. Errors are nobody's
 //! business: what cannot be cleared now is for the next one.
 
@@ -32,7 +32,7 @@ use processes::Fate;
 
 /// What one janitor looks at.
 #[derive(Debug)]
-pub(super) struct Round {
+pub(super) struct Duty {
     /// Where run directories lie.
     pub(super) base: PathBuf,
     /// Where the logs of this test are.
@@ -41,7 +41,7 @@ pub(super) struct Round {
     pub(super) own: Option<PathBuf>,
 }
 
-impl Round {
+impl Duty {
     /// Whether a janitor would have anything to do, as far as that is known at a glance.
     pub(super) fn has_work(&self) -> bool {
         self.own.is_some() || logs::are_due(&self.logs) || self.has_directory()

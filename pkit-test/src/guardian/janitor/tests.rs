@@ -28,10 +28,10 @@ fn what_is_being_made_is_never_taken_for_what_is_left() {
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     let is_over = AtomicBool::new(false);
     let (mut made, mut cleared) = (0, 0);
-    let round = || Round { base: base.clone(), logs: base.join("no logs"), own: None };
-    let (base, round, is_over) = (&base, &round, &is_over);
+    let duty = || Duty { base: base.clone(), logs: base.join("no logs"), own: None };
+    let (base, duty, is_over) = (&base, &duty, &is_over);
     thread::scope(|scope| {
-        let janitors = [0, 1].map(|_| scope.spawn(move || clear_until(is_over, &round())));
+        let janitors = [0, 1].map(|_| scope.spawn(move || clear_until(is_over, &duty())));
         let makers = [0, 1, 2].map(|number| scope.spawn(move || make_until(end, base, number)));
         // All of them first, so that the janitors end also where one of them has failed.
         let counts = makers.map(thread::ScopedJoinHandle::join);
@@ -66,11 +66,11 @@ fn make_until(end: Instant, base: &Path, number: u32) -> u32 {
     count
 }
 
-fn clear_until(is_over: &AtomicBool, round: &Round) -> u32 {
+fn clear_until(is_over: &AtomicBool, duty: &Duty) -> u32 {
     let mut count = 0;
     loop {
         let is_last = is_over.load(Ordering::Relaxed);
-        count += round.clear().len() as u32;
+        count += duty.clear().len() as u32;
         if is_last {
             return count;
         }

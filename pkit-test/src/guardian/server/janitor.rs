@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use super::{Guardian, Phase};
-use crate::guardian::janitor::Round;
+use crate::guardian::janitor::Duty;
 use crate::guardian::protocol::{Event, Hello};
 use crate::guardian::registry::Ledger;
 use crate::limits::JANITOR_LIMIT;
@@ -29,7 +29,8 @@ pub(super) enum Janitor {
     Sent {
         pid: i32,
         words: File,
-        until: Instant,
+        /// Until it has had its time.
+        until: Option<Instant>,
     },
     Done,
 }
@@ -42,7 +43,8 @@ impl Janitor {
     /// When there is something to be done about it.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Janitor::Due(at) | Janitor::Sent { until: at, .. } => Some(*at),
+            Janitor::Due(at) => Some(*at),
+            Janitor::Sent { until, .. } => *until,
             Janitor::NotYet | Janitor::Done => None,
         }
     }
@@ -50,9 +52,8 @@ impl Janitor {
     /// Kills one that has had its time. What it has not done is for the next one.
     pub(super) fn kill_overdue(&mut self, now: Instant) {
         if let Janitor::Sent { pid, until, .. } = self {
-            if *until <= now {
+            if until.take_if(|until| *until <= now).is_some() {
                 child::kill_child(*pid);
-                *until += Duration::from_secs(3600);
             }
         }
     }
@@ -89,17 +90,17 @@ impl Guardian {
             return;
         }
         self.janitor = Janitor::Done;
-        let round = self.round().filter(|round| matches!(self.phase, Phase::Serving) && round.has_work());
+        let duty = self.duty().filter(|duty| matches!(self.phase, Phase::Serving) && duty.has_work());
         // Where there is no room for another process the next guardian has one.
-        self.janitor = round.and_then(|round| send(&round).ok()).unwrap_or(Janitor::Done);
+        self.janitor = duty.and_then(|duty| send(&duty).ok()).unwrap_or(Janitor::Done);
     }
 
-    fn round(&self) -> Option<Round> {
+    fn duty(&self) -> Option<Duty> {
         let hello = self.hello.as_ref()?;
         let base = hello.directory.parent()?.to_owned();
         let has_heritage = self.ledger.as_ref().is_some_and(Ledger::has_heritage);
         let own = has_heritage.then(|| hello.directory.clone());
-        Some(Round { base, logs: hello.logs.clone(), own })
+        Some(Duty { base, logs: hello.logs.clone(), own })
     }
 
     /// It has ended: what it has done is told to those who want to know.
@@ -118,25 +119,25 @@ impl Guardian {
 /// As much as the smallest pipe takes without a reader.
 const WORDS_BYTES: usize = 4096;
 
-fn send(round: &Round) -> io::Result<Janitor> {
+fn send(duty: &Duty) -> io::Result<Janitor> {
     let (words, end) = platform::pipe()?;
     let parent = child::own_pid();
     match child::fork()? {
         Side::Parent { child: pid } => {
-            Ok(Janitor::Sent { pid, words: words.into(), until: Instant::now() + JANITOR_LIMIT + MARGIN })
+            Ok(Janitor::Sent { pid, words: words.into(), until: Some(Instant::now() + JANITOR_LIMIT + MARGIN) })
         }
-        Side::Child => work(round, end, parent),
+        Side::Child => work(duty, end, parent),
     }
 }
 
 /// Nothing of the guardian stays open here: above all the test's stderr, and the sockets whose closing is a message.
-fn work(round: &Round, words: OwnedFd, parent: i32) -> ! {
+fn work(duty: &Duty, words: OwnedFd, parent: i32) -> ! {
     platform::set_process_name(c"pkit-janitor");
     let Ok(words) = fd::keep_only(words) else { child::exit_now(1) };
     if platform::die_with_parent().is_err() || child::parent_pid() != parent {
         child::exit_now(1);
     }
-    let mut text = round.clear().join("\n");
+    let mut text = duty.clear().join("\n");
     text.truncate((0..=WORDS_BYTES.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0));
     // Whoever does not want to read it does not.
     let _ = fd::set_nonblocking(words.as_fd()).and_then(|()| File::from(words).write_all(text.as_bytes()));
