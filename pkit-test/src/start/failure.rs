@@ -69,8 +69,8 @@ fn ended_how(core: &Core, phase: Phase) -> String {
 
 /// The operating system did not run the program.
 pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
-    if matches!(step, Step::OwnPids | Step::OwnUsers | Step::UserMap | Step::OwnProc | Step::Network) {
-        return not_isolated(core, step, error);
+    if let Some(isolated) = isolated(step) {
+        return not_isolated(core, step, isolated, error);
     }
     let name = &core.place().name;
     let spec = core.spec();
@@ -80,6 +80,9 @@ pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
 
 /// Why the operating system does not run a program.
 pub(super) fn refusal(user: Option<&str>, step: Step, error: &io::Error) -> (Kind, String) {
+    if let Some((what, _)) = isolated(step) {
+        return (Kind::Unsupported, format!("it cannot have {what}: {error}"));
+    }
     let user = user.unwrap_or_default();
     let errno = error.raw_os_error().map(Errno::from_raw);
     match (step, errno) {
@@ -107,16 +110,12 @@ pub(super) fn refusal(user: Option<&str>, step: Step, error: &io::Error) -> (Kin
         (Step::Fork | Step::Prepare, Some(Errno::EMFILE | Errno::ENFILE)) => {
             (Kind::System, "no more open files are allowed".to_owned())
         }
-        (Step::Fork | Step::Prepare, _) => (Kind::System, format!("it could not be prepared: {error}")),
-        (Step::OwnPids | Step::OwnUsers | Step::UserMap | Step::OwnProc | Step::Network, _) => {
-            (Kind::Unsupported, format!("it cannot have {}: {error}", isolated(step).0))
-        }
+        _ => (Kind::System, format!("it could not be prepared: {error}")),
     }
 }
 
 /// The system refused a namespace, or a part of one.
-fn not_isolated(core: &Core, step: Step, error: &io::Error) -> Error {
-    let (what, call) = isolated(step);
+fn not_isolated(core: &Core, step: Step, (what, call): (&str, &str), error: &io::Error) -> Error {
     let title = format!("`{}` was not started: it cannot have {what}", core.place().name);
     let error = Error::new(Kind::Unsupported, title)
         .fact("denied", format!("{call}: {error}"))
@@ -124,15 +123,17 @@ fn not_isolated(core: &Core, step: Step, error: &io::Error) -> Error {
     core.about(error, None)
 }
 
-/// What a step is for, and the call that it takes.
-fn isolated(step: Step) -> (&'static str, &'static str) {
-    match step {
-        Step::OwnUsers => ("process ids of its own", "clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS)"),
-        Step::UserMap => ("process ids of its own", "the map of users"),
-        Step::OwnProc => ("process ids of its own", "mount(/proc)"),
+/// What a step of an isolation is for, and the call that it takes.
+fn isolated(step: Step) -> Option<(&'static str, &'static str)> {
+    const PIDS: &str = "process ids of its own";
+    Some(match step {
+        Step::OwnPids => (PIDS, "clone(CLONE_NEWPID | CLONE_NEWNS)"),
+        Step::OwnUsers => (PIDS, "clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS)"),
+        Step::UserMap => (PIDS, "the map of users"),
+        Step::OwnProc => (PIDS, "mount(/proc)"),
         Step::Network => ("the network of the test", "setns(CLONE_NEWNET)"),
-        _ => ("process ids of its own", "clone(CLONE_NEWPID | CLONE_NEWNS)"),
-    }
+        Step::Prepare | Step::Fork | Step::User | Step::Cwd | Step::Exec => return None,
+    })
 }
 
 fn isolation_hint(step: Step, error: &io::Error) -> &'static str {

@@ -335,40 +335,32 @@ fn counts_after_end(look: &Look, phase: Phase, expects: Expected, is_in_time: bo
 
 /// All must hold at the same time: what has held is asked again now that the last one does.
 fn ask_again(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, bounds: &Bounds) {
-    let Bounds { deadline, expects } = *bounds;
-    let is_over = || core.is_given_up() || !run.phase().is_alive();
-    let is_moot = |phase: Phase| core.is_given_up() || !phase.is_alive() && !expects.covers(phase.exit());
     // What may end can have done all its work, and holds nothing any more.
     if run.phase().is_alive() {
-        round.ask_again(&sight(core, run, deadline, &is_over, &is_moot));
+        with_sight(core, run, bounds, |sight| round.ask_again(sight));
     }
 }
 
-fn sight<'a>(
-    core: &'a Arc<Core>,
-    run: &'a Arc<Run>,
-    deadline: Instant,
-    is_over: &'a dyn Fn() -> bool,
-    is_moot: &'a dyn Fn(Phase) -> bool,
-) -> Sight<'a> {
+/// Lets a question look.
+fn with_sight<R>(core: &Arc<Core>, run: &Arc<Run>, bounds: &Bounds, look: impl FnOnce(&Sight<'_>) -> R) -> R {
+    let Bounds { deadline, expects } = *bounds;
+    let is_over = || core.is_given_up() || !run.phase().is_alive();
+    let is_moot = |phase: Phase| core.is_given_up() || !phase.is_alive() && !expects.covers(phase.exit());
     let around: Weak<dyn Around> = Arc::downgrade(core) as _;
-    Sight {
+    look(&Sight {
         name: &core.place().name,
         run,
         tree_root: run.look(|state| state.shim).unwrap_or(0),
         patience: deadline.saturating_duration_since(Instant::now()).clamp(HTTP_LAST_TRY, HTTP_TRY),
         deadline,
-        is_over,
-        is_moot,
+        is_over: &is_over,
+        is_moot: &is_moot,
         around,
-    }
+    })
 }
 
 fn ask(core: &Arc<Core>, run: &Arc<Run>, probe: &mut dyn Probe, bounds: &Bounds, waited: &mut Waited) -> Look {
-    let Bounds { deadline, expects } = *bounds;
-    let is_over = || core.is_given_up() || !run.phase().is_alive();
-    let is_moot = |phase: Phase| core.is_given_up() || !phase.is_alive() && !expects.covers(phase.exit());
-    let look = probe.look(&sight(core, run, deadline, &is_over, &is_moot));
+    let look = with_sight(core, run, bounds, |sight| probe.look(sight));
     waited.tries += u64::from(!matches!(look, Look::Unanswered(_)));
     if waited.question.is_empty() {
         waited.question = probe.question();
