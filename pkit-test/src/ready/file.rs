@@ -16,7 +16,7 @@ use regex_lite::Regex;
 use super::output::{fill_regex, holes_of, mistake_of};
 use super::{Fill, Look, Probe, Sight, Unarmed, Unprepared};
 use crate::limits::FILE_BYTES;
-use crate::sys::watch::Watch;
+use crate::sys::watch::{self, Watch};
 use crate::template::{Hole, Template};
 
 /// How much of a content is shown.
@@ -177,19 +177,12 @@ impl Stamp {
 impl Appearing {
     /// Whether events tell of the file. Asked before each look.
     fn follows(&mut self) -> bool {
-        if self.watch.is_none() {
-            self.watch = Watch::open().ok();
-        }
-        let path = &self.path;
-        let has_changed = &mut self.has_changed;
-        let followed = self.watch.as_mut().is_some_and(|watch| {
+        let Appearing { path, has_changed, watch, .. } = self;
+        watch::follow(watch, |watch| {
             *has_changed |= watch.drain();
-            watch.follow(path).and_then(|()| watch.follow_file(path)).is_ok()
-        });
-        if !followed {
-            self.watch = None;
-        }
-        followed
+            watch.follow(path)?;
+            watch.follow_file(path)
+        })
     }
 
     /// What there is instead of what is wanted.

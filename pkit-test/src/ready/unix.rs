@@ -14,7 +14,7 @@ use super::file::why_not_there;
 use super::{Fill, Look, Probe, Sight, Site, Unarmed, Unprepared};
 use crate::port::{self, Holds};
 use crate::sys::diag::{Diag, FileId, UnixListener};
-use crate::sys::watch::Watch;
+use crate::sys::watch::{self, Watch};
 use crate::sys::{procfs, socket};
 use crate::template::Template;
 
@@ -110,17 +110,10 @@ impl Serving {
     /// Whether events tell of the file. Asked before each look.
     fn follows(&mut self) -> bool {
         let Address::File(path) = &self.address else { return false };
-        if self.watch.is_none() {
-            self.watch = Watch::open().ok();
-        }
-        let followed = self.watch.as_mut().is_some_and(|watch| {
+        watch::follow(&mut self.watch, |watch| {
             watch.drain();
-            watch.follow(path).is_ok()
-        });
-        if !followed {
-            self.watch = None;
-        }
-        followed
+            watch.follow(path)
+        })
     }
 
     /// What is at the path, if it is no socket.

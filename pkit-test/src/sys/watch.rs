@@ -13,5 +13,15 @@ mod other;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use other::Watch;
 
+use std::io;
+
+/// Lets a watch, opened where there is none yet, take in what has happened and follow a path again. Whether it does: where it
+/// cannot there is none any more, and nobody is told of anything.
+pub(crate) fn follow(place: &mut Option<Watch>, follow: impl FnOnce(&mut Watch) -> io::Result<()>) -> bool {
+    let followed = place.take().or_else(|| Watch::open().ok());
+    *place = followed.and_then(|mut watch| follow(&mut watch).ok().map(|()| watch));
+    place.is_some()
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
