@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
 use std::thread;
 
 use nix::unistd::Uid;
@@ -10,7 +11,7 @@ use pkit_test::http;
 use pkit_test_tests::left_out;
 
 use super::stranger::{SOON, liar_at};
-use crate::child::child;
+use crate::child::{child, wait_until};
 use crate::nested::victim;
 use crate::text::normalised;
 
@@ -74,4 +75,28 @@ fn whom_one_may_not_look_at_is_said_to_be_so() {
         assert!(text.contains(part), "{part}\n{text}");
     }
     answers.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_socket_of_one_whom_one_may_not_look_at_is_not_ours() {
+    if !is_root() {
+        return;
+    }
+    let victim = victim("ports::waits_for_a_socket_that_somebody_unseen_has").with("sleeper");
+    let (started, socket) = (victim.file("started"), victim.file("socket"));
+    let victim = victim.env("STARTED", &started.display().to_string());
+    let victim = victim.env("SOCKET", &socket.display().to_string());
+    victim.open_to_all();
+    let ended = thread::scope(|threads| {
+        let ended = threads.spawn(|| victim.run_as_nobody());
+        wait_until(|| started.exists());
+        let _theirs = UnixListener::bind(&socket).unwrap();
+        ended.join().unwrap()
+    });
+    assert!(ended.status.success(), "{}{}", ended.stdout, ended.stderr);
+    victim.is_gone(&ended);
+    let text = normalised(&ended.stdout);
+    for part in ["its socket is somebody else's", "it belongs to somebody else, a process that we may not look at"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
 }

@@ -7,7 +7,7 @@ use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pkit_test::{Process, Result, Spec, http, tcp};
+use pkit_test::{Process, Result, Spec, http, sh, tcp, unix};
 use pkit_test_tests::child::{monotonic_ns, pause};
 
 use super::chosen::{command, is_chosen};
@@ -127,6 +127,18 @@ fn looks_at_what_it_may_not_see() {
     let unknown = proxy.clone().start_timeout(soon).start().unwrap_err();
     println!("unknown: {unknown}");
     assert!(proxy.any_owner().start().unwrap().is_alive());
+}
+
+/// Somebody whose descriptors we may not see listens at a unix socket that is waited for.
+#[test]
+fn waits_for_a_socket_that_somebody_unseen_has() {
+    if !is_chosen() {
+        return;
+    }
+    let of = |name| env::var(name).expect("the test sets it");
+    let service = sh(format!("touch '{}'; exec {}", of("STARTED"), command("sleeper", "")));
+    let error = unix(service, of("SOCKET")).start_timeout(Duration::from_millis(1500)).start().unwrap_err();
+    println!("foreign: {error}");
 }
 
 /// Takes ports as fast as it can, and says from when to when it had which.
