@@ -196,7 +196,11 @@ impl Core {
     /// Whatever starts it from now on must be the test.
     pub(crate) fn leave_down(&self) {
         self.change_life(|life| (life.is_left_down, life.is_taken_down) = (true, false));
-        self.post(News::StopAsked);
+        self.tell_stop_asked();
+    }
+
+    pub(crate) fn tell_stop_asked(&self) {
+        self.post(News::StopAsked { run: self.life(|life| life.starts) });
     }
 
     /// Whatever brings it down from now on brings it up again, until it is let go.

@@ -182,7 +182,7 @@ impl Supervisor {
                 self.last_error = None;
                 core.tell_started();
             }
-            Err(_) if core.life(|life| life.is_left_down || life.is_retired) => core.post(News::StopAsked),
+            Err(_) if core.life(|life| life.is_left_down || life.is_retired) => core.tell_stop_asked(),
             Err(error) => {
                 core.post(News::StartFailed { why: error.title().to_owned() });
                 self.last_error = Some(error);

@@ -5,16 +5,18 @@
 //!
 //! ```text
 //!            Exited       StopAsked   Started          StartFailed  Stopped      its time has come
-//! Up         crash (1)    -> Down     -> Up            (stale)      (stale)      (none)
-//! Waiting    (noted)      -> Down     -> Up (2)        (stale)      (stale)      -> Starting, and start it (3)
-//! Starting   (noted)      -> Down     -> Up (2)        crash        (stale)      (none)
-//! Stopping   (noted)      -> Down     its run is next  (stale)      -> Waiting   stop its run
+//! Up         crash (1)    -> Down (4) -> Up            (stale)      (stale)      (none)
+//! Waiting    (noted)      -> Down (4) -> Up (2)        (stale)      (stale)      -> Starting, and start it (3)
+//! Starting   (noted)      -> Down (4) -> Up (2)        crash        (stale)      (none)
+//! Stopping   (noted)      -> Down (4) its run is next  (stale)      -> Waiting   stop its run
 //! Down       (noted)      (was said)  -> Up (2)        (stale)      (stale)      (none)
 //! ```
 //! (1) Where its supervision says so; every other exit of the current run leads to Down. That of an earlier run is known.
 //! (2) Somebody has started it: the driver, or the test beside it. A run whose exit was noted before goes on as if it had
 //! been Up and had exited now.
 //! (3) The first of those that may, and nobody while somebody is Stopping.
+//! (4) Unless it was said of an earlier run: the test has started it again since, and a supervisor that looked around
+//! after that hears the word only then.
 //!
 //! A *crash* is one of the few that an intensity allows, or the end of everything: GiveUp, after which nothing is heard.
 //! Otherwise it is Waiting for its pause to pass, and the strategy takes others along: who is Up or Starting is Stopping,
@@ -33,8 +35,8 @@ use crate::exit::Exit;
 pub(crate) enum News {
     /// Nothing is left of a run.
     Exited { run: u32, end: End },
-    /// The test wants it to be down.
-    StopAsked,
+    /// The test wants it to be down, said when this was its last run.
+    StopAsked { run: u32 },
     /// A run is ready, whoever started it. It lives as this says.
     Started { run: u32, policy: Policy },
     /// A start that was asked for came to nothing.
@@ -159,7 +161,7 @@ impl Machine {
         }
         match news {
             News::Exited { run, end } => self.exited(index, run, end, now),
-            News::StopAsked => self.members[index].state = State::Down,
+            News::StopAsked { run } => self.stop_asked(index, run),
             News::Started { run, policy } => self.started(index, run, policy, now),
             News::StartFailed { why } => self.start_failed(index, &why, now),
             News::Stopped => self.stopped(index),
@@ -243,8 +245,8 @@ impl Machine {
 
     fn started(&mut self, index: usize, run: u32, policy: Policy, now: Duration) {
         let member = &mut self.members[index];
-        if run <= member.run && member.knows_end_of(run) {
-            // Two have started it, and the later word comes too late.
+        if run < member.run || run == member.run && member.knows_end_of(run) {
+            // Two have told of it, and the later word comes too late.
             return;
         }
         if run > member.run && member.run > 0 {
@@ -261,6 +263,13 @@ impl Machine {
         }
         if let Some((_, end)) = known {
             self.ended(index, end, now);
+        }
+    }
+
+    fn stop_asked(&mut self, index: usize, run: u32) {
+        let member = &mut self.members[index];
+        if run >= member.run {
+            member.state = State::Down;
         }
     }
 

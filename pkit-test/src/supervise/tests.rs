@@ -147,7 +147,7 @@ fn rest_for_one_takes_those_along_that_come_after_it() {
 fn who_was_down_stays_down() {
     for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
         let mut world = World::new(all_for(strategy), Supervision::transient());
-        world.hear(1, News::StopAsked).exit(2, end(0)).did("");
+        world.hear(1, News::StopAsked { run: 1 }).exit(2, end(0)).did("");
         world.crash(0).did("start a at 0");
     }
 }
@@ -171,7 +171,7 @@ fn a_start_that_fails_takes_down_what_came_up_before_it() {
 fn one_that_crashes_while_others_are_started_takes_all_along_once_more() {
     let mut world = World::new(all_for(Strategy::OneForAll), Supervision::permanent());
     world.machine.hear(0, News::Exited { run: 1, end: end(1) }, Duration::ZERO);
-    world.hear(1, News::Stopped).hear(2, News::StopAsked);
+    world.hear(1, News::Stopped).hear(2, News::StopAsked { run: 1 });
     // While the driver starts `a`, somebody starts `c`, which crashes at once.
     world.stop(1, 1);
     assert_eq!(world.machine.next(Duration::ZERO), Todo::Start { id: 0 });

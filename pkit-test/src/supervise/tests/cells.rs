@@ -13,13 +13,14 @@ use super::{MS, SECOND, all_for, end, machine, policy};
 /// `b`, in its first run or on the way to its second, where a crash of it takes nobody along.
 const STATES: [&str; 5] = ["Up", "Waiting", "Starting", "Stopping", "Down"];
 
-const EVENTS: [&str; 11] = [
+const EVENTS: [&str; 12] = [
     "crashed",
     "ended",
     "stopped by us",
     "an earlier run",
     "the next run",
     "StopAsked",
+    "asked before",
     "Started",
     "Started, ended",
     "StartFailed",
@@ -44,10 +45,10 @@ fn in_state(state: &str) -> Machine {
             crash(&mut machine, 0);
             // Only `b` is left to be stopped.
             assert_eq!(machine.next(Duration::ZERO), Todo::Stop { id: 2, run: 1 });
-            machine.hear(2, News::StopAsked, Duration::ZERO);
-            machine.hear(0, News::StopAsked, Duration::ZERO);
+            machine.hear(2, News::StopAsked { run: 1 }, Duration::ZERO);
+            machine.hear(0, News::StopAsked { run: 1 }, Duration::ZERO);
         }
-        "Down" => machine.hear(1, News::StopAsked, Duration::ZERO),
+        "Down" => machine.hear(1, News::StopAsked { run: 1 }, Duration::ZERO),
         _ => unreachable!("{state} is no state"),
     }
     assert_eq!(machine.state_of(1), state);
@@ -66,7 +67,8 @@ fn cell(state: &str, event: &str) -> String {
         "stopped by us" => hear(News::Exited { run: 1, end: End { was_asked: true, ..end(1) } }),
         "an earlier run" => hear(News::Exited { run: 0, end: end(1) }),
         "the next run" => hear(News::Exited { run: 2, end: end(1) }),
-        "StopAsked" => hear(News::StopAsked),
+        "StopAsked" => hear(News::StopAsked { run: 1 }),
+        "asked before" => hear(News::StopAsked { run: 0 }),
         "Started" => hear(News::Started { run: 2, policy: supervision }),
         "Started, ended" => {
             hear(News::Exited { run: 2, end: end(1) });
@@ -95,6 +97,7 @@ Up       stopped by us  Down
 Up       an earlier run Up
 Up       the next run   Up
 Up       StopAsked      Down
+Up       asked before   Up
 Up       Started        Up
 Up       Started, ended Waiting, due at 20
 Up       StartFailed    Up
@@ -106,6 +109,7 @@ Waiting  stopped by us  Starting, start
 Waiting  an earlier run Starting, start
 Waiting  the next run   Starting, start
 Waiting  StopAsked      Down
+Waiting  asked before   Starting, start
 Waiting  Started        Up
 Waiting  Started, ended Waiting, due at 20
 Waiting  StartFailed    Starting, start
@@ -117,6 +121,7 @@ Starting stopped by us  Starting
 Starting an earlier run Starting
 Starting the next run   Starting
 Starting StopAsked      Down
+Starting asked before   Starting
 Starting Started        Up
 Starting Started, ended Waiting, due at 20
 Starting StartFailed    Waiting, due at 20
@@ -128,6 +133,7 @@ Stopping stopped by us  Stopping, stop run 1
 Stopping an earlier run Stopping, stop run 1
 Stopping the next run   Stopping, stop run 1
 Stopping StopAsked      Down
+Stopping asked before   Stopping, stop run 1
 Stopping Started        Stopping, stop run 2
 Stopping Started, ended Stopping, stop run 2
 Stopping StartFailed    Stopping, stop run 1
@@ -139,6 +145,7 @@ Down     stopped by us  Down
 Down     an earlier run Down
 Down     the next run   Down
 Down     StopAsked      Down
+Down     asked before   Down
 Down     Started        Up
 Down     Started, ended Waiting, due at 20
 Down     StartFailed    Down
@@ -163,7 +170,7 @@ fn nothing_is_heard_after_it_has_given_up() {
         let supervision = policy(Supervision::permanent());
         for id in 0..3 {
             match event {
-                "StopAsked" => machine.hear(id, News::StopAsked, MS),
+                "StopAsked" => machine.hear(id, News::StopAsked { run: 1 }, MS),
                 "Started" => machine.hear(id, News::Started { run: 2, policy: supervision }, MS),
                 "Stopped" => machine.hear(id, News::Stopped, MS),
                 "StartFailed" => machine.hear(id, News::StartFailed { why: String::new() }, MS),
@@ -257,4 +264,25 @@ fn those_further_out_hear_of_it_as_of_somebody_elses() {
     assert_eq!((inner.take(now), outer.take(now)), (heard(Supervision::permanent()), heard(Supervision::temporary())));
     outer.close();
     assert_eq!((inner.take(now), outer.take(now), inner.is_closing()), (Mail::Closing, Mail::Closing, true));
+}
+
+/// The supervisor looks around when it comes to run, and hears after that what was said before.
+#[test]
+fn what_was_said_before_it_looked_around_is_stale() {
+    let supervision = policy(Supervision::permanent());
+    let mut machine = Machine::new(Limits::default());
+    machine.join(1, "a", supervision);
+    machine.hear(1, News::Started { run: 2, policy: supervision }, Duration::ZERO);
+    machine.hear(1, News::Exited { run: 2, end: end(1) }, Duration::ZERO);
+    for news in [
+        News::Started { run: 1, policy: supervision },
+        News::StopAsked { run: 1 },
+        News::Exited { run: 1, end: End { was_asked: true, ..end(1) } },
+        News::Started { run: 2, policy: supervision },
+        News::Exited { run: 2, end: end(1) },
+    ] {
+        machine.hear(1, news, Duration::ZERO);
+        assert_eq!(machine.state_of(0), "Waiting");
+    }
+    assert_eq!(machine.next(Duration::ZERO), Todo::Start { id: 1 });
 }
