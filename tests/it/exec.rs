@@ -253,8 +253,8 @@ fn what_it_leaves_in_the_background_is_killed() {
 #[test]
 fn one_that_floods_is_bounded_and_leaves_no_log() {
     let flood = child("flood");
-    let check = Exec::new(flood.with("0 --both")).try_timeout(Duration::from_millis(100));
-    let process = simple("sleep 60").ready(check).start_timeout(HANG).spawn().unwrap();
+    let check = Exec::new(flood.with("0 --both")).try_timeout(SOON);
+    let process = simple("sleep 60").ready(check).start_timeout(HANG * 10).spawn().unwrap();
     let (log, beside) = (process.log_path(), || {
         let files = fs::read_dir(process.log_path().parent().unwrap()).unwrap().flatten();
         let own = process.log_path().file_stem().unwrap().to_string_lossy().into_owned();

@@ -31,7 +31,7 @@ fn guest(liar: &Child, steps: &str, addr: SocketAddr) -> Process {
 /// A server on a fixed port that cannot be had.
 #[track_caller]
 fn fails(spec: Spec, port: u16, expected: Expect) {
-    let error = spec.start_timeout(SOON).start().unwrap_err();
+    let error = spec.start().unwrap_err();
     let text = normalised(&error.to_string()).replace(&port.to_string(), "PORT");
     expected.assert_eq(&text);
 }

@@ -112,23 +112,37 @@ fn read_body(
     reader: &dyn Reader,
 ) -> Result<(Vec<u8>, bool), Trouble> {
     let mut decoder = Decoder::new(framing);
+    let mut is_enough = reader.watch();
+    match read_portions(talk, &mut decoder, begun, &mut is_enough) {
+        Ok(is_cut) => Ok((decoder.into_body(), is_cut)),
+        // What was wanted came before the trouble did, and might have been looked at before it.
+        Err(_) if is_enough(decoder.body()) => Ok((decoder.into_body(), true)),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+fn read_portions(
+    talk: &mut Talk<'_>,
+    decoder: &mut Decoder,
+    begun: &[u8],
+    is_enough: &mut Watch<'_>,
+) -> Result<bool, Trouble> {
     let mut portion = begun.to_owned();
     let mut came = portion.len();
-    let mut is_enough = reader.watch();
     loop {
         decoder.feed(&portion)?;
         portion.clear();
         if decoder.is_done() {
-            return Ok((decoder.into_body(), false));
+            return Ok(false);
         }
         if came >= HTTP_BODY_BYTES {
-            return Ok((decoder.into_body(), true));
+            return Ok(true);
         }
         match talk.read(&mut portion, HTTP_BODY_BYTES - came) {
             Ok(Came::Some) => came += portion.len(),
-            Ok(Came::End) => return decoder.end().map(|body| (body, false)),
+            Ok(Came::End) => return decoder.end().map(|()| false),
             // Asked only here: a body that comes at once is looked at once.
-            Ok(Came::Nothing) if is_enough(decoder.body()) => return Ok((decoder.into_body(), true)),
+            Ok(Came::Nothing) if is_enough(decoder.body()) => return Ok(true),
             Ok(Came::Nothing) => {
                 talk.wait_for_more().map_err(|ended| Trouble::of_waiting_for_body(ended, decoder.body()))?;
             }

@@ -73,9 +73,9 @@ impl Decoder {
     }
 
     /// The stream has come to its end.
-    pub(super) fn end(self) -> Result<Vec<u8>, Trouble> {
+    pub(super) fn end(&self) -> Result<(), Trouble> {
         match self.state {
-            State::UntilEnd | State::Done => Ok(self.body),
+            State::UntilEnd | State::Done => Ok(()),
             State::Counted { of, .. } => Err(Trouble::ClosedInBody { got: self.body.len(), of: Some(of) }),
             _ => Err(Trouble::ClosedInBody { got: self.body.len(), of: None }),
         }
@@ -161,8 +161,8 @@ mod tests {
         let of = |portion: usize| {
             let mut decoder = Decoder::new(framing);
             let fed = bytes.chunks(portion).try_for_each(|bytes| decoder.feed(bytes));
-            let body = fed.and_then(|()| decoder.end());
-            body.map_or_else(|trouble| trouble.to_string(), |body| String::from_utf8_lossy(&body).into_owned())
+            let end = fed.and_then(|()| decoder.end());
+            end.map_or_else(|trouble| trouble.to_string(), |()| String::from_utf8_lossy(decoder.body()).into_owned())
         };
         let whole = of(bytes.len().max(1));
         for portion in 1..bytes.len() {

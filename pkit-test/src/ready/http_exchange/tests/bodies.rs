@@ -78,6 +78,19 @@ fn a_body_without_end_is_cut_and_enough_of_one_is_enough() {
     assert_eq!(server.thread.join().unwrap(), "end");
 }
 
+/// Whether its end is read together with it is chance, so it is tried often.
+#[test]
+fn enough_of_a_body_is_enough_whatever_comes_behind_it() {
+    let of_nine = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nready";
+    let garbage = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nready\r\nno size\r\n";
+    for answer in [of_nine.as_slice(), garbage] {
+        for _ in 0..100 {
+            let answer = read(answer, "GET", &Wants(Extent::Body, "ready")).unwrap();
+            assert_eq!(answer.body, b"ready");
+        }
+    }
+}
+
 #[test]
 fn headers_without_end_are_an_end() {
     let with_headers = |extent| {
