@@ -31,6 +31,9 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
             Error::new(Kind::Cancelled, format!("`{name}` was given up: {why}"))
         }
         Trouble::Ended(lost @ Phase::Lost { .. }, _) => core.ended_error("start it", *lost),
+        Trouble::Ended(Phase::Refused { step, errno }, _) => {
+            refused(core, *step, &io::Error::from_raw_os_error(*errno))
+        }
         Trouble::NoAnswer(why) => {
             let error = Error::new(Kind::System, format!("`{name}` was stopped: its probe {why}"));
             with_last_words(core.about(error, Some(run)).fact("needs", needs(core)), run)

@@ -295,7 +295,8 @@ fn wait_ready(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Ins
         // A probe that can still be answered by what it wrote is asked once more after the end.
         let look = match (round.current(), phase) {
             (_, Phase::Starting) => Look::NotYet("the program does not run yet".to_owned()),
-            (None, Phase::Lost { .. }) => Look::NotYet(String::new()),
+            // Where the machine is busy a refusal may come when the order has had its time.
+            (_, Phase::Refused { .. }) | (None, Phase::Lost { .. }) => Look::NotYet(String::new()),
             (None, _) => return Ok(()),
             (Some(probe), _) => ask(core, run, probe, &Bounds { deadline, expects }, &mut waited),
         };
