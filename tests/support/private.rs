@@ -3,17 +3,17 @@
 //! A child may leave its session, empty its environment, close its descriptors and change its name; `/proc/PID/exe`
 //! stays. So each test runs a copy of its own, in a directory of its own, and what executes that file was started for
 //! that test. A list of processes misses one that hops from pid to pid faster than the list is read, nearly always;
-//! the kernel does not: it refuses to open a file for writing that anybody executes (`ETXTBSY`). Both are asked.
+//! the kernel does not: it refuses to cut a file that anybody executes (`ETXTBSY`). Both are asked.
 
-use std::fs::OpenOptions;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, process};
 
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
+use nix::unistd::truncate;
 
 use crate::child::wait_ms;
 use crate::process::{pids, signal_process, stat};
@@ -177,10 +177,11 @@ fn is_executed_by(entry: &str, path: &Path) -> bool {
     target == path || target.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(Path::new) == Some(path)
 }
 
-/// Whether anybody executes it, by the kernel's own count.
+/// Whether anybody executes it, by the kernel's own count. It would refuse to open it for writing as well, but a descriptor is
+/// inherited by whatever another thread forks at that moment, and while that holds it nobody can start the copy.
 fn is_executed(path: &Path) -> bool {
-    let opened = OpenOptions::new().write(true).open(path);
-    opened.is_err_and(|error| error.kind() == ErrorKind::ExecutableFileBusy)
+    let length = fs::metadata(path).ok().and_then(|file| file.len().try_into().ok());
+    length.is_some_and(|length| truncate(path, length) == Err(Errno::ETXTBSY))
 }
 
 /// By another process: were the copy open for writing in this one, a child that another thread forks at that moment
