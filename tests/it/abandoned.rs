@@ -1,8 +1,9 @@
 //! An `async` stage that nobody awaits to its end: all of it is gone when the future is.
 
 use std::cell::Cell;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -25,14 +26,25 @@ fn poll(future: Pin<&mut impl Future<Output = ()>>) -> Poll<()> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
+/// Awaits a future that never ends, and drops it as soon as that is so: what a timeout does, in a body that has begun.
+async fn dropped_once(is_so: &AtomicBool, future: impl Future<Output = ()>) {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        assert!(future.as_mut().poll(context).is_pending());
+        if is_so.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn in_the_body_all_ends_with_the_future() {
-    let sleeper = child("sleeper");
+    let (sleeper, has_begun) = (child("sleeper"), AtomicBool::new(false));
     let spec = || output(sleeper.with(""), "sleeper");
-    let late = tokio::time::timeout(Duration::from_millis(300), async {
-        stage(spec(), spec(), async |_, _| pending().await).await;
-    });
-    assert!(late.await.is_err());
+    let body = async |_: &Process, _| {
+        has_begun.store(true, Ordering::Relaxed);
+        pending::<()>().await;
+    };
+    dropped_once(&has_begun, stage(spec(), spec(), body)).await;
     assert_eq!(sleeper.count(), 0);
 }
 
@@ -47,16 +59,18 @@ impl Drop for Mock {
 
 #[tokio::test]
 async fn a_mock_in_the_body_that_panics_leaves_nothing() {
-    let sleeper = child("sleeper");
+    let (sleeper, has_begun) = (child("sleeper"), Arc::new(AtomicBool::new(false)));
     let spec = || output(sleeper.with(""), "sleeper");
-    let test = tokio::spawn(tokio::time::timeout(
-        Duration::from_millis(300),
-        stage(spec(), spec(), async |_, second| {
+    let (one, other) = (spec(), spec());
+    let test = tokio::spawn(async move {
+        let body = async |_: &Process, second| {
             std::mem::forget(second);
             let _mock = Mock;
+            has_begun.store(true, Ordering::Relaxed);
             pending::<()>().await;
-        }),
-    ));
+        };
+        dropped_once(&has_begun, stage(one, other, body)).await;
+    });
     let panic = test.await.unwrap_err().into_panic();
     assert_eq!((panic.downcast_ref::<&str>(), sleeper.count()), (Some(&"it was not called"), 0));
 }
@@ -75,7 +89,8 @@ async fn while_it_starts_it_is_given_up() {
 #[test]
 fn while_it_ends_the_end_is_waited_for() {
     let polite = child("polite");
-    let spec = || output(polite.with("200"), "ready");
+    // Long enough for one to be counted while it says goodbye.
+    let spec = || output(polite.with("1000"), "ready");
     let has_ended = Cell::new(false);
     {
         let mut future = pin!(stage(spec(), spec(), async |_, second| {
