@@ -10,6 +10,10 @@ use pkit_test_tests::private::Private;
 /// Only catches a hang.
 pub(crate) const HANG: Duration = Duration::from_secs(60);
 
+/// How long a start may take that fails because its time is over, where its error shows what the process was like by then. On
+/// a busy machine a child of ours may need half a second to begin; a test waits for all of it, so it is not far more.
+pub(crate) const ENOUGH: Duration = Duration::from_millis(1500);
+
 /// A private copy of one of the programs in `children/`: who runs it was started by this test.
 ///
 /// To be declared before the handles, so that it is dropped after them.

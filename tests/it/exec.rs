@@ -13,13 +13,10 @@ use pkit_test::ready::{Exec, Tcp};
 use pkit_test::{Process, Restart, Spec, orchestra, sh, simple, tcp, with_processes};
 use pkit_test_tests::left_out;
 
-use crate::child::{HANG, child, wait_until};
+use crate::child::{ENOUGH, HANG, child, wait_until};
 use crate::nested::{Victim, victim};
 use crate::race;
 use crate::text::normalised;
-
-/// Far more than any of them needs to show what it is like, also on a busy machine.
-const SOON: Duration = Duration::from_millis(1500);
 
 #[track_caller]
 fn fails(spec: Spec, expected: Expect) {
@@ -70,7 +67,7 @@ fn holes_of_another_process_are_the_dependency() {
 }
 
 fn service() -> Spec {
-    simple("sleep 60").start_timeout(SOON)
+    simple("sleep 60").start_timeout(ENOUGH)
 }
 
 #[test]
@@ -253,7 +250,7 @@ fn what_it_leaves_in_the_background_is_killed() {
 #[test]
 fn one_that_floods_is_bounded_and_leaves_no_log() {
     let flood = child("flood");
-    let check = Exec::new(flood.with("0 --both")).try_timeout(SOON);
+    let check = Exec::new(flood.with("0 --both")).try_timeout(ENOUGH);
     let process = simple("sleep 60").ready(check).start_timeout(HANG * 10).spawn().unwrap();
     let (log, beside) = (process.log_path(), || {
         let files = fs::read_dir(process.log_path().parent().unwrap()).unwrap().flatten();

@@ -13,7 +13,7 @@ use pkit_test::{
     processes, simple, tcp, with_processes,
 };
 
-use crate::child::{HANG, child};
+use crate::child::{ENOUGH, HANG, child};
 use crate::nested::{Ended, victim};
 use crate::text::normalised;
 
@@ -72,7 +72,7 @@ fn a_start_that_fails_is_in_it() {
     for spec in [
         simple("no-such-program"),
         output(exits.with("7"), "never"),
-        output(pkit_test::bin!("sleeper"), "never").start_timeout(Duration::from_millis(50)),
+        output(pkit_test::bin!("sleeper"), "never").start_timeout(ENOUGH),
     ] {
         spec.start().unwrap_err();
     }

@@ -5,7 +5,6 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use pkit_test::ready::{Exec, Output, Ready};
 use pkit_test::{Executor, Ground, Process, Restart, Result, Signal, Spec, http, orchestra, simple, tcp};
@@ -13,7 +12,7 @@ use pkit_test_tests::left_out::{self, server};
 use pkit_test_tests::private::Private;
 use pkit_test_tests::process::{children, pids};
 
-use crate::child::HANG;
+use crate::child::{ENOUGH, HANG};
 use crate::text::normalised;
 
 /// Starts it, asks it, restarts it in both ways, stops it: the same port all the time, and nothing is left.
@@ -240,7 +239,7 @@ fn pg_isready_says_when_postgres_answers() {
     db.restart(Restart::Graceful).unwrap();
     assert!(answered());
 
-    let nobody = simple("sleep 60").ready(ready()).start_timeout(Duration::from_millis(500));
+    let nobody = simple("sleep 60").ready(ready()).start_timeout(ENOUGH);
     let error = normalised(&nobody.start().unwrap_err().to_string());
     assert!(error.contains(": exit code 2: 127.0.0.1:PORT - no response, N tries\n"), "{error}");
 }

@@ -4,16 +4,13 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
 
 use expect_test::expect;
 use nix::sched::{CloneFlags, unshare};
 use pkit_test::{Spec, http, orchestra, tcp};
 
 use super::check::{check, check_stack};
-use crate::child::{Child, child};
-
-const SOON: Duration = Duration::from_millis(500);
+use crate::child::{Child, ENOUGH, child};
 
 fn at(slow: &Child, port: u16) -> Spec {
     tcp(slow.with("0 {port}"), port)
@@ -37,7 +34,7 @@ fn a_port_of_another_test_is_waited_for() {
     let port = first.port();
     assert!(
         check(
-            at(&slow, port).start_timeout(SOON),
+            at(&slow, port).start_timeout(ENOUGH),
             expect![[r#"
                 `slow` was not started: port PORT is held by another test of this process, or this one
                   spec:   tcp("'CHILDREN/slow' 0 {port}", PORT)   tests/it/errors/port.rs"#]]
@@ -114,9 +111,9 @@ fn a_url_elsewhere_is_asked_wherever_it_is() {
     let server = at(&slow, 0).start().unwrap();
     let proxy = http(sleeper.with(""), server.url("/"));
     check(
-        proxy.clone().start_timeout(SOON),
+        proxy.clone().start_timeout(ENOUGH),
         expect![[r#"
-            `sleeper` was not ready after 500 ms: its port is somebody else's
+            `sleeper` was not ready after 1.5 s: its port is somebody else's
               spec:   http("'CHILDREN/sleeper'", "http://127.0.0.1:PORT/")   tests/it/errors/port.rs
               ran:    CHILDREN/sleeper   pid N, in N ms
               probe:  GET http://127.0.0.1:PORT/: 127.0.0.1:PORT belongs to somebody else: `CHILDREN/slow 0 PORT` (pid N), N tries
@@ -163,9 +160,9 @@ fn a_listener_that_was_there_before_is_believed_only_where_anybody_may_be() {
     let (sleeper, hidden) = (child("sleeper"), Hidden::new());
     let spec = http(sleeper.with(""), format!("http://{}/", hidden.address));
     check(
-        spec.clone().start_timeout(SOON),
+        spec.clone().start_timeout(ENOUGH),
         expect![[r#"
-            `sleeper` was not ready after 500 ms: its port is somebody else's
+            `sleeper` was not ready after 1.5 s: its port is somebody else's
               spec:   http("'CHILDREN/sleeper'", "http://127.0.0.1:PORT/")   tests/it/errors/port.rs
               ran:    CHILDREN/sleeper   pid N, in N ms
               probe:  GET http://127.0.0.1:PORT/: 127.0.0.1:PORT belongs to somebody else: a process of `USER` that we may not look at, N tries

@@ -1,17 +1,15 @@
 //! Starts that went wrong on the way.
 
 use std::net::TcpListener;
-use std::time::Duration;
 
 use expect_test::expect;
 use pkit_test::ready::{Http, Output};
 use pkit_test::{http, orchestra, output, simple, tcp};
 
 use super::check::{check, check_stack};
-use crate::child::child;
+use crate::child::{ENOUGH, child};
 
 /// Far more than any of them needs to do what it is asked about.
-const SOON: Duration = Duration::from_millis(500);
 
 #[test]
 fn an_exit_before_ready_is_told_with_its_last_words() {
@@ -62,9 +60,9 @@ fn an_exit_before_ready_is_told_with_its_last_words() {
 fn a_server_that_does_not_listen_is_told_where_it_does() {
     let (sleeper, wrong) = (child("sleeper"), child("wrong_port"));
     check(
-        tcp(sleeper.with(""), 0).start_timeout(SOON),
+        tcp(sleeper.with(""), 0).start_timeout(ENOUGH),
         expect![[r#"
-            `sleeper` was not ready after 500 ms
+            `sleeper` was not ready after 1.5 s
               spec:   tcp("'CHILDREN/sleeper'", 0)   tests/it/errors/start.rs
               ran:    CHILDREN/sleeper   pid N, in N ms
               probe:  tcp 127.0.0.1:PORT: connection refused, N tries
@@ -72,9 +70,9 @@ fn a_server_that_does_not_listen_is_told_where_it_does() {
               stdout: sleeper"#]],
     );
     check(
-        tcp(wrong.with("{port}"), 0).start_timeout(SOON),
+        tcp(wrong.with("{port}"), 0).start_timeout(ENOUGH),
         expect![[r#"
-            `wrong_port` was not ready after 500 ms
+            `wrong_port` was not ready after 1.5 s
               spec:   tcp("'CHILDREN/wrong_port' {port}", 0)   tests/it/errors/start.rs
               ran:    CHILDREN/wrong_port PORT   pid N, in N ms
               probe:  tcp 127.0.0.1:PORT: connection refused, N tries
@@ -82,9 +80,9 @@ fn a_server_that_does_not_listen_is_told_where_it_does() {
               stdout: listening on 127.0.0.1:PORT"#]],
     );
     check(
-        tcp(wrong.with("{port} --v6"), 0).start_timeout(SOON),
+        tcp(wrong.with("{port} --v6"), 0).start_timeout(ENOUGH),
         expect![[r#"
-            `wrong_port` was not ready after 500 ms
+            `wrong_port` was not ready after 1.5 s
               spec:   tcp("'CHILDREN/wrong_port' {port} --v6", 0)   tests/it/errors/start.rs
               ran:    CHILDREN/wrong_port PORT --v6   pid N, in N ms
               probe:  tcp 127.0.0.1:PORT: connection refused, N tries
@@ -97,18 +95,18 @@ fn a_server_that_does_not_listen_is_told_where_it_does() {
 fn a_server_that_answers_otherwise_is_told_how() {
     let (sleeper, slow) = (child("sleeper"), child("slow"));
     check(
-        http(slow.with("0 {port}"), "/other").start_timeout(SOON),
+        http(slow.with("0 {port}"), "/other").start_timeout(ENOUGH),
         expect![[r#"
-            `slow` was not ready after 500 ms
+            `slow` was not ready after 1.5 s
               spec:   http("'CHILDREN/slow' 0 {port}", "/other")   tests/it/errors/start.rs
               ran:    CHILDREN/slow 0 PORT   pid N, in N ms
               probe:  GET http://127.0.0.1:PORT/other: status 404, N tries
               output: none"#]],
     );
     check(
-        http(sleeper.with(""), "/").start_timeout(SOON),
+        http(sleeper.with(""), "/").start_timeout(ENOUGH),
         expect![[r#"
-            `sleeper` was not ready after 500 ms
+            `sleeper` was not ready after 1.5 s
               spec:   http("'CHILDREN/sleeper'", "/")   tests/it/errors/start.rs
               ran:    CHILDREN/sleeper   pid N, in N ms
               probe:  GET http://127.0.0.1:PORT/: connection refused, N tries
@@ -116,9 +114,9 @@ fn a_server_that_answers_otherwise_is_told_how() {
               stdout: sleeper"#]],
     );
     check(
-        simple(slow.with("0 {port}")).ready(Http::get("/").status(418)).start_timeout(SOON),
+        simple(slow.with("0 {port}")).ready(Http::get("/").status(418)).start_timeout(ENOUGH),
         expect![[r#"
-            `slow` was not ready after 500 ms
+            `slow` was not ready after 1.5 s
               spec:   simple("'CHILDREN/slow' 0 {port}")   tests/it/errors/start.rs
               ran:    CHILDREN/slow 0 PORT   pid N, in N ms
               probe:  GET http://127.0.0.1:PORT/: status 200 instead of 418, N tries
@@ -130,18 +128,18 @@ fn a_server_that_answers_otherwise_is_told_how() {
 fn a_line_that_does_not_come_is_told_with_the_last_one() {
     let banner = child("banner");
     check(
-        output(banner.with("almost"), "ready").start_timeout(SOON),
+        output(banner.with("almost"), "ready").start_timeout(ENOUGH),
         expect![[r#"
-            `banner` was not ready after 500 ms
+            `banner` was not ready after 1.5 s
               spec:   output("'CHILDREN/banner' almost", "ready")   tests/it/errors/start.rs
               ran:    CHILDREN/banner almost   pid N, in N ms
               probe:  output matches `ready`: no line matches; the last one is "almost", N tries
               stdout: almost"#]],
     );
     check(
-        simple(banner.with("almost")).ready(Output::stderr("ready")).start_timeout(SOON),
+        simple(banner.with("almost")).ready(Output::stderr("ready")).start_timeout(ENOUGH),
         expect![[r#"
-            `banner` was not ready after 500 ms
+            `banner` was not ready after 1.5 s
               spec:   simple("'CHILDREN/banner' almost")   tests/it/errors/start.rs
               ran:    CHILDREN/banner almost   pid N, in N ms
               probe:  stderr matches `ready`: it has written nothing, N tries
@@ -155,9 +153,9 @@ fn a_foreign_listener_is_never_taken_for_ours() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     check(
-        http(sleeper.with(""), url).start_timeout(SOON),
+        http(sleeper.with(""), url).start_timeout(ENOUGH),
         expect![[r#"
-            `sleeper` was not ready after 500 ms: its port is somebody else's
+            `sleeper` was not ready after 1.5 s: its port is somebody else's
               spec:   http("'CHILDREN/sleeper'", "http://127.0.0.1:PORT/")   tests/it/errors/start.rs
               ran:    CHILDREN/sleeper   pid N, in N ms
               probe:  GET http://127.0.0.1:PORT/: 127.0.0.1:PORT belongs to somebody else: `THIS TEST` (pid N), N tries

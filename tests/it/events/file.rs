@@ -2,17 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::time::Duration;
+use std::thread;
 
 use expect_test::expect;
 use pkit_test::ready::File;
 use pkit_test::{Restart, Spec, Supervision, file, sh, simple};
 
-use crate::child::child;
+use crate::child::{ENOUGH, HANG, child};
 use crate::text::normalised;
-
-const SOON: Duration = Duration::from_millis(150);
-const HANG: Duration = Duration::from_secs(60);
 
 /// A script in its private directory, which then does nothing more.
 fn script(text: &str) -> Spec {
@@ -22,7 +19,7 @@ fn script(text: &str) -> Spec {
 /// What its last look saw.
 #[track_caller]
 fn seen(spec: Spec) -> String {
-    let error = spec.start_timeout(SOON).start().unwrap_err();
+    let error = spec.start_timeout(ENOUGH).start().unwrap_err();
     assert!(error.is_timeout(), "{error}");
     let text = normalised(&error.to_string());
     let probe = text.lines().find_map(|line| line.trim().strip_prefix("probe:")).unwrap_or_default().trim().to_owned();
@@ -75,11 +72,11 @@ fn holes_in_content_are_filled() {
 fn what_lay_there_before_counts_only_when_it_has_changed() {
     let sleeper = child("sleeper");
     let path = sleeper.file("stale");
-    let at = || file(sleeper.with(""), path.display().to_string()).start_timeout(SOON);
+    let at = || file(sleeper.with(""), path.display().to_string()).start_timeout(ENOUGH);
     fs::write(&path, "1\n").unwrap();
     let error = at().start().unwrap_err();
     expect![[r#"
-        `sleeper` was not ready after 150 ms
+        `sleeper` was not ready after 1.5 s
           spec:   file("'CHILDREN/sleeper'", "CHILDREN/stale")   tests/it/events/file.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
           probe:  CHILDREN/stale is there: it is as it was before the start, N tries
@@ -129,18 +126,30 @@ fn a_supervised_restart_waits_for_the_file_of_its_own_run() {
 
 #[test]
 fn what_is_seen_instead_is_told() {
-    let with = |text: &str| seen(script(text).ready(File::at("{dir}/f").containing("x\n")));
-    expect!["DIR/f contains `x\\n`: there is no such file, N tries"].assert_eq(&with("true"));
-    expect!["DIR/f contains `x\\n`: it is empty, N tries"].assert_eq(&with("touch f"));
-    expect![[r#"DIR/f contains `x\n`: its content is "y\tz", N tries"#]].assert_eq(&with("printf 'y\\tz' > f"));
-    expect!["DIR/f contains `x\\n`: it is a directory, N tries"].assert_eq(&with("mkdir f"));
-    expect!["DIR/f contains `x\\n`: it is a FIFO, N tries"].assert_eq(&with("mkfifo f"));
-    expect!["DIR/f contains `x\\n`: it is a link to what is not there, N tries"].assert_eq(&with("ln -s nowhere f"));
-    expect!["DIR/f contains `x\\n`: it is a device, N tries"].assert_eq(&with("ln -s /dev/null f"));
-    let long = with("yes | head -c 3000000 > f");
-    assert!(long.len() < 400 && long.contains("its content is \"y\\ny\\n") && long.contains("\"…"), "{long}");
-    expect!["DIR/f is there: it is a link to what is not there, N tries"]
-        .assert_eq(&seen(script("ln -s f f2; ln -s nowhere f").ready(File::at("{dir}/f"))));
+    let content = |text: &str| script(text).ready(File::at("{dir}/f").containing("x\n"));
+    let cases = [
+        ("true", expect!["DIR/f contains `x\\n`: there is no such file, N tries"]),
+        ("touch f", expect!["DIR/f contains `x\\n`: it is empty, N tries"]),
+        ("printf 'y\\tz' > f", expect![[r#"DIR/f contains `x\n`: its content is "y\tz", N tries"#]]),
+        ("mkdir f", expect!["DIR/f contains `x\\n`: it is a directory, N tries"]),
+        ("mkfifo f", expect!["DIR/f contains `x\\n`: it is a FIFO, N tries"]),
+        ("ln -s nowhere f", expect!["DIR/f contains `x\\n`: it is a link to what is not there, N tries"]),
+        ("ln -s /dev/null f", expect!["DIR/f contains `x\\n`: it is a device, N tries"]),
+    ];
+    // Beside each other: each has all its time.
+    thread::scope(|threads| {
+        for (text, expected) in cases {
+            threads.spawn(move || expected.assert_eq(&seen(content(text))));
+        }
+        threads.spawn(|| {
+            let long = seen(content("yes | head -c 3000000 > f"));
+            assert!(long.len() < 400 && long.contains("its content is \"y\\ny\\n") && long.contains("\"…"), "{long}");
+        });
+        threads.spawn(|| {
+            expect!["DIR/f is there: it is a link to what is not there, N tries"]
+                .assert_eq(&seen(script("ln -s f f2; ln -s nowhere f").ready(File::at("{dir}/f"))));
+        });
+    });
 }
 
 #[test]
@@ -152,7 +161,7 @@ fn a_loop_of_links_is_no_file() {
 #[test]
 fn a_file_that_flaps_is_caught_or_told_and_never_hangs() {
     let text = "while :; do touch f; rm f; done & true";
-    match script(text).ready(File::at("{dir}/f").containing("x")).start_timeout(SOON).start() {
+    match script(text).ready(File::at("{dir}/f").containing("x")).start_timeout(ENOUGH).start() {
         Ok(process) => panic!("{process:?}"),
         Err(error) => assert!(error.is_timeout(), "{error}"),
     }

@@ -1,17 +1,13 @@
 //! When a process is ready that says so by itself.
 
 use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
 
 use expect_test::expect;
 use pkit_test::ready::Notify;
 use pkit_test::{Restart, Spec, Supervision, notify, sh, simple};
 
-use crate::child::{Child, child};
+use crate::child::{Child, ENOUGH, HANG, child};
 use crate::text::normalised;
-
-const SOON: Duration = Duration::from_millis(150);
-const HANG: Duration = Duration::from_secs(60);
 
 fn notifier(child: &Child, arguments: &str) -> Spec {
     notify(child.with(arguments))
@@ -48,23 +44,23 @@ fn a_flood_before_it_is_ready_is_read_through() {
     let child = child("notifier");
     let flood = "WATCHDOG=1 ".repeat(2000);
     assert!(notifier(&child, &format!("{flood} READY=1")).start().is_ok());
-    let error = notifier(&child, "--flood 100000000 STATUS=busy").start_timeout(SOON).start().unwrap_err();
+    let error = notifier(&child, "--flood 100000000 STATUS=busy").start_timeout(ENOUGH).start().unwrap_err();
     assert!(error.is_timeout() && error.to_string().contains("its status is \"busy\", "), "{error}");
 }
 
 #[test]
 fn what_it_says_instead_is_told() {
     let child = child("notifier");
-    let error = notifier(&child, r"'STATUS=loading 3 of 7' 'ERRNO=28\nX=1' WATCHDOG=1").start_timeout(SOON).start();
+    let error = notifier(&child, r"'STATUS=loading 3 of 7' 'ERRNO=28\nX=1' WATCHDOG=1").start_timeout(ENOUGH).start();
     expect![[r#"
-        `notifier` was not ready after 150 ms
+        `notifier` was not ready after 1.5 s
           spec:   notify("'CHILDREN/notifier' 'STATUS=loading 3 of 7' 'ERRNO=28\nX=1' WATCHDOG=1")   tests/it/events/notify.rs
           ran:    CHILDREN/notifier 'STATUS=loading 3 of 7' 'ERRNO=28\nX=1' WATCHDOG=1   pid N, in N ms
           probe:  READY=1 at $NOTIFY_SOCKET: its status is "loading 3 of 7", its error is No space left on device (os error 28), 1 message said something else, N tries
           output: none"#]]
     .assert_eq(&normalised(&error.unwrap_err().to_string()));
     let sleeper = self::child("sleeper");
-    let error = notify(sleeper.with("")).start_timeout(SOON).start().unwrap_err();
+    let error = notify(sleeper.with("")).start_timeout(ENOUGH).start().unwrap_err();
     assert!(
         error.to_string().contains(
             "READY=1 at $NOTIFY_SOCKET: it has said nothing, as programs do that know nothing of sd_notify, "
@@ -91,7 +87,7 @@ fn what_it_said_before_its_end_is_heard() {
 fn a_stranger_is_not_heard_and_is_named() {
     let sleeper = child("sleeper");
     let spec = || notify(sh(format!("echo $NOTIFY_SOCKET; exec {}", sleeper.with("")))).start_timeout(HANG);
-    let process = spec().start_timeout(4 * SOON).spawn().unwrap();
+    let process = spec().start_timeout(ENOUGH).spawn().unwrap();
     say_ready_to(&process);
     let error = process.wait_ready().unwrap_err();
     assert!(error.is_timeout());

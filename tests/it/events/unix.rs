@@ -4,17 +4,15 @@ use std::io::Read as _;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
 
 use expect_test::expect;
 use pkit_test::ready::{Output, UnixSocket};
 use pkit_test::{Process, Restart, Spec, orchestra, sh, simple, unix};
 use pkit_test_tests::left_out;
 
-use crate::child::{Child, child};
+use crate::child::{Child, ENOUGH, child};
 use crate::text::normalised;
-
-const SOON: Duration = Duration::from_millis(150);
 
 fn connects(path: impl AsRef<Path>) -> bool {
     UnixStream::connect(path).is_ok()
@@ -113,7 +111,7 @@ fn a_name_that_was_that_of_another_socket_is_not_taken_for_it() {
     ] {
         let spec = simple(sh(format!("cd {{dir}}; {script}; sleep 0.05; echo now; exec sleep 60")));
         let spec = spec.ready(Output::any("^now$")).ready(UnixSocket::at("{dir}/s"));
-        let error = spec.start_timeout(5 * SOON).start().unwrap_err();
+        let error = spec.start_timeout(ENOUGH).start().unwrap_err();
         assert!(error.is_timeout() && error.to_string().contains("/s: nobody listens at it"), "{error}");
     }
 }
@@ -123,10 +121,10 @@ fn a_stale_file_alone_is_told_at_the_end() {
     let sleeper = child("sleeper");
     let path = sleeper.file("s");
     drop(UnixDatagram::bind(&path).unwrap());
-    let error = unix(sleeper.with(""), path.display().to_string()).start_timeout(SOON).start().unwrap_err();
+    let error = unix(sleeper.with(""), path.display().to_string()).start_timeout(ENOUGH).start().unwrap_err();
     std::fs::remove_file(&path).unwrap();
     expect![[r#"
-        `sleeper` was not ready after 150 ms
+        `sleeper` was not ready after 1.5 s
           spec:   unix("'CHILDREN/sleeper'", "CHILDREN/s")   tests/it/events/unix.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
           probe:  unix CHILDREN/s: nobody listens at it, N tries
@@ -136,34 +134,41 @@ fn a_stale_file_alone_is_told_at_the_end() {
 
 #[test]
 fn what_is_no_socket_is_told_at_the_end() {
-    let sleeper = child("sleeper");
-    for (command, said) in [
-        ("true", "there is no such file"),
-        ("touch {dir}/s", "it is no socket"),
-        ("mkdir {dir}/s", "it is no socket"),
-        ("ln -s nowhere {dir}/s", "it is a link to what is not there"),
-    ] {
-        let script = format!("{command}; exec {}", sleeper.with(""));
-        let error = unix(sh(script), "{dir}/s").start_timeout(SOON).start().unwrap_err();
-        assert!(error.is_timeout() && error.to_string().contains(&format!("/s: {said}, ")), "{command}: {error}");
-    }
+    let sleeper = &child("sleeper");
+    thread::scope(|threads| {
+        for (command, said) in [
+            ("true", "there is no such file"),
+            ("touch {dir}/s", "it is no socket"),
+            ("mkdir {dir}/s", "it is no socket"),
+            ("ln -s nowhere {dir}/s", "it is a link to what is not there"),
+        ] {
+            threads.spawn(move || {
+                let script = format!("{command}; exec {}", sleeper.with(""));
+                let error = unix(sh(script), "{dir}/s").start_timeout(ENOUGH).start().unwrap_err();
+                assert!(
+                    error.is_timeout() && error.to_string().contains(&format!("/s: {said}, ")),
+                    "{command}: {error}"
+                );
+            });
+        }
+    });
 }
 
 #[test]
 fn a_directory_that_nobody_made_is_told() {
     let sleeper = child("sleeper");
-    let text = unix(sleeper.with(""), "{dir}/run/app/s").start_timeout(SOON).start().unwrap_err().to_string();
+    let text = unix(sleeper.with(""), "{dir}/run/app/s").start_timeout(ENOUGH).start().unwrap_err().to_string();
     assert!(text.contains("/run/app/s: there is no directory /") && text.contains("/run for it, "), "{text}");
 }
 
 #[test]
 fn the_socket_at_which_it_listens_instead_is_told() {
     let server = child("unix_server");
-    let text = unix(server.with("{dir}/other"), "{dir}/s").start_timeout(SOON).start().unwrap_err().to_string();
+    let text = unix(server.with("{dir}/other"), "{dir}/s").start_timeout(ENOUGH).start().unwrap_err().to_string();
     assert!(text.contains("/s: there is no such file, "), "{text}");
     assert!(text.lines().any(|line| line.starts_with("  serves: unix /") && line.ends_with("/other")), "{text}");
     let name = "@pkit-other-{port}";
-    let text = unix(server.with(name), "{dir}/s").start_timeout(SOON).start().unwrap_err().to_string();
+    let text = unix(server.with(name), "{dir}/s").start_timeout(ENOUGH).start().unwrap_err().to_string();
     assert!(text.contains("\n  serves: unix @pkit-other-"), "{text}");
 }
 
@@ -187,11 +192,11 @@ fn a_stranger_who_listens_there_before_is_an_error() {
 fn a_stranger_who_comes_later_is_never_taken_for_it() {
     let sleeper = child("sleeper");
     let path = sleeper.file("later");
-    let process = unix(sleeper.with(""), path.display().to_string()).start_timeout(3 * SOON).spawn().unwrap();
+    let process = unix(sleeper.with(""), path.display().to_string()).start_timeout(ENOUGH).spawn().unwrap();
     let listener = UnixListener::bind(&path).unwrap();
     let error = process.wait_ready().unwrap_err();
     expect![[r#"
-        `sleeper` was not ready after 450 ms: its socket is somebody else's
+        `sleeper` was not ready after 1.5 s: its socket is somebody else's
           spec:   unix("'CHILDREN/sleeper'", "CHILDREN/later")   tests/it/events/unix.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
           probe:  unix CHILDREN/later: it belongs to somebody else: `THIS TEST` (pid N), N tries
@@ -214,8 +219,8 @@ fn one_in_another_network_is_met_by_its_file() {
     assert!(is_up(&server));
     let path = server.dir().join("s").display().to_string();
     let sleeper = self::child("sleeper");
-    assert!(unix(sleeper.with(""), &path).any_owner().start_timeout(SOON).start().is_ok());
-    let beside = simple(format!("{apart} {}", sleeper.with(""))).ready(UnixSocket::at(path)).start_timeout(SOON);
+    assert!(unix(sleeper.with(""), &path).any_owner().start().is_ok());
+    let beside = simple(format!("{apart} {}", sleeper.with(""))).ready(UnixSocket::at(path)).start_timeout(ENOUGH);
     let error = beside.start().unwrap_err();
     assert!(error.is_port_taken(), "{error}");
 }

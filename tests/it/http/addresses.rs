@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::os::fd::AsRawFd as _;
-use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, setsockopt, sockopt};
@@ -10,10 +9,8 @@ use pkit_test::ready::{Http, Tcp};
 use pkit_test::{Spec, http, sh, tcp};
 use pkit_test_tests::left_out;
 
-use crate::child::child;
+use crate::child::{ENOUGH, HANG, child};
 use crate::text::normalised;
-
-const SOON: Duration = Duration::from_millis(500);
 
 /// Whether this machine has IPv6. A test that cannot run says so.
 fn has_ipv6() -> bool {
@@ -26,7 +23,7 @@ fn has_ipv6() -> bool {
 
 #[track_caller]
 fn fails(spec: Spec, expected: Expect) {
-    let error = spec.start_timeout(SOON).start().map(drop).unwrap_err();
+    let error = spec.start_timeout(ENOUGH).start().map(drop).unwrap_err();
     expected.assert_eq(&normalised(&error.to_string()));
 }
 
@@ -39,7 +36,7 @@ fn the_same_port_of_another_family_is_no_other_place() {
     let server = child("http_vice");
     let both = sh(format!("{} & exec {}", server.with("v6 {port}"), server.with("group {port} --host 127.0.0.1")));
     let probe = Http::get("/").statuses([204]).statuses(300..400);
-    let error = Spec::new(both).ready(probe).start_timeout(SOON).start().unwrap_err().to_string();
+    let error = Spec::new(both).ready(probe).start_timeout(ENOUGH).start().unwrap_err().to_string();
     assert!(error.contains("/: 200 OK instead of 204 or 300 to 399, "), "{error}");
     assert!(!error.contains("serves:"), "{error}");
 }
@@ -52,14 +49,14 @@ fn one_that_listens_on_the_other_family_is_told() {
     let server = child("http_vice");
     for spec in [http(server.with("v6 {port}"), "/"), tcp(server.with("v6 {port}"), 0)] {
         let question = if format!("{spec:?}").starts_with("http") { "GET http" } else { "tcp" };
-        let error = normalised(&spec.start_timeout(SOON).start().unwrap_err().to_string());
+        let error = normalised(&spec.start_timeout(ENOUGH).start().unwrap_err().to_string());
         assert!(error.contains(&format!("\n  probe:  {question}")), "{error}");
         assert!(error.contains(": connection refused, N tries\n  serves: [::]:PORT\n"), "{error}");
     }
     fails(
         http(server.with("group {port} --host 127.0.0.1"), "/").host("::1"),
         expect![[r#"
-            `http_vice` was not ready after 500 ms
+            `http_vice` was not ready after 1.5 s
               spec:   http("'CHILDREN/http_vice' group {port} --host 127.0.0.1", "/")   tests/it/http/addresses.rs
               ran:    CHILDREN/http_vice group PORT --host 127.0.0.1   pid N, in N ms
               probe:  GET http://[::1]:PORT/: connection refused, N tries
@@ -69,7 +66,7 @@ fn one_that_listens_on_the_other_family_is_told() {
     fails(
         tcp(server.with("group {port} --host 127.0.0.1"), 0).host("::1"),
         expect![[r#"
-            `http_vice` was not ready after 500 ms
+            `http_vice` was not ready after 1.5 s
               spec:   tcp("'CHILDREN/http_vice' group {port} --host 127.0.0.1", 0)   tests/it/http/addresses.rs
               ran:    CHILDREN/http_vice group PORT --host 127.0.0.1   pid N, in N ms
               probe:  tcp [::1]:PORT: connection refused, N tries
@@ -107,7 +104,7 @@ fn localhost_is_both() {
         fails(
             http(server.with("closes {port} --host ::1"), "http://LocalHost:{port}/"),
             expect![[r#"
-                `http_vice` was not ready after 500 ms
+                `http_vice` was not ready after 1.5 s
                   spec:   http("'CHILDREN/http_vice' closes {port} --host ::1", "http://LocalHost:{port}/")   tests/it/http/addresses.rs
                   ran:    CHILDREN/http_vice closes PORT --host ::1   pid N, in N ms
                   probe:  GET http://LocalHost:PORT/: 127.0.0.1:PORT: connection refused; [::1]:PORT: closed the connection without an answer, N tries
@@ -117,7 +114,7 @@ fn localhost_is_both() {
     fails(
         http(child("sleeper").with(""), "http://localhost:{port}/"),
         expect![[r#"
-            `sleeper` was not ready after 500 ms
+            `sleeper` was not ready after 1.5 s
               spec:   http("'CHILDREN/sleeper'", "http://localhost:{port}/")   tests/it/http/addresses.rs
               ran:    CHILDREN/sleeper   pid N, in N ms
               probe:  GET http://localhost:PORT/: connection refused, N tries
@@ -131,7 +128,7 @@ fn what_answers_otherwise_at_its_address_is_not_said_to_be_elsewhere() {
     fails(
         http(server.with("closes {port} --host 0.0.0.0"), "/"),
         expect![[r#"
-            `http_vice` was not ready after 500 ms
+            `http_vice` was not ready after 1.5 s
               spec:   http("'CHILDREN/http_vice' closes {port} --host 0.0.0.0", "/")   tests/it/http/addresses.rs
               ran:    CHILDREN/http_vice closes PORT --host 0.0.0.0   pid N, in N ms
               probe:  GET http://127.0.0.1:PORT/: closed the connection without an answer, N tries
@@ -155,10 +152,10 @@ fn a_stranger_at_another_address_of_this_machine_is_not_asked() {
     let stranger = http(server.with("group {port} --host 0.0.0.0"), "/").start().unwrap();
     let url = format!("http://{own}:{}/", stranger.port());
     let sleeper = child("sleeper");
-    let spec = || http(sleeper.with(""), &url).start_timeout(SOON);
+    let spec = || http(sleeper.with(""), &url).start_timeout(ENOUGH);
     let error = spec().start().unwrap_err();
     assert!(error.is_port_taken(), "{error}");
-    spec().any_owner().start().unwrap();
+    spec().any_owner().start_timeout(HANG).start().unwrap();
 }
 
 /// A listener that shares the port with others who say so.
@@ -175,7 +172,7 @@ fn beside(port: u16) -> TcpListener {
 fn a_stranger_beside_it_is_not_asked() {
     let server = child("http_vice");
     for probe in [Http::get("/").into(), pkit_test::ready::Ready::from(Tcp::any())] {
-        let spec = || Spec::new(server.with("group {port}")).ready(probe.clone()).start_timeout(SOON);
+        let spec = || Spec::new(server.with("group {port}")).ready(probe.clone()).start_timeout(ENOUGH);
         let process = spec().spawn().unwrap();
         let stranger = beside(process.port());
         let error = process.wait_ready().unwrap_err();
@@ -184,7 +181,7 @@ fn a_stranger_beside_it_is_not_asked() {
         assert!(text.contains("127.0.0.1:PORT belongs to somebody else: `THIS TEST` (pid N), N tries\n"), "{text}");
         drop((stranger, process));
 
-        let process = spec().start_timeout(crate::child::HANG).spawn().unwrap();
+        let process = spec().start_timeout(HANG).spawn().unwrap();
         let stranger = beside(process.port());
         std::thread::scope(|scope| {
             let ready = scope.spawn(|| process.wait_ready());

@@ -1,13 +1,12 @@
 //! What a server is sent.
 
 use std::fs;
-use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use pkit_test::ready::Http;
 use pkit_test::{Spec, orchestra, tcp};
 
-use crate::child::{Child, child};
+use crate::child::{Child, ENOUGH, child};
 use crate::text::normalised;
 
 fn spec(server: &Child, probe: Http) -> Spec {
@@ -255,9 +254,9 @@ fn holes_in_what_is_looked_for_are_filled() {
     start(Http::get("/{db.port}").body_contains("r{env.NOTHING_OF_IT}").body_matches("x")).unwrap_err();
     start(Http::get("/{db.port}").body_matches("^(ready|{db.addr})\n$|[a-z]{99}")).unwrap();
     let error = Spec::new(group.with("group {port}")).ready(Http::get("/").body_contains("at {addr}"));
-    let error = error.start_timeout(Duration::from_millis(200)).start().unwrap_err();
+    let error = error.start_timeout(ENOUGH).start().unwrap_err();
     expect![[r#"
-        `http_vice` was not ready after 200 ms
+        `http_vice` was not ready after 1.5 s
           spec:   Spec::new("'CHILDREN/http_vice' group {port}")   tests/it/http/requests.rs
           ran:    CHILDREN/http_vice group PORT   pid N, in N ms
           probe:  GET http://127.0.0.1:PORT/: 200 OK, but its body does not contain "at 127.0.0.1:PORT": "ready\n", N tries

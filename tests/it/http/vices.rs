@@ -12,11 +12,9 @@ use pkit_test_tests::process::{fds, threads};
 use regex_lite::Regex;
 
 use crate::alone::alone;
-use crate::child::{Child, HANG, child, wait_until};
+use crate::child::{Child, ENOUGH, HANG, child, wait_until};
 
 /// Far more than any of them needs to show what it is like.
-const SOON: Duration = Duration::from_millis(1000);
-
 fn spec(server: &Child, vice: &str) -> Spec {
     Spec::new(server.with(&format!("{vice} {{port}}")))
 }
@@ -40,7 +38,7 @@ fn seen(error: &Error) -> String {
 fn all_seen(vices: &[&str], probe: impl Fn() -> Http + Sync) -> String {
     let server = child("http_vice");
     let start = |vice: &str| {
-        let spec = spec(&server, vice).start_timeout(SOON);
+        let spec = spec(&server, vice).start_timeout(ENOUGH);
         // Before that a client finds room.
         let spec = if vice == "full" { spec.ready(Output::stdout("^full$")) } else { spec };
         let error = spec.ready(probe()).start().map(drop).unwrap_err();

@@ -76,11 +76,11 @@ fn a_fake_by_itself_holds_its_port_with_its_ground() {
         }
     }
     let (ground, port) = Holds.start().unwrap();
-    let wants_it = || tcp("sleep 60", port).start_timeout(Duration::from_millis(50)).spawn();
-    let error = wants_it().unwrap_err();
+    let wants_it = || tcp("sleep 60", port);
+    let error = wants_it().start_timeout(Duration::from_millis(50)).spawn().unwrap_err();
     assert!(error.is_port_taken(), "{error}");
     drop(ground);
-    wants_it().unwrap();
+    wants_it().spawn().unwrap();
 }
 
 #[test]

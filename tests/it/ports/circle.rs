@@ -3,7 +3,6 @@
 use std::fs;
 use std::sync::Barrier;
 use std::thread;
-use std::time::Duration;
 
 use expect_test::expect;
 use nix::sys::signal::{Signal, kill};
@@ -11,11 +10,9 @@ use nix::unistd::Pid;
 use pkit_test::{Spec, tcp};
 use pkit_test_tests::left_out;
 
-use crate::child::{Child, HANG, child, wait_until};
+use crate::child::{Child, ENOUGH, HANG, child, wait_until};
 use crate::nested::victim;
 use crate::text::normalised;
-
-const SOON: Duration = Duration::from_millis(300);
 
 fn server(slow: &Child, port: u16) -> Spec {
     tcp(slow.with("0 {port}"), port).start_timeout(HANG)
@@ -50,7 +47,7 @@ fn go_round<const COUNT: usize>() -> String {
                 let next = server(slow, ports[(at + 1) % COUNT]);
                 // The others get theirs when the first one has let go.
                 match at {
-                    0 => next.start_timeout(SOON).start().unwrap_err().to_string(),
+                    0 => next.start_timeout(ENOUGH).start().unwrap_err().to_string(),
                     _ => next.start().map(|_| String::new()).unwrap(),
                 }
             }
@@ -78,7 +75,7 @@ fn one_that_waits_for_itself_is_told_so() {
     let slow = child("slow");
     let [port] = ports(&slow);
     let _held = server(&slow, port).start().unwrap();
-    let error = server(&slow, port).start_timeout(SOON).start().unwrap_err();
+    let error = server(&slow, port).start_timeout(ENOUGH).start().unwrap_err();
     assert!(error.is_port_taken());
     expect![[r#"
         `slow` was not started: port PORT is held by this test itself
@@ -127,7 +124,7 @@ fn a_test_that_only_waits_closes_no_circle() {
     let slow = child("slow");
     let held = server(&slow, 0).start().unwrap();
     let error = thread::scope(|threads| {
-        let wants = || server(&slow, held.port()).start_timeout(SOON).start().unwrap_err();
+        let wants = || server(&slow, held.port()).start_timeout(ENOUGH).start().unwrap_err();
         let (one, other) = (threads.spawn(wants), threads.spawn(wants));
         [one.join().unwrap(), other.join().unwrap()]
     });

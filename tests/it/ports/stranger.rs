@@ -11,10 +11,8 @@ use pkit_test::ready::Output;
 use pkit_test::{Process, Spec, http, simple, tcp};
 use pkit_test_tests::left_out;
 
-use crate::child::{Child, HANG, child, wait_until};
+use crate::child::{Child, ENOUGH, HANG, child, wait_until};
 use crate::text::normalised;
-
-pub(super) const SOON: Duration = Duration::from_millis(300);
 
 /// A liar on any port, whose record nobody reads.
 pub(super) fn liar_at(liar: &Child, steps: &str) -> Spec {
@@ -186,11 +184,11 @@ fn a_stranger_among_them_is_named() {
     let (liar, stranger) = (child("liar"), child("liar"));
     let port = free_port(&liar);
     let spec = fixed(&liar, "wait:20000 group:{addr} serve", port);
-    let process = spec.start_timeout(SOON).spawn().unwrap();
+    let process = spec.start_timeout(ENOUGH).spawn().unwrap();
     let guest = guest(&stranger, "group:{addr} serve", process.addr());
     let error = process.wait_ready().unwrap_err();
     let text = normalised(&error.to_string());
-    assert!(text.contains("was not ready after 300 ms: its port is somebody else's"), "{text}");
+    assert!(text.contains("was not ready after 1.5 s: its port is somebody else's"), "{text}");
     assert!(text.contains("belongs to somebody else: `CHILDREN/liar "), "{text}");
     drop((guest, process));
     // When it has gone there is nothing to complain of.
@@ -233,12 +231,12 @@ fn what_was_closed_while_a_line_was_waited_for_is_not_ready() {
 #[test]
 fn whoever_serves_for_a_proxy_is_believed_if_anybody_may() {
     let (liar, sleeper) = (child("liar"), child("sleeper"));
-    let proxied = tcp(sleeper.with(""), 0).start_timeout(SOON);
+    let proxied = tcp(sleeper.with(""), 0).start_timeout(ENOUGH);
     let alone = proxied.clone().spawn().unwrap();
     let outside = guest(&liar, "listen:{addr} serve", alone.addr());
     assert!(alone.wait_ready().unwrap_err().to_string().contains("its port is somebody else's"));
     drop(outside);
-    let proxied = proxied.any_owner().spawn().unwrap();
+    let proxied = proxied.any_owner().start_timeout(HANG).spawn().unwrap();
     let outside = guest(&liar, "listen:{addr} serve", proxied.addr());
     proxied.wait_ready().unwrap();
     drop(outside);

@@ -10,8 +10,8 @@ use nix::unistd::Uid;
 use pkit_test::http;
 use pkit_test_tests::left_out;
 
-use super::stranger::{SOON, liar_at};
-use crate::child::{child, wait_until};
+use super::stranger::liar_at;
+use crate::child::{ENOUGH, child, wait_until};
 use crate::nested::victim;
 use crate::text::normalised;
 
@@ -40,7 +40,7 @@ fn a_stranger_who_is_that_user_is_none() {
     }
     let (liar, sleeper) = (child("liar"), child("sleeper"));
     let theirs = liar_at(&liar, "hide listen:{addr} serve").user("nobody").start().unwrap();
-    let error = http(sleeper.with(""), theirs.url("/")).user("nobody").start_timeout(SOON).start().unwrap_err();
+    let error = http(sleeper.with(""), theirs.url("/")).user("nobody").start_timeout(ENOUGH).start().unwrap_err();
     let text = normalised(&error.to_string());
     assert!(text.contains("belongs to somebody else: `CHILDREN/liar "), "{text}");
 }
@@ -67,9 +67,9 @@ fn whom_one_may_not_look_at_is_said_to_be_so() {
     let text = normalised(&ended.stdout);
     for part in [
         "taken: `slow` was not started: port PORT is taken by a process of `USER` that we may not look at, or the kernel",
-        "foreign: `sleeper` was not ready after 300 ms: its port is somebody else's",
+        "foreign: `sleeper` was not ready after 1.5 s: its port is somebody else's",
         "127.0.0.1:PORT belongs to somebody else: a process of `USER` that we may not look at",
-        "unknown: `liar` was not ready after 300 ms: its port is somebody else's",
+        "unknown: `liar` was not ready after 1.5 s: its port is somebody else's",
         "127.0.0.1:PORT was served before the start, by a process that we may not look at",
     ] {
         assert!(text.contains(part), "{part}\n{text}");

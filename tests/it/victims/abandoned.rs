@@ -1,13 +1,11 @@
 //! Async tests that are not awaited to their end, and one that does not start.
 
 use std::future::pending;
-use std::time::Duration;
 
 use pkit_test::{Process, Spec, output, simple, with_processes};
 
 use super::chosen::{command, is_chosen, only};
-
-const SOON: Duration = Duration::from_millis(300);
+use crate::child::ENOUGH;
 
 #[with_processes(talker = talker(), worker = beside)]
 async fn stage(beside: Spec, worker: Process) {
@@ -22,14 +20,14 @@ fn talker() -> Spec {
 #[tokio::test]
 async fn its_body_takes_too_long() {
     if is_chosen() {
-        tokio::time::timeout(SOON, stage(simple(command("exits", "3")))).await.expect("in time");
+        tokio::time::timeout(ENOUGH, stage(simple(command("exits", "3")))).await.expect("in time");
     }
 }
 
 #[tokio::test]
 async fn its_start_takes_too_long() {
     if is_chosen() {
-        tokio::time::timeout(SOON, stage(output(command("banner", "up"), "never"))).await.expect("in time");
+        tokio::time::timeout(ENOUGH, stage(output(command("banner", "up"), "never"))).await.expect("in time");
     }
 }
 

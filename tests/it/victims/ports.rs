@@ -11,7 +11,7 @@ use pkit_test::{Process, Result, Spec, http, sh, tcp, unix};
 use pkit_test_tests::child::{monotonic_ns, pause};
 
 use super::chosen::{command, is_chosen};
-use crate::child::HANG;
+use crate::child::{ENOUGH, HANG};
 use crate::race;
 
 fn port(name: &str) -> u16 {
@@ -34,7 +34,7 @@ fn holds_and_wants() -> Result<()> {
         return Ok(());
     }
     let _held = held();
-    server(port("WANTED")).start_timeout(Duration::from_millis(500)).start().map(drop)
+    server(port("WANTED")).start_timeout(ENOUGH).start().map(drop)
 }
 
 #[test]
@@ -110,11 +110,10 @@ fn looks_at_what_it_may_not_see() {
     if !is_chosen() {
         return;
     }
-    let soon = Duration::from_millis(300);
     let taken = server(port("THEIRS")).start().unwrap_err();
     println!("taken: {taken}");
     let url = format!("http://127.0.0.1:{}/", port("THEIRS"));
-    let foreign = http(command("sleeper", ""), &url).start_timeout(soon).start().unwrap_err();
+    let foreign = http(command("sleeper", ""), &url).start_timeout(ENOUGH).start().unwrap_err();
     println!("foreign: {foreign}");
     // Ours are ours, although nobody may look into them: they were free before.
     let hidden = |steps: &str| tcp(command("liar", &format!("/dev/null {steps}")), 0).start_timeout(HANG);
@@ -124,7 +123,7 @@ fn looks_at_what_it_may_not_see() {
     assert!(fs::read_dir(format!("/proc/{}/fd", setuid.pid().unwrap())).is_err(), "it has another user");
     // One that cannot be seen, with somebody there before who cannot be seen either: that may be anybody.
     let proxy = http(command("liar", "/dev/null hide"), &url);
-    let unknown = proxy.clone().start_timeout(soon).start().unwrap_err();
+    let unknown = proxy.clone().start_timeout(ENOUGH).start().unwrap_err();
     println!("unknown: {unknown}");
     assert!(proxy.any_owner().start().unwrap().is_alive());
 }
@@ -137,7 +136,7 @@ fn waits_for_a_socket_that_somebody_unseen_has() {
     }
     let of = |name| env::var(name).expect("the test sets it");
     let service = sh(format!("touch '{}'; exec {}", of("STARTED"), command("sleeper", "")));
-    let error = unix(service, of("SOCKET")).start_timeout(Duration::from_millis(1500)).start().unwrap_err();
+    let error = unix(service, of("SOCKET")).start_timeout(ENOUGH).start().unwrap_err();
     println!("foreign: {error}");
 }
 
