@@ -24,6 +24,9 @@ pub(crate) const SHIM_MARGIN: Duration = Duration::from_secs(2);
 /// How long a request to a shim may stay unanswered before it is an error instead of a hang.
 pub(crate) const REPLY_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long the end of a test waits until all shims know that it has begun.
+pub(crate) const PARDON_LIMIT: Duration = Duration::from_secs(2);
+
 /// How long the end of a test waits for callbacks that are still running.
 pub(crate) const CALLBACK_LIMIT: Duration = Duration::from_secs(10);
 

@@ -2,9 +2,11 @@
 
 use std::panic::catch_unwind;
 
+use nix::sys::signal::Signal;
 use pkit_test::{Process, Spec, output, sh, with_processes};
+use pkit_test_tests::process::{parent, signal_process, stat};
 
-use crate::child::{HANG, child};
+use crate::child::{HANG, child, wait_until};
 
 /// Says where it is.
 fn leader() -> Spec {
@@ -24,6 +26,20 @@ fn at_the_end_one_may_die_with_another() {
     #[with_processes(follower = follower(), polite = output(command, "ready"), leader = leader())]
     fn body(command: String, follower: Process, polite: Process, leader: Process) {
         assert!(follower.is_alive() && polite.is_alive() && leader.is_alive());
+    }
+    let polite = child("polite");
+    body(polite.with("300"));
+}
+
+/// As on a busy machine: the service is quicker than the shim that is to hear of the end.
+#[test]
+fn also_where_its_shim_is_slow_to_hear_of_the_end() {
+    #[with_processes(follower = follower(), polite = output(command, "ready"), leader = leader())]
+    fn body(command: String, follower: Process, polite: Process, leader: Process) {
+        assert!(polite.is_alive() && leader.is_alive());
+        let shim = parent(follower.pid().unwrap()).unwrap();
+        signal_process(shim, Signal::SIGSTOP).unwrap();
+        wait_until(|| stat(shim).unwrap().state == 'T');
     }
     let polite = child("polite");
     body(polite.with("300"));

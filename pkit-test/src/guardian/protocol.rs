@@ -111,7 +111,9 @@ pub(crate) enum Order {
     /// A descriptor comes with it of the network in which the service of this id is to be.
     Network,
     /// From now on an end is no surprise: those around it are being stopped.
-    Pardon,
+    Pardon {
+        token: u64,
+    },
     Signal {
         token: u64,
         number: i32,
@@ -204,7 +206,7 @@ impl Order {
             Order::CloseInput { token } => (11, fields.number(*token)),
             Order::Watch { seen } => (12, fields.number(*seen)),
             Order::Sync { token } => (13, fields.number(*token)),
-            Order::Pardon => (14, fields),
+            Order::Pardon { token } => (14, fields.number(*token)),
             Order::Network => (NETWORK, fields),
         };
         Frame { id, kind, payload: fields.done() }
@@ -227,7 +229,7 @@ impl Order {
             11 => Order::CloseInput { token: fields.number()? },
             12 => Order::Watch { seen: fields.number()? },
             13 => Order::Sync { token: fields.number()? },
-            14 => Order::Pardon,
+            14 => Order::Pardon { token: fields.number()? },
             NETWORK => Order::Network,
             _ => return None,
         })

@@ -208,14 +208,19 @@ impl Run {
         let _ = self.told.set(Arc::downgrade(other));
     }
 
+    /// Whether there is somebody who might answer.
+    pub(crate) fn can_be_asked(&self) -> bool {
+        !self.phase().is_over() && self.guardian.is_ours()
+    }
+
     /// Asks for its end. The exit that follows is one that was asked for.
     pub(crate) fn stop(&self, plan: StopPlan) {
         self.send(&Order::Stop(plan));
     }
 
-    /// From now on an end of it is no surprise.
-    pub(crate) fn pardon(&self) {
-        self.send(&Order::Pardon);
+    /// From now on an end of it is no surprise. From when on exactly, the result waits for.
+    pub(crate) fn pardon(&self) -> Asked<'_> {
+        self.ask(|token| Order::Pardon { token })
     }
 
     /// Asks to be told when more than `seen` bytes were written.
@@ -225,20 +230,14 @@ impl Run {
 
     /// Lets the shim do something and waits for its answer: the id of the process that stands for the service now.
     pub(crate) fn request(&self, order: impl FnOnce(u64) -> Order) -> Result<Option<i32>, NoAnswer> {
+        self.ask(order).answer(Instant::now() + REPLY_LIMIT)
+    }
+
+    fn ask(&self, order: impl FnOnce(u64) -> Order) -> Asked<'_> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let token = NEXT.fetch_add(1, Ordering::Relaxed);
         self.send(&order(token));
-        let deadline = Some(Instant::now() + REPLY_LIMIT);
-        let answer = self.wait_until(deadline, |state| {
-            let answer = state.answers.remove(&token).map(Ok);
-            answer.or_else(|| state.phase.is_over().then_some(Err(NoAnswer::Over(state.phase))))
-        });
-        match answer {
-            None => Err(NoAnswer::Silent),
-            Some(Err(over)) => Err(over),
-            Some(Ok((0, pid))) => Ok((pid > 0).then_some(pid)),
-            Some(Ok((errno, _))) => Err(NoAnswer::Refused(io::Error::from_raw_os_error(errno))),
-        }
+        Asked { run: self, token }
     }
 
     /// The process that stands for the service: itself, or what it left in the background when it ended with code 0.
@@ -335,6 +334,28 @@ impl State {
                 self.was_declined = true;
                 self.phase = Phase::Lost { with_guardian: true };
             }
+        }
+    }
+}
+
+/// What a shim was asked to do, and has not answered yet.
+pub(crate) struct Asked<'a> {
+    run: &'a Run,
+    token: u64,
+}
+
+impl Asked<'_> {
+    /// Waits for its answer: the id of the process that stands for the service now.
+    pub(crate) fn answer(self, deadline: Instant) -> Result<Option<i32>, NoAnswer> {
+        let answer = self.run.wait_until(Some(deadline), |state| {
+            let answer = state.answers.remove(&self.token).map(Ok);
+            answer.or_else(|| state.phase.is_over().then_some(Err(NoAnswer::Over(state.phase))))
+        });
+        match answer {
+            None => Err(NoAnswer::Silent),
+            Some(Err(over)) => Err(over),
+            Some(Ok((0, pid))) => Ok((pid > 0).then_some(pid)),
+            Some(Ok((errno, _))) => Err(NoAnswer::Refused(io::Error::from_raw_os_error(errno))),
         }
     }
 }

@@ -288,9 +288,14 @@ impl Guardian {
     fn pass_on(&mut self, frame: Frame) {
         match self.shims.get_mut(&frame.id) {
             Some(shim) if !shim.is_closed && !shim.has_said_all => {
-                if let Some(Order::Stop(plan)) = Order::from_frame(&frame) {
-                    shim.wake();
-                    shim.overdue = overdue(plan, Instant::now()).or(shim.overdue);
+                match Order::from_frame(&frame) {
+                    Some(Order::Stop(plan)) => {
+                        shim.wake();
+                        shim.overdue = overdue(plan, Instant::now()).or(shim.overdue);
+                    }
+                    // The end has begun for all of them, and it is waited for that it knows.
+                    Some(Order::Pardon { .. }) => shim.wake(),
+                    _ => {}
                 }
                 shim.outbox.push(&frame);
                 self.unsent.insert(frame.id);

@@ -369,7 +369,10 @@ impl Shim {
                 self.pardon = self.pardon.after_signal(number);
                 self.answer(token, tree::signal(self.leader, number));
             }
-            Order::Pardon => self.pardon = Pardon::Any,
+            Order::Pardon { token } => {
+                self.pardon = Pardon::Any;
+                self.answer(token, Ok(()));
+            }
             Order::Pause { token } => self.answer(token, tree::pause()),
             Order::Resume { token } => self.answer(token, tree::resume()),
             Order::Stop(plan) => {

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use super::entry::{Entry, Held};
 use super::plan;
@@ -10,7 +11,7 @@ use crate::callbacks::text_of;
 use crate::error::{Error, Kind, Result};
 use crate::ground::{Ground, Scope};
 use crate::handle::Core;
-use crate::limits::PARALLEL_STARTS;
+use crate::limits::{PARALLEL_STARTS, PARDON_LIMIT};
 use crate::sync::Monitor;
 
 /// The handles of a stack, in the order of its members.
@@ -193,11 +194,17 @@ fn first_cause(errors: Vec<Error>) -> Option<Error> {
 }
 
 /// Says that the end has begun: nothing is started again, and one that cannot live without another that is stopped before
-/// it has done nothing wrong.
+/// it has done nothing wrong. That everybody has heard is waited for: a shim that is slower than its service would take an
+/// end that came of a stop for one that came before it.
 pub(crate) fn pardon_all(scope: &Scope) {
-    for core in scope.cores() {
-        core.retire();
-        core.run().iter().for_each(|run| run.pardon());
+    let cores = scope.cores();
+    cores.iter().for_each(|core| core.retire());
+    let runs: Vec<_> = cores.iter().filter_map(|core| core.run()).filter(|run| run.can_be_asked()).collect();
+    let pardons: Vec<_> = runs.iter().map(|run| run.pardon()).collect();
+    if pardons.len() > 1 {
+        let deadline = Instant::now() + PARDON_LIMIT;
+        // Whoever is gone needs no pardon any more, and whoever hears nothing is stopped all the same.
+        pardons.into_iter().for_each(|pardon| _ = pardon.answer(deadline));
     }
 }
 

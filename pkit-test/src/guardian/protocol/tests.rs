@@ -45,7 +45,7 @@ fn every_order_comes_back() {
         Order::CloseInput { token: 1 },
         Order::Watch { seen: 1 },
         Order::Sync { token: 1 },
-        Order::Pardon,
+        Order::Pardon { token: 1 },
         Order::Network,
     ];
     for order in orders {
