@@ -380,6 +380,10 @@ fn goodbye() {
             // services.
             let _ = lock(&guardian.child).kill();
         }
+        // What it has said last is read by another thread, which this exit would cut short.
+        if config().logs {
+            guardian.wait_dead();
+        }
     }
     let _ = lock(&guardian.child).wait();
     // Where the guardian was killed nobody else does it.
