@@ -8,6 +8,11 @@ fn a_handle_without_its_guardian_is_an_error_and_can_start_again() {
 }
 
 #[test]
+fn a_port_that_another_one_took_meanwhile_is_waited_for() {
+    victim("lost::the_guardian_is_killed_and_another_one_takes_the_port").with("slow").passes();
+}
+
+#[test]
 fn what_an_executor_has_reserved_outlives_the_guardian() {
     victim("lost::the_guardian_of_a_reserved_place_is_killed").with("slow").passes();
 }

@@ -103,6 +103,25 @@ fn the_guardian_is_killed() {
 }
 
 #[test]
+fn the_guardian_is_killed_and_another_one_takes_the_port() {
+    if !is_chosen() {
+        return;
+    }
+    let server = tcp(command("slow", "0 {port}"), 0).start().unwrap();
+    kill(guardian(), Signal::SIGKILL).unwrap();
+    server.wait().unwrap_err();
+    let other = tcp(command("slow", "0 {port}"), server.port()).start().unwrap();
+    thread::scope(|scope| {
+        let again = scope.spawn(|| server.start());
+        // It stays for longer than the kernel needs for the ports of the dead.
+        assert_eq!(other.wait_timeout(Duration::from_millis(1500)).unwrap(), None);
+        drop(other);
+        again.join().unwrap().unwrap();
+    });
+    assert!(server.is_alive());
+}
+
+#[test]
 fn the_guardian_of_a_reserved_place_is_killed() {
     struct Reserved(Spec);
     impl Executor for Reserved {
