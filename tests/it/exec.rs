@@ -355,7 +355,7 @@ fn a_test_that_is_killed_in_a_try_leaves_nothing() {
     let ended = victim.run();
     victim.will_be_gone(&ended);
     assert!(ended.stderr.contains("`sleeper`: the test died"), "{}", ended.stderr);
-    assert!(!ended.stderr.contains("check"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("(check)"), "{}", ended.stderr);
     assert_eq!(logs_of_tries(&victim), 0);
 }
 
