@@ -23,6 +23,10 @@ const BETWEEN_LOOKS_MS: u32 = 2;
 /// How often the list is read again to find out who it is that executes a file.
 const READS: u32 = 3;
 
+/// How long nobody may be found who does, before it is one that hops. Whoever reads of a process in `/proc` holds its memory for
+/// that moment, and with that the file, also when the process itself is gone; on a busy machine the moment can be long.
+const READERS: Duration = Duration::from_secs(1);
+
 /// Stands for a process that is there but hops too fast to be named.
 pub const HOPPING: u32 = 0;
 
@@ -117,7 +121,19 @@ pub fn survivors(path: &Path) -> Vec<u32> {
     }
     // Only now: of the dead there may be many.
     let headless: Vec<u32> = pids().into_iter().filter(|&pid| goes_on_without_its_first_thread(pid, path)).collect();
-    if headless.is_empty() { vec![HOPPING] } else { headless }
+    if headless.is_empty() { survivors_but_readers(path) } else { headless }
+}
+
+fn survivors_but_readers(path: &Path) -> Vec<u32> {
+    let deadline = Instant::now() + READERS;
+    while Instant::now() < deadline {
+        let found: Vec<u32> = pids().into_iter().filter(|&pid| executes(pid, path)).collect();
+        if !found.is_empty() || !is_executed(path) {
+            return found;
+        }
+        wait_ms(BETWEEN_LOOKS_MS);
+    }
+    vec![HOPPING]
 }
 
 /// Waits until nothing executes `path`, and returns what still does when the bound is reached. It only catches a hang:
