@@ -157,7 +157,7 @@ impl Tree {
             match procfs::socket_inodes(pid) {
                 Ok(sockets) => self.held.extend(sockets.into_iter().filter(|inode| missing.remove(inode))),
                 Err(error) => {
-                    self.is_opaque |= error.kind() == io::ErrorKind::PermissionDenied && procfs::is_alive(pid);
+                    self.is_opaque |= error.kind() == io::ErrorKind::PermissionDenied && procfs::lives_on(pid);
                 }
             }
         }

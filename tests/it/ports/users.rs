@@ -82,7 +82,7 @@ fn a_socket_of_one_whom_one_may_not_look_at_is_not_ours() {
     if !is_root() {
         return;
     }
-    let victim = victim("ports::waits_for_a_socket_that_somebody_unseen_has").with("sleeper");
+    let victim = victim("ports::waits_for_a_socket_that_somebody_unseen_has");
     let (started, socket) = (victim.file("started"), victim.file("socket"));
     let victim = victim.env("STARTED", &started.display().to_string());
     let victim = victim.env("SOCKET", &socket.display().to_string());

@@ -134,6 +134,16 @@ pub(crate) fn is_alive(pid: i32) -> bool {
     Stat::read(pid).is_some_and(|stat| stat.is_alive())
 }
 
+/// The same, and it has not begun to end. One that has lost its memory, but not yet all else, is root's in `/proc`: nobody may
+/// look into it, and it is about to let go of what it holds.
+pub(crate) fn lives_on(pid: i32) -> bool {
+    /// `PF_EXITING` of the kernel's `sched.h`, which has never been another one.
+    const IS_EXITING: u32 = 0x4;
+    let stat = Stat::read(pid).filter(Stat::is_alive);
+    let flags = stat.and_then(|stat| stat.field(9)?.parse::<u32>().ok());
+    flags.is_some_and(|flags| flags & IS_EXITING == 0)
+}
+
 /// When a process began, in ticks since the boot. With its id this means one process and no later one.
 pub(crate) fn birth(pid: i32) -> Option<u64> {
     Stat::read(pid).filter(Stat::is_alive)?.field(22)?.parse().ok()
@@ -226,6 +236,20 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+
+    #[test]
+    fn whoever_is_about_to_end_does_not_live_on() {
+        assert!(lives_on(std::process::id() as i32));
+        let mut process = Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = process.id() as i32;
+        assert!(lives_on(pid));
+        process.kill().unwrap();
+        // Between the two it may be seen that it has begun to end, and from then on nobody says that it lives on.
+        crate::sys::wait::eventually(|| !lives_on(pid));
+        assert!((0..100).all(|_| !lives_on(pid)));
+        process.wait().unwrap();
+        assert!(!lives_on(pid));
+    }
 
     #[test]
     fn both_ways_to_find_children_agree() {

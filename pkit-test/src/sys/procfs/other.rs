@@ -105,6 +105,11 @@ pub(crate) fn is_alive(pid: i32) -> bool {
     system::status(pid).is_some_and(|status| status.is_alive)
 }
 
+/// The same, and it has not begun to end, as far as that is told.
+pub(crate) fn lives_on(pid: i32) -> bool {
+    is_alive(pid)
+}
+
 /// When a process began. With its id this means one process and no later one.
 pub(crate) fn birth(pid: i32) -> Option<u64> {
     system::status(pid).filter(|status| status.is_alive).map(|status| status.birth)
