@@ -2,7 +2,7 @@
 //!
 //! | variable | values | meaning |
 //! |---|---|---|
-//! | `PKIT_TIMEOUT_SCALE` | a positive number, default 1 | multiplies the timeouts of start, stop and crash, and of waiting for output |
+//! | `PKIT_TIMEOUT_SCALE` | a positive number, default 1 | multiplies the timeouts of start, stop and crash, of waiting for output and of clearing up after others |
 //! | `PKIT_OUTPUT` | `failed` (default), `always`, `never` | when the output of processes is shown, and the table of them |
 //! | `PKIT_KEEP` | unset (default), `failed`, `always` | leaves up what is up at the end of the test, and says how to end it |
 //! | `PKIT_KEEP_FOR` | such as `90s`, `30m`, `12h` (default), `7d` | for how long; then it is ended, each in its own way |

@@ -380,7 +380,7 @@
 //!
 //! | variable | values | meaning |
 //! |---|---|---|
-//! | `PKIT_TIMEOUT_SCALE` | a positive number, default 1 | multiplies the timeouts of start, stop and crash, and of waiting for output |
+//! | `PKIT_TIMEOUT_SCALE` | a positive number, default 1 | multiplies the timeouts of start, stop and crash, of waiting for output and of clearing up after others |
 //! | `PKIT_OUTPUT` | `failed` (default), `always`, `never` | when the output of processes is shown, and the table of them |
 //! | `PKIT_KEEP` | `failed`, `always` | leaves up what is up at the end, and says how to reach it and how to end it |
 //! | `PKIT_KEEP_FOR` | such as `90s`, `30m`, `12h` (default), `7d` | for how long; after that each is ended in its own way |

@@ -155,7 +155,7 @@ pub(crate) const LOCK_LIMIT: Duration = Duration::from_secs(2);
 pub(crate) const REGISTRY_BYTES: u64 = 4 * 1024 * 1024;
 pub(crate) const REGISTRY_WASTE_BYTES: u64 = 64 * 1024;
 
-/// How long a janitor may take, and how many files it may touch. What is left over is for the next one.
+/// How long a janitor may take (times `PKIT_TIMEOUT_SCALE`), and how many files it may touch. What is left over is for the next one.
 pub(crate) const JANITOR_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) const JANITOR_ENTRIES: usize = 200_000;
 

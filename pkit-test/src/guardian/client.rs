@@ -23,7 +23,7 @@ use super::run::Run;
 use super::wire::{self, Frame, Got, Inbox};
 use crate::config::{self, Show, config, deadline_in, scaled};
 use crate::error::{Error, Kind, Result};
-use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, KILL_LIMIT, REPLY_LIMIT};
+use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, JANITOR_LIMIT, KILL_LIMIT, REPLY_LIMIT};
 use crate::network::{self, Network};
 use crate::sync::{Monitor, lock};
 use crate::sys::bell::Rope;
@@ -142,6 +142,7 @@ impl Guardian {
                 Show::Always => Keep::Always,
             },
             keep_ms: ms(config().keep_for),
+            janitor_ms: ms(scaled(JANITOR_LIMIT)),
             logs: config().directory.clone(),
             has_directory,
             tells: config().logs,

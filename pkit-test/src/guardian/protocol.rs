@@ -74,6 +74,8 @@ pub(crate) struct Hello {
     pub(crate) keep: Keep,
     /// And for how long.
     pub(crate) keep_ms: u64,
+    /// How long a janitor may take.
+    pub(crate) janitor_ms: u64,
     /// Where logs are.
     pub(crate) logs: PathBuf,
     /// Whether a descriptor of the directory comes with this: it was made and locked.
@@ -322,7 +324,7 @@ fn write_hello(fields: Writer, hello: &Hello) -> Writer {
         Keep::Always => 2,
     };
     let fields = write_path(fields, &hello.directory).number(hello.crash_ms).number(hello.reports.into());
-    write_path(fields.number(keep).number(hello.keep_ms), &hello.logs)
+    write_path(fields.number(keep).number(hello.keep_ms).number(hello.janitor_ms), &hello.logs)
         .number(hello.has_directory.into())
         .number(hello.tells.into())
 }
@@ -338,6 +340,7 @@ fn read_hello(fields: &mut Reader<'_>) -> Option<Hello> {
             _ => Keep::Never,
         },
         keep_ms: fields.number()?,
+        janitor_ms: fields.number()?,
         logs: read_path(fields)?,
         has_directory: fields.number()? != 0,
         tells: fields.number()? != 0,

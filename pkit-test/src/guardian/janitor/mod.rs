@@ -18,11 +18,12 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::home::{PREFIX, TOKEN_DIGITS};
 use super::registry::{self, Registry};
-use crate::limits::{JANITOR_ENTRIES, JANITOR_LIMIT, JANITOR_NAMES};
+use crate::config::deadline_in;
+use crate::limits::{JANITOR_ENTRIES, JANITOR_NAMES};
 use crate::sys::directory::{self, Budget};
 
 mod logs;
@@ -39,6 +40,8 @@ pub(super) struct Duty {
     pub(super) logs: PathBuf,
     /// The run directory of this test, where a guardian before this one has left something in it.
     pub(super) own: Option<PathBuf>,
+    /// How long it may take.
+    pub(super) limit: Duration,
 }
 
 impl Duty {
@@ -55,7 +58,7 @@ impl Duty {
 
     /// Does it, and says what was done.
     pub(super) fn clear(&self) -> Vec<String> {
-        let mut budget = Budget { deadline: Instant::now() + JANITOR_LIMIT, entries: JANITOR_ENTRIES };
+        let mut budget = Budget { deadline: deadline_in(self.limit), entries: JANITOR_ENTRIES };
         let mut said: Vec<String> = self.own.iter().filter_map(|own| end_services(own, &budget)).collect();
         if let Ok(base) = directory::open(&self.base) {
             let names = directory::names(&base, JANITOR_ENTRIES).unwrap_or_default();

@@ -2,10 +2,11 @@ use std::env;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::guardian::home;
+use crate::limits::JANITOR_LIMIT;
 use crate::sys::child::own_pid;
 
 #[test]
@@ -28,7 +29,7 @@ fn what_is_being_made_is_never_taken_for_what_is_left() {
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     let is_over = AtomicBool::new(false);
     let (mut made, mut cleared) = (0, 0);
-    let duty = || Duty { base: base.clone(), logs: base.join("no logs"), own: None };
+    let duty = || Duty { base: base.clone(), logs: base.join("no logs"), own: None, limit: JANITOR_LIMIT };
     let (base, duty, is_over) = (&base, &duty, &is_over);
     thread::scope(|scope| {
         let janitors = [0, 1].map(|_| scope.spawn(move || clear_until(is_over, &duty())));

@@ -27,6 +27,7 @@ fn every_order_comes_back() {
         reports: true,
         keep: Keep::Failed,
         keep_ms: 2,
+        janitor_ms: 3,
         logs: "/l".into(),
         has_directory: true,
         tells: true,

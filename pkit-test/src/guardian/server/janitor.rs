@@ -6,10 +6,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use super::{Guardian, Phase};
+use crate::config::deadline_in;
 use crate::guardian::janitor::Duty;
 use crate::guardian::protocol::{Event, Hello};
 use crate::guardian::registry::Ledger;
-use crate::limits::JANITOR_LIMIT;
 use crate::sys::child::{self, Side};
 use crate::sys::{fd, platform};
 
@@ -100,7 +100,7 @@ impl Guardian {
         let base = hello.directory.parent()?.to_owned();
         let has_heritage = self.ledger.as_ref().is_some_and(Ledger::has_heritage);
         let own = has_heritage.then(|| hello.directory.clone());
-        Some(Duty { base, logs: hello.logs.clone(), own })
+        Some(Duty { base, logs: hello.logs.clone(), own, limit: Duration::from_millis(hello.janitor_ms) })
     }
 
     /// It has ended: what it has done is told to those who want to know.
@@ -124,7 +124,7 @@ fn send(duty: &Duty) -> io::Result<Janitor> {
     let parent = child::own_pid();
     match child::fork()? {
         Side::Parent { child: pid } => {
-            Ok(Janitor::Sent { pid, words: words.into(), until: Some(Instant::now() + JANITOR_LIMIT + MARGIN) })
+            Ok(Janitor::Sent { pid, words: words.into(), until: Some(deadline_in(duty.limit + MARGIN)) })
         }
         Side::Child => work(duty, end, parent),
     }
