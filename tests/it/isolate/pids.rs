@@ -212,8 +212,11 @@ fn when_all_of_us_are_killed_at_one_moment_the_kernel_leaves_nothing() {
     }
     let loops = std::env::var("PKIT_CRASH_LOOPS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
     for round in 0..loops {
+        // Of its own, so that there is nothing in it for which its guardian would send a janitor as well.
+        let temporary = std::env::temp_dir().join(format!("pi-{}-{round}", std::process::id()));
+        std::fs::create_dir(&temporary).unwrap();
         let victim = victim("isolate::has_daemons_of_all_kinds").with("daemon").with("daemon_bare");
-        let victim = victim.with("forks").with("hopper");
+        let victim = victim.with("forks").with("hopper").env("TMPDIR", temporary.to_str().unwrap());
         let (mut process, _output) = victim.spawned_until("up");
         let all: Vec<Pid> = survivors(victim.binary()).into_iter().map(raw).collect();
         assert_eq!(all.len(), 1 + 1 + 4 + 1, "test, guardian, a shim for each, and the spare one");
@@ -227,6 +230,7 @@ fn when_all_of_us_are_killed_at_one_moment_the_kernel_leaves_nothing() {
             wait_until(|| victim.count(name) == 0);
         }
         let _ = wait_gone(victim.binary(), HANG);
+        std::fs::remove_dir_all(&temporary).unwrap();
     }
 }
 
