@@ -140,10 +140,14 @@ fn the_port_of_a_test_that_is_killed_comes_free() {
     let victim = victim.env("HELD", &port.to_string()).env("STARTED", &started.display().to_string());
     thread::scope(|threads| {
         let theirs = threads.spawn(|| victim.run());
-        wait_until(|| started.exists());
+        // It is there before its id is in it.
+        let mut pid = None;
+        wait_until(|| {
+            pid = fs::read_to_string(&started).ok().and_then(|text| text.parse().ok());
+            pid.is_some()
+        });
         let ours = threads.spawn(|| server(&slow, port).start());
-        let pid = fs::read_to_string(&started).unwrap().parse().unwrap();
-        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        kill(Pid::from_raw(pid.unwrap()), Signal::SIGKILL).unwrap();
         assert!(ours.join().unwrap().is_ok());
         victim.will_be_gone(&theirs.join().unwrap());
     });
