@@ -4,6 +4,7 @@
 //! with a network of its own has a thread of its own for them, which is in that network and ends with it.
 
 use std::cell::Cell;
+use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
@@ -22,13 +23,34 @@ pub(crate) struct Pending {
     worker: Mutex<Option<Arc<Worker>>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     waiting: usize,
     panics: Vec<String>,
+    /// Those of exits, while it is not known yet what became of the start before them.
+    held: Option<Vec<Job>>,
 }
 
 type Job = Box<dyn FnOnce() + Send>;
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is held can be run, and nothing else.
+        f.debug_struct("State").field("waiting", &self.waiting).field("panics", &self.panics).finish_non_exhaustive()
+    }
+}
+
+/// While it is there, callbacks of exits wait.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    pending: Arc<Pending>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.pending.release();
+    }
+}
 
 /// Ends when nobody knows it any more.
 #[derive(Debug)]
@@ -63,10 +85,43 @@ impl Pending {
         Ok(())
     }
 
+    /// Keeps callbacks of exits back until it is known what became of a start: one may end before anybody could be told that it
+    /// has begun.
+    pub(crate) fn hold(self: &Arc<Pending>) -> Hold {
+        self.state.with(|state| _ = state.held.get_or_insert_default());
+        Hold { pending: Arc::clone(self) }
+    }
+
+    /// Lets go those that were kept back.
+    pub(crate) fn release(self: &Arc<Pending>) {
+        let held = self.state.with(|state| state.held.take());
+        held.into_iter().flatten().for_each(|callback| self.send(callback));
+    }
+
+    /// Lets a callback of an exit run when those before it have.
+    pub(crate) fn queue_exit(self: &Arc<Pending>, callback: impl FnOnce() + Send + 'static) {
+        let callback: Job = Box::new(callback);
+        let free = self.state.with(|state| {
+            state.waiting += 1;
+            match &mut state.held {
+                Some(held) => {
+                    held.push(callback);
+                    None
+                }
+                None => Some(callback),
+            }
+        });
+        free.into_iter().for_each(|callback| self.send(callback));
+    }
+
     /// Lets a callback run when those before it have.
     pub(crate) fn queue(self: &Arc<Pending>, callback: impl FnOnce() + Send + 'static) {
-        let Some(worker) = lock(&self.worker).clone() else { return };
         self.state.with(|state| state.waiting += 1);
+        self.send(Box::new(callback));
+    }
+
+    fn send(self: &Arc<Pending>, callback: Job) {
+        let worker = lock(&self.worker).clone().expect("who has callbacks was prepared for them");
         let pending = Arc::clone(self);
         // The thread ends only when nobody knows it: it holds on to nothing that could fail.
         let _ = worker.sender.send(Box::new(move || pending.run(callback)));

@@ -112,6 +112,13 @@ impl Error {
         self.fact("exit", exit.to_string())
     }
 
+    /// How the process ended, where the text says so already.
+    #[must_use]
+    pub(crate) fn knowing_exit(mut self, exit: Option<Exit>) -> Error {
+        self.inner.exit = exit;
+        self
+    }
+
     /// Adds what went wrong besides.
     #[must_use]
     pub(crate) fn and(mut self, also: impl IntoIterator<Item = Error>) -> Error {

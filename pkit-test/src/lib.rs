@@ -186,6 +186,18 @@
 //! }
 //! ```
 //!
+//! # Functions as processes
+//!
+//! A function of the test runs in a process of its own: to be a server, a second writer, or the one that crashes. What it returns
+//! comes back, and so does its panic. The page [`functions`] has ports, pools and the rest of it.
+//!
+//! ```
+//! # fn main() -> pkit_test::Result<()> {
+//! let worker = pkit_test::function(|text: String, times: usize| text.repeat(times), ("ab".to_owned(), 2)).start()?;
+//! assert_eq!(worker.join()?, "abab");
+//! # Ok(()) }
+//! ```
+//!
 //! # Your own executor and probe
 //!
 //! An [`Executor`] is anything that is brought up in more than one step. Here a database that nobody meets before its
@@ -235,40 +247,7 @@
 //!
 //! A probe is a closure, and [`ready::poll`] makes it one. It asks the server in the server's own words, as often as
 //! it takes; what it gets instead is what an error shows. It may even block: a start that is over does not wait for it.
-//!
-//! ```
-//! use std::io::{BufRead, BufReader, Error, Result, Write};
-//! use std::net::TcpStream;
-//! use pkit_test::ready::{self, View};
-//! use pkit_test::tcp;
-//!
-//! /// A server that listens long before it can serve.
-//! const SERVER: &str = r#"
-//! import socketserver, time
-//! begin = time.monotonic()
-//! class Lines(socketserver.StreamRequestHandler):
-//!     def handle(self):
-//!         word = self.rfile.readline()
-//!         warm = time.monotonic() - begin > 0.1
-//!         self.wfile.write(b"PONG\n" if word == b"PING\n" and warm else b"LOADING\n")
-//! socketserver.ThreadingTCPServer(("{host}", {port}), Lines).serve_forever()
-//! "#;
-//!
-//! fn ping(view: &View) -> Result<()> {
-//!     let mut stream = TcpStream::connect_timeout(&view.addr(), view.patience())?;
-//!     stream.set_read_timeout(Some(view.patience()))?;
-//!     stream.write_all(b"PING\n")?;
-//!     let mut answer = String::new();
-//!     BufReader::new(&stream).read_line(&mut answer)?;
-//!     if answer == "PONG\n" { Ok(()) } else { Err(Error::other(format!("it says {answer:?}"))) }
-//! }
-//!
-//! # fn main() -> pkit_test::Result<()> {
-//! let spec = tcp(["python3", "-c", SERVER], 0).ready(ready::poll(ping).named("PING"));
-//! let server = spec.start()?;
-//! assert!(server.is_alive());
-//! # Ok(()) }
-//! ```
+//! [Over there](ready::poll()) is one that pings.
 //!
 //! # In the middle of a test
 //!
@@ -405,6 +384,16 @@
 //! crate compiles, and starting a process is an error that says so, unless `PKIT_UNTRIED=1` asks for what was never run. GOTCHAS.md
 //! has a table of what holds where.
 
+#![cfg_attr(
+    not(feature = "function"),
+    expect(
+        dead_code,
+        unused_imports,
+        rustdoc::broken_intra_doc_links,
+        reason = "what functions need of the floors below them, and what is said of them"
+    )
+)]
+
 #[cfg(not(unix))]
 compile_error!(
     "pkit-test owns processes by means that only Unix systems have; on this system it cannot keep its promises"
@@ -419,12 +408,18 @@ pub mod __private;
 pub mod attributes;
 #[cfg(all(unix, feature = "rstest"))]
 pub mod fixtures;
+#[cfg(all(unix, feature = "function"))]
+pub mod functions;
 #[cfg(unix)]
 mod orchestra;
 #[cfg(unix)]
 mod start;
+#[cfg(all(unix, feature = "function"))]
+mod function;
 #[cfg(unix)]
 mod spec;
+#[cfg(unix)]
+mod callee;
 #[cfg(unix)]
 mod command;
 #[cfg(unix)]
@@ -451,6 +446,8 @@ mod record;
 mod template;
 #[cfg(unix)]
 mod quote;
+#[cfg(unix)]
+mod parcel;
 #[cfg(unix)]
 mod port;
 #[cfg(unix)]
@@ -479,6 +476,11 @@ mod sys;
 #[path = "fuzz/mod.rs"]
 pub mod __fuzz;
 
+#[cfg(all(unix, feature = "function"))]
+pub use function::{
+    Callable, Current, Failure, Map, Peer, Pool, PoolSpec, Task, Ticket, Worker, Workers, current, function, pool,
+    task, try_current, workers,
+};
 #[cfg(unix)]
 pub use {
     command::{Command, IntoArgs, sh},

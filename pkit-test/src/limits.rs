@@ -117,7 +117,7 @@ pub(crate) const TAIL_LINES: usize = 40;
 /// How many of the last words of a process are part of an error.
 pub(crate) const LAST_WORDS_LINES: usize = 10;
 
-/// How many processes a record keeps, and how many runs of each: of a test that starts many the last ones.
+/// How many processes a record keeps, and how many runs of each, with their logs: of a test that starts many the last ones.
 pub(crate) const RECORDED_PROCESSES: usize = 128;
 pub(crate) const RECORDED_RUNS: usize = 32;
 
@@ -165,3 +165,25 @@ pub(crate) const JANITOR_NAMES: usize = 512;
 /// How old a log of a test that failed or was killed may become, and how often they are looked at.
 pub(crate) const LOG_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 pub(crate) const LOG_LOOK: Duration = Duration::from_secs(3600);
+
+/// The largest result of a function process, and the largest arguments: memory of the test as much as of the process.
+pub(crate) const RESULT_BYTES: u64 = 1024 * 1024 * 1024;
+pub(crate) const ARGUMENT_BYTES: u64 = RESULT_BYTES;
+
+/// How long a worker of a pool may take to be gone when its connection is, by itself: after that it is helped.
+pub(crate) const LAST_BREATH: Duration = Duration::from_secs(1);
+
+/// How many workers in a row may be gone before an item was wholly sent to them, until the item is taken for the reason.
+pub(crate) const IDLE_DEATHS: u32 = 3;
+
+/// How many crashes a pool remembers.
+pub(crate) const POOL_CRASHES: usize = 1000;
+
+/// How much is kept of a text that says why there is no result.
+pub(crate) const RESULT_TEXT_BYTES: u64 = 64 * 1024;
+
+/// How much is kept of a panic, and of its parts: a backtrace has a few hundred lines, and names have no reason to be longer.
+pub(crate) const NOTE_BYTES: u64 = 512 * 1024;
+pub(crate) const NOTE_MESSAGE_BYTES: usize = 128 * 1024;
+pub(crate) const NOTE_BACKTRACE_BYTES: usize = 256 * 1024;
+pub(crate) const NOTE_NAME_BYTES: usize = 8 * 1024;

@@ -167,7 +167,7 @@ impl Place {
     }
 
     pub(crate) fn site(&self, any_owner: bool) -> Site {
-        Site { host: self.host, ports: self.ports.clone(), any_owner, served: Vec::new() }
+        Site { host: self.host, ports: self.ports.clone(), any_owner, served: Vec::new(), parcel: None }
     }
 
     /// The private directory, made when somebody asks for it first.

@@ -1,6 +1,7 @@
 //! What to run and when it is ready: a value that does nothing until it is started.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +17,11 @@ use crate::signal::Signal;
 use crate::supervise::Supervision;
 use crate::template::{Hole, Template, is_name};
 
+mod body;
 mod surroundings;
 mod life;
+
+pub(crate) use body::Body;
 
 /// What to run and when it is ready.
 ///
@@ -34,10 +38,11 @@ mod life;
 /// assert!(std::net::TcpStream::connect(server.addr()).is_ok());
 /// # Ok(()) }
 /// ```
-#[derive(Clone)]
+/// What it starts is a [`Process`], unless it runs a [`function()`](crate::function()): then its handle is a
+/// [`Worker`](crate::Worker), and everything else is the same.
 #[must_use = "a spec does nothing until it is started"]
-pub struct Spec {
-    pub(crate) command: Command,
+pub struct Spec<H = Process> {
+    pub(crate) body: Body,
     pub(crate) written: Written,
     pub(crate) place: &'static Location<'static>,
     pub(crate) env: Vec<(String, Template)>,
@@ -59,6 +64,7 @@ pub struct Spec {
     pub(crate) supervision: Supervision,
     pub(crate) on_start: Vec<OnStart>,
     pub(crate) on_exit: Vec<OnExit>,
+    handle: PhantomData<fn() -> H>,
 }
 
 pub(crate) type OnStart = Arc<dyn Fn(&Process) + Send + Sync>;
@@ -76,6 +82,8 @@ pub(crate) struct Written {
 pub(crate) enum Expected {
     /// None.
     Nothing,
+    /// That of a function which returns, at any time, or none.
+    Return,
     /// Any, at any time, or none.
     MayExit,
     /// This code, before the end.
@@ -87,6 +95,7 @@ impl Expected {
     pub(crate) fn covers(self, exit: Option<Exit>) -> bool {
         match self {
             Expected::Nothing => false,
+            Expected::Return => exit.is_some_and(|exit| exit.success()),
             Expected::MayExit => true,
             Expected::Code(code) => exit.and_then(|exit| exit.code()) == Some(code),
         }
@@ -289,9 +298,23 @@ impl Spec {
 
     #[track_caller]
     fn written(command: Command, constructor: &'static str, rest: String) -> Spec {
+        Spec::of(Body::Program(command), Written { constructor, rest })
+    }
+
+    pub(crate) fn map_command(mut self, change: impl FnOnce(Command) -> Command) -> Spec {
+        if let Body::Program(command) = self.body {
+            self.body = Body::Program(change(command));
+        }
+        self
+    }
+}
+
+impl<H> Spec<H> {
+    #[track_caller]
+    fn of(body: Body, written: Written) -> Spec<H> {
         Spec {
-            command,
-            written: Written { constructor, rest },
+            body,
+            written,
             place: Location::caller(),
             env: Vec::new(),
             clears_env: false,
@@ -312,12 +335,16 @@ impl Spec {
             supervision: Supervision::temporary(),
             on_start: Vec::new(),
             on_exit: Vec::new(),
+            handle: PhantomData,
         }
     }
 
     /// The name where nobody gave one: that of the program.
     pub(crate) fn own_name(&self) -> String {
-        let written = self.command.to_string();
+        let written = match &self.body {
+            Body::Program(command) => command.to_string(),
+            Body::Function(callee) => return callee.name.clone(),
+        };
         let program = written.split_whitespace().next().unwrap_or_default();
         let name = program.trim_matches(['\'', '"']).rsplit('/').next().unwrap_or_default();
         if name.is_empty() { "process".to_owned() } else { name.to_owned() }
@@ -327,7 +354,10 @@ impl Spec {
     pub(crate) fn shown(&self) -> String {
         let Written { constructor, rest } = &self.written;
         let (file, line, column) = (self.place.file(), self.place.line(), self.place.column());
-        format!("{constructor}(\"{}\"{rest})   {file}:{line}:{column}", self.command)
+        match &self.body {
+            Body::Program(command) => format!("{constructor}(\"{command}\"{rest})   {file}:{line}:{column}"),
+            Body::Function(callee) => format!("{constructor}({callee})   {file}:{line}:{column}"),
+        }
     }
 
     /// Every hole of it that is not in a regex; which of those are holes depends on the names around it.
@@ -335,7 +365,7 @@ impl Spec {
         let env = self.env.iter().flat_map(|(_, value)| value.holes());
         let cwd = self.cwd.iter().flat_map(Template::holes);
         let ready = self.ready.iter().flat_map(Ready::holes);
-        self.command.holes().chain(env).chain(cwd).chain(ready)
+        self.body.holes().chain(env).chain(cwd).chain(ready)
     }
 
     /// A free port is asked for where nothing tells the program which one that is.
@@ -343,8 +373,9 @@ impl Spec {
         let is_free = self.ports.iter().all(|(name, number)| !name.is_empty() || *number == 0);
         let is_asked = self.ready.iter().any(|ready| ready.own_port() == Some(""));
         let env = self.env.iter().flat_map(|(_, value)| value.holes());
-        let mut told = self.command.holes().chain(env).chain(self.cwd.iter().flat_map(Template::holes));
-        is_free && is_asked && !told.any(|hole| matches!(hole.name(), "port" | "addr"))
+        let mut told = self.body.holes().chain(env).chain(self.cwd.iter().flat_map(Template::holes));
+        // A function asks for it itself.
+        is_free && is_asked && self.callee().is_none() && !told.any(|hole| matches!(hole.name(), "port" | "addr"))
     }
 
     /// Every hole that a regex of it would have if its name were known.
@@ -357,8 +388,12 @@ impl Spec {
         let refused = |why: String| {
             Err(Error::new(Kind::Spec, format!("`{name}` was not started: {why}")).fact("spec", self.shown()))
         };
-        if let Some(fault) = self.command.fault() {
-            return refused(fault.to_string());
+        let fault = match &self.body {
+            Body::Program(command) => command.fault().map(ToString::to_string),
+            Body::Function(callee) => callee.arguments.as_ref().err().cloned(),
+        };
+        if let Some(fault) = fault {
+            return refused(fault);
         }
         if self.start_timeout.is_zero() || self.stop_timeout.is_zero() {
             let which = if self.start_timeout.is_zero() { "start_timeout" } else { "stop_timeout" };
@@ -386,6 +421,11 @@ impl Spec {
         if let Some(why) = self.told_twice() {
             return refused(why);
         }
+        if self.callee().is_none() && self.ready.iter().any(Ready::is_said) {
+            return refused(
+                "only a function can say that by `current().ready()`; a program says it by `Notify`".to_owned(),
+            );
+        }
         self.ready.iter().find_map(Ready::mistake).map_or(Ok(()), refused)
     }
 
@@ -401,7 +441,7 @@ impl Spec {
     }
 }
 
-impl fmt::Debug for Spec {
+impl<H> fmt::Debug for Spec<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shown())
     }

@@ -98,6 +98,13 @@ impl Ground {
         Ground { name, scope: Arc::clone(self.scope()) }
     }
 
+    /// The ground of one of several parts that are alike: `{cluster.0.addr}`.
+    pub(crate) fn replica(&self, index: usize) -> Ground {
+        let name = part(self.name(), &index.to_string());
+        self.scope().declare(&name, Vec::new());
+        Ground { name, scope: Arc::clone(self.scope()) }
+    }
+
     /// A port that nobody else has, the one of `{port}`: the same at each call, and that of a spec which is started here.
     ///
     /// For what is no process, as a server on a thread. Nobody listens on it. It is held until the stack is gone; without a

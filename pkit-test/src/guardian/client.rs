@@ -44,6 +44,17 @@ pub(crate) struct Guardian {
     is_dead: Monitor<bool>,
 }
 
+/// The descriptors that go with an order to start something.
+#[derive(Debug, Default)]
+pub(crate) struct Luggage<'a> {
+    /// To be pulled when there is more output, and by a function when it is about to run.
+    pub(crate) bell: Option<Rope>,
+    /// What a function is given.
+    pub(crate) slate: Option<OwnedFd>,
+    /// Where it is to be.
+    pub(crate) network: Option<&'a Network>,
+}
+
 /// How often a shim is looked at that cannot be waited for.
 const SHIM_LOOK: Duration = Duration::from_millis(1);
 
@@ -154,11 +165,10 @@ impl Guardian {
     pub(crate) fn launch(
         self: &Arc<Guardian>,
         launch: Launch,
-        bell: Option<Rope>,
-        network: Option<&Network>,
+        luggage: Luggage<'_>,
         on_end: Box<dyn FnOnce(&super::run::State) + Send>,
     ) -> Result<Option<Arc<Run>>> {
-        let network = network.map(Network::descriptor).transpose();
+        let network = luggage.network.map(Network::descriptor).transpose();
         let network = network.map_err(|error| Error::system("the network of the test was not passed on", error))?;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (name, log) = (launch.name.clone(), launch.log.clone());
@@ -168,17 +178,20 @@ impl Guardian {
         }
         let run = Arc::new(Run::new(id, Arc::clone(self), log, on_end));
         lock(&self.runs).insert(id, Arc::downgrade(&run));
-        if self.is_dead() || self.order(&order, bell, network).is_err() {
+        let ahead = [(Order::Network, network), (Order::Slate, luggage.slate)];
+        if self.is_dead() || self.order(&order, ahead, luggage.bell).is_err() {
             lock(&self.runs).remove(&id);
             return Ok(None);
         }
         Ok(Some(run))
     }
 
-    /// The network goes ahead: a frame has room for one descriptor.
-    fn order(&self, spawn: &Frame, bell: Option<Rope>, network: Option<OwnedFd>) -> io::Result<()> {
-        if network.is_some() {
-            self.send(&Order::Network.to_frame(spawn.id), network)?;
+    /// A frame has room for one descriptor, so that all others go ahead.
+    fn order(&self, spawn: &Frame, ahead: [(Order, Option<OwnedFd>); 2], bell: Option<Rope>) -> io::Result<()> {
+        for (order, descriptor) in ahead {
+            if descriptor.is_some() {
+                self.send(&order.to_frame(spawn.id), descriptor)?;
+            }
         }
         self.send(spawn, bell.map(OwnedFd::from))
     }

@@ -60,6 +60,21 @@ pub(crate) struct Launch {
     pub(crate) has_network: bool,
     /// It is there for another one, and never outlives the test, nor is anything told of it when the test has died.
     pub(crate) is_errand: bool,
+    /// It is this, and the program and its arguments mean nothing. What it is given came ahead.
+    pub(crate) function: Option<FunctionOrder>,
+    /// What it leaves behind when it ends is ended as well, with whatever code it did.
+    pub(crate) ends_with_leader: bool,
+}
+
+/// A function of this binary that is to be run in place of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FunctionOrder {
+    /// Where it begins; see `sys/fresh.rs`.
+    pub(crate) entry: u64,
+    /// For people.
+    pub(crate) name: String,
+    /// In this binary executed anew, and not in a fork.
+    pub(crate) by_exec: bool,
 }
 
 /// What the test says of itself, first thing.
@@ -112,6 +127,8 @@ pub(crate) enum Order {
     Spawn(Box<Launch>),
     /// A descriptor comes with it of the network in which the service of this id is to be.
     Network,
+    /// One comes with it of the slate of the function of this id.
+    Slate,
     /// From now on an end is no surprise: those around it are being stopped.
     Pardon {
         token: u64,
@@ -187,9 +204,10 @@ pub(crate) enum Event {
     Note(String),
 }
 
-/// The two orders about a shim that are for the guardian: they make the shim.
+/// The orders about a shim that are for the guardian: they make the shim.
 pub(crate) const SPAWN: u8 = 5;
 pub(crate) const NETWORK: u8 = 15;
+pub(crate) const SLATE: u8 = 16;
 
 impl Order {
     pub(crate) fn to_frame(&self, id: u32) -> Frame {
@@ -210,6 +228,7 @@ impl Order {
             Order::Sync { token } => (13, fields.number(*token)),
             Order::Pardon { token } => (14, fields.number(*token)),
             Order::Network => (NETWORK, fields),
+            Order::Slate => (SLATE, fields),
         };
         Frame { id, kind, payload: fields.done() }
     }
@@ -233,6 +252,7 @@ impl Order {
             13 => Order::Sync { token: fields.number()? },
             14 => Order::Pardon { token: fields.number()? },
             NETWORK => Order::Network,
+            SLATE => Order::Slate,
             _ => return None,
         })
     }
@@ -355,7 +375,8 @@ fn write_launch(fields: Writer, launch: &Launch) -> Writer {
     let fields = write_path(write_plan(fields, launch.stop), &launch.log).number(launch.log_bytes);
     let fields = fields.text(&launch.input).number(launch.input_ends.into()).number(launch.has_bell.into());
     let fields = fields.number(launch.has_own_pids.into()).number(launch.has_network.into());
-    fields.number(launch.is_errand.into())
+    let fields = write_function(fields.number(launch.is_errand.into()), launch.function.as_ref());
+    fields.number(launch.ends_with_leader.into())
 }
 
 fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
@@ -375,7 +396,22 @@ fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
         has_own_pids: fields.number()? != 0,
         has_network: fields.number()? != 0,
         is_errand: fields.number()? != 0,
+        function: read_function(fields)?,
+        ends_with_leader: fields.number()? != 0,
     })
+}
+
+fn write_function(fields: Writer, function: Option<&FunctionOrder>) -> Writer {
+    let Some(function) = function else { return fields.number(0) };
+    fields.number(1).number(function.entry).text(function.name.as_bytes()).number(function.by_exec.into())
+}
+
+fn read_function(fields: &mut Reader<'_>) -> Option<Option<FunctionOrder>> {
+    if fields.number()? == 0 {
+        return Some(None);
+    }
+    let (entry, name) = (fields.number()?, read_string(fields)?);
+    Some(Some(FunctionOrder { entry, name, by_exec: fields.number()? != 0 }))
 }
 
 fn write_user(fields: Writer, user: Option<&User>) -> Writer {

@@ -43,6 +43,8 @@ pub(crate) struct State {
     pub(crate) is_asked_to_end: bool,
     /// The test has sent it a signal: an end that was asked for may be a crash that the test wants to see.
     pub(crate) was_signalled: bool,
+    /// How many wait for its end who are told what went wrong, or were told.
+    pub(crate) listeners: u32,
     /// It took SIGKILL after its grace.
     pub(crate) was_killed: bool,
     /// Its shim cannot say of output by the bell that it was to ring.
@@ -124,6 +126,7 @@ impl Run {
             output_end: 0,
             is_asked_to_end: false,
             was_signalled: false,
+            listeners: 0,
             was_killed: false,
             has_no_bell: false,
             was_declined: false,

@@ -15,7 +15,7 @@
 //! It has one thread, waits without a timeout while it serves, and keeps nothing of the test open but the duplicate of
 //! its stderr for one last report.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::net::Shutdown;
@@ -23,7 +23,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::protocol::{Event, Hello, NETWORK, Order, SPAWN};
+use super::protocol::{Event, Hello, NETWORK, Order, SLATE, SPAWN};
 use super::registry::Ledger;
 use super::wire::{Frame, Got, Inbox, Outbox};
 use crate::limits::FRAME_BYTES;
@@ -72,9 +72,13 @@ struct Guardian {
     crowd: Crowd,
     /// Those that something is to be sent to, or that wait for our end of the socket to be closed.
     unsent: BTreeSet<u32>,
-    ports: HashMap<u64, OwnedFd>,
+    /// Not hashed, here and in whatever else a guardian keeps: the keys of the hashes are random once a thread, and all
+    /// functions that are forked from here would have the same.
+    ports: BTreeMap<u64, OwnedFd>,
     /// Those that services that are about to be started are to be in.
-    networks: HashMap<u32, OwnedFd>,
+    networks: BTreeMap<u32, OwnedFd>,
+    /// What functions that are about to be started are given.
+    slates: BTreeMap<u32, OwnedFd>,
     file_limit: Option<FileLimit>,
     phase: Phase,
     /// A shim that has nothing to run yet, and when there is to be one.
@@ -130,8 +134,9 @@ impl Guardian {
             shims: BTreeMap::new(),
             crowd: Crowd::new(),
             unsent: BTreeSet::new(),
-            ports: HashMap::new(),
-            networks: HashMap::new(),
+            ports: BTreeMap::new(),
+            networks: BTreeMap::new(),
+            slates: BTreeMap::new(),
             file_limit,
             phase: Phase::Serving,
             spare: None,
@@ -266,7 +271,7 @@ impl Guardian {
     }
 
     fn obey(&mut self, frame: Frame) {
-        if frame.id != 0 && !matches!(frame.kind, SPAWN | NETWORK) {
+        if frame.id != 0 && !matches!(frame.kind, SPAWN | NETWORK | SLATE) {
             return self.pass_on(frame);
         }
         match Order::from_frame(&frame) {
@@ -274,6 +279,7 @@ impl Guardian {
             Some(Order::Hold(port)) => self.hold(port),
             Some(Order::Release(port)) => drop(self.ports.remove(&port)),
             Some(Order::Network) => self.networks.extend(self.inbox.attached().map(|network| (frame.id, network))),
+            Some(Order::Slate) => self.slates.extend(self.inbox.attached().map(|slate| (frame.id, slate))),
             Some(Order::Spawn(launch)) => self.spawn(&frame, &launch),
             Some(Order::Goodbye { failed }) => self.goodbye(failed),
             _ => {}

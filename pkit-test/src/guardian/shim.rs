@@ -16,7 +16,7 @@
 //! and SIGKILL follows the grace whatever the order was.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -26,16 +26,18 @@ use super::wire::{Got, Inbox, Outbox};
 use crate::exit::Exit;
 use crate::output::record::Recorder;
 use crate::sys::bell::Rope;
-use crate::sys::child::{self, Reaped, Step};
-use crate::sys::fd;
+use crate::sys::child::{self, Body, Reaped, Step};
 use crate::sys::namespace::{Apart, Outside};
 use crate::sys::strays::{self, Whose};
 use crate::sys::wait::{self, For};
+use crate::sys::{fd, fresh};
 
+mod body;
 mod input;
 mod pardon;
 mod tree;
 
+use body::Gifts;
 use input::Input;
 use pardon::Pardon;
 
@@ -64,10 +66,12 @@ pub(crate) struct Birth {
 pub(crate) fn main(birth: Birth) -> ! {
     let mut birth = birth;
     let mut inbox = Inbox::default();
-    if let Some((id, launch)) = first_order(&birth, &mut inbox) {
-        match settle(&mut birth).and_then(|outside| start(&launch, birth.file_limit, outside)) {
+    if let Some((id, launch, slate)) = first_order(&birth, &mut inbox) {
+        let rope = inbox.attached().map(Rope::from);
+        let gifts = Gifts { slate, rope: rope.as_ref() };
+        match settle(&mut birth).and_then(|outside| start(&launch, gifts, birth.file_limit, outside)) {
             Ok(started) => {
-                let mut shim = Shim::new(id, &launch, birth, inbox, started);
+                let mut shim = Shim { rope, ..Shim::new(id, &launch, birth, inbox, started) };
                 shim.begin(launch.has_bell);
                 shim.run();
             }
@@ -85,22 +89,30 @@ fn settle(birth: &mut Birth) -> Result<Option<Outside>, (Step, io::Error)> {
     birth.apart.as_ref().map(Apart::settle).transpose()
 }
 
-/// Waits for something to run; `None` when the guardian goes before there is.
-fn first_order(birth: &Birth, inbox: &mut Inbox) -> Option<(u32, Launch)> {
+/// Waits for something to run; `None` when the guardian goes before there is. The slate, where there is one, comes ahead.
+fn first_order(birth: &Birth, inbox: &mut Inbox) -> Option<(u32, Launch, Option<OwnedFd>)> {
     let socket = &birth.socket;
+    let mut slate = None;
     child::adopt_orphans(Whose::All);
     loop {
         if wait::is_asked_to_end() || is_lost(birth.guardian) {
             return None;
         }
         if let Some(frame) = inbox.take().ok()? {
-            let Some(Order::Spawn(launch)) = Order::from_frame(&frame) else { return None };
-            return Some((frame.id, *launch));
+            match Order::from_frame(&frame)? {
+                Order::Slate => slate = inbox.attached(),
+                Order::Spawn(launch) => return Some((frame.id, *launch, slate)),
+                _ => return None,
+            }
+            continue;
         }
         match inbox.fill(socket).ok()? {
             Got::Some | Got::All => {}
             Got::End => return None,
-            Got::Nothing => drop(wait::wait(&[(socket.as_fd(), For::Reading)], None).ok()?),
+            Got::Nothing => {
+                fresh::prepare();
+                drop(wait::wait(&[(socket.as_fd(), For::Reading)], None).ok()?);
+            }
         }
     }
 }
@@ -137,6 +149,8 @@ struct Shim {
     rope: Option<Rope>,
     /// Which ends somebody has asked for. Only here it is known what came first, the order or the end.
     pardon: Pardon,
+    /// Whatever its end, what it leaves is a ruin.
+    ends_with_leader: bool,
     stopping: Stopping,
     is_empty: bool,
     is_alone: bool,
@@ -145,8 +159,7 @@ struct Shim {
 }
 
 impl Shim {
-    fn new(id: u32, launch: &Launch, birth: Birth, mut inbox: Inbox, started: Started) -> Shim {
-        let rope = inbox.attached().map(Rope::from);
+    fn new(id: u32, launch: &Launch, birth: Birth, inbox: Inbox, started: Started) -> Shim {
         Shim {
             id,
             socket: birth.socket,
@@ -160,8 +173,9 @@ impl Shim {
             recorder: started.recorder,
             input: started.input,
             watch: None,
-            rope,
+            rope: None,
             pardon: Pardon::None,
+            ends_with_leader: launch.ends_with_leader,
             stopping: Stopping::new(),
             is_empty: false,
             is_alone: false,
@@ -226,10 +240,14 @@ impl Shim {
         self.exit = Some(exit);
         self.recorder_catches_up();
         self.say(&Event::Exited { exit, was_asked: self.pardon.covers(exit) });
-        // A leader that ends well and leaves descendants is a daemonizer; one that fails leaves a ruin.
-        if !exit.success() && !self.stopping.is_under_way() {
+        if self.is_ruin() && !self.stopping.is_under_way() {
             self.stopping.order(StopPlan { then_kill: true, ..self.plan }, Instant::now());
         }
+    }
+
+    /// A leader that ends well and leaves descendants is a daemonizer, where it may be one; one that fails leaves a ruin.
+    fn is_ruin(&self) -> bool {
+        self.exit.is_some_and(|exit| self.ends_with_leader || !exit.success())
     }
 
     fn stop_more(&mut self, now: Instant) {
@@ -239,7 +257,7 @@ impl Shim {
         if !self.stopping.is_under_way() {
             // A stop without SIGKILL did not help: it runs on as if nobody had asked.
             self.pardon = Pardon::None;
-            if self.exit.is_some_and(|exit| !exit.success()) {
+            if self.is_ruin() {
                 // The leader did end, and what it left did not: a ruin.
                 self.stopping.order(StopPlan { then_kill: true, ..self.plan }, now);
             }
@@ -398,6 +416,7 @@ impl Shim {
             // For the guardian; a shim never sees them.
             Order::Hello(_)
             | Order::Network
+            | Order::Slate
             | Order::Hold(_)
             | Order::Release(_)
             | Order::Goodbye { .. }
@@ -434,36 +453,43 @@ struct Started {
 
 fn start(
     launch: &Launch,
+    gifts: Gifts<'_>,
     file_limit: Option<child::FileLimit>,
     outside: Option<Outside>,
 ) -> Result<Started, (Step, io::Error)> {
-    let (image, stdio, recorder, input) = prepare(launch, file_limit).map_err(|error| (Step::Prepare, error))?;
+    let (body, given) = body::of(launch, gifts)?;
+    let (stdio, recorder, input) = prepare(launch).map_err(|error| (Step::Prepare, error))?;
+    let image = image(launch, body, given, file_limit).map_err(|error| (Step::Prepare, error))?;
     let pid = child::spawn(&image, &stdio)?;
     Ok(Started { pid, recorder, input, outside })
 }
 
-type Prepared = (child::Image, child::Stdio, Recorder, Input);
-
-fn prepare(launch: &Launch, file_limit: Option<child::FileLimit>) -> io::Result<Prepared> {
-    let image = image(launch, file_limit)?;
+fn prepare(launch: &Launch) -> io::Result<(child::Stdio, Recorder, Input)> {
     let (recorder, output, error) = Recorder::create(&launch.log, launch.log_bytes)?;
-    let (input, input_end) = Input::create(&launch.input, launch.input_ends)?;
+    let has_no_input = launch.function.is_some() && launch.input.is_empty();
+    let (input, input_end) = match has_no_input {
+        true => (Input::none(), fd::null()?),
+        false => Input::create(&launch.input, launch.input_ends)?,
+    };
     if let Some(user) = &launch.user {
         // So that the service may open `/dev/stdout` again, which asks for the rights of the pipe.
-        for end in [&input_end, &output, &error] {
-            fd::give(end, user)?;
-        }
+        let input = (!has_no_input).then_some(&input_end);
+        // And never that of everybody's `/dev/null`.
+        input.into_iter().chain([&output, &error]).try_for_each(|end| fd::give(end, user))?;
     }
-    Ok((image, child::Stdio { input: input_end, output, error }, recorder, input))
+    Ok((child::Stdio { input: input_end, output, error }, recorder, input))
 }
 
-fn image(launch: &Launch, file_limit: Option<child::FileLimit>) -> io::Result<child::Image> {
-    let strings = |list: &[Vec<u8>]| list.iter().map(|one| Ok(std::ffi::CString::new(one.as_slice())?)).collect();
-    let strings = |list: &[Vec<u8>]| -> io::Result<Vec<std::ffi::CString>> { strings(list) };
+fn image(
+    launch: &Launch,
+    body: Body,
+    given: Vec<OwnedFd>,
+    file_limit: Option<child::FileLimit>,
+) -> io::Result<child::Image> {
     Ok(child::Image {
-        program: child::c_path(&launch.program)?,
-        arguments: strings(&launch.arguments)?,
-        environment: strings(&launch.environment)?.into_iter().chain(strays::mark()).collect(),
+        body,
+        given,
+        environment: strays::marked(body::strings(&launch.environment)?),
         cwd: child::c_path(&launch.cwd)?,
         user: launch.user.clone(),
         file_limit,

@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
+use super::awaited::Awaited;
 use crate::callbacks::Pending;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use crate::ground::Ground;
 use crate::guardian::protocol::StopPlan;
 use crate::guardian::run::{Phase, Run};
+use crate::parcel::Parcel;
 use crate::place::Place;
 use crate::ready::Round;
 use crate::record::Noted;
@@ -49,6 +51,8 @@ pub(crate) struct Life {
     pub(crate) ready_after: Option<Duration>,
     /// The probes of the current run.
     pub(crate) round: Arc<Mutex<Round>>,
+    /// What the function of the current run was given, and what it hands back.
+    pub(crate) parcel: Option<Arc<Parcel>>,
     /// Where somebody listened already when the current run was ordered.
     pub(crate) served: Vec<SocketAddr>,
     /// Its ports that not every server could bind then, although nobody listened.
@@ -100,6 +104,7 @@ impl Life {
             ran: String::new(),
             ready_after: None,
             round: Arc::default(),
+            parcel: None,
             served: Vec::new(),
             obstructed: Vec::new(),
             is_started: false,
@@ -161,16 +166,31 @@ impl Core {
         self.life(|life| life.spec.clone())
     }
 
+    pub(crate) fn parcel(&self) -> Option<Arc<Parcel>> {
+        self.life(|life| life.parcel.clone())
+    }
+
     pub(crate) fn run(&self) -> Option<Arc<Run>> {
         self.life(|life| life.run.clone())
     }
 
     pub(crate) fn run_or_error(&self, doing: &str) -> Result<Arc<Run>> {
-        let run = self.run().ok_or_else(|| {
+        Ok(self.run_with_parcel(doing)?.0)
+    }
+
+    /// The current run of a function, to wait for what comes of it.
+    pub(crate) fn awaited(&self, doing: &str) -> Result<Awaited> {
+        self.run_with_parcel(doing).map(|(run, parcel)| Awaited::new(run, parcel))
+    }
+
+    /// Looked at together, since another start may come at any time.
+    fn run_with_parcel(&self, doing: &str) -> Result<(Arc<Run>, Option<Arc<Parcel>>)> {
+        let (run, parcel) = self.life(|life| (life.run.clone(), life.parcel.clone()));
+        let run = run.ok_or_else(|| {
             Error::new(Kind::State, format!("cannot {doing}: `{}` was never started", self.place.name))
         })?;
         if run.guardian().is_ours() {
-            return Ok(run);
+            return Ok((run, parcel));
         }
         let title = format!("cannot {doing}: `{}` belongs to the process that started it", self.place.name);
         Err(Error::new(Kind::State, title).fact("why", "this process is a fork of it"))
@@ -287,7 +307,7 @@ fn ids(cores: &[Arc<Core>]) -> Vec<u64> {
     cores.iter().map(|core| core.id).collect()
 }
 
-impl Spec {
+impl<H> Spec<H> {
     /// How it is stopped, with the timeout that the settings make of its own.
     pub(crate) fn stop_plan(&self) -> StopPlan {
         let grace = crate::config::scaled(self.stop_timeout);

@@ -14,11 +14,14 @@ use crate::guardian::protocol::StopPlan;
 use crate::guardian::report::{self, render};
 use crate::guardian::run::{Phase, Run};
 
-use crate::limits::{CALLBACK_LIMIT, KILL_LIMIT, LAST_WORDS_LINES, SHIM_MARGIN, TAIL_BYTES, TAIL_LINES};
+use crate::limits::{CALLBACK_LIMIT, KILL_LIMIT, LAST_WORDS_LINES, RECORDED_RUNS, SHIM_MARGIN, TAIL_BYTES, TAIL_LINES};
 use crate::output::LogFiles;
 use crate::output::tail::{last_words, tail};
 use crate::signal::Signal;
 use crate::spec::Expected;
+
+const PROGRAM_ENDED: &str = "`.may_exit()` or `.expect_exit(code)` where that is right";
+const FUNCTION_ENDED: &str = "`join` it where the test expects that, or `.may_exit()` or `.expect_exit(code)`";
 
 /// What became of a process in the scope that it was started in.
 #[derive(Debug, Default)]
@@ -233,6 +236,15 @@ impl Core {
         }
     }
 
+    /// Removes the logs of runs that are long over, so that one that is started again and again fills no disk.
+    pub(crate) fn remove_old_logs(&self) {
+        let old: Vec<_> = self.life(|life| {
+            let count = life.logs.len().saturating_sub(RECORDED_RUNS);
+            life.logs.drain(..count).collect()
+        });
+        old.iter().for_each(|log| LogFiles::at(log).remove());
+    }
+
     /// Looks at a run that is over, once: an exit that nobody asked for is trouble.
     pub(crate) fn settle(&self) {
         let Some(run) = self.run().filter(|run| run.phase().is_over()) else { return };
@@ -243,6 +255,16 @@ impl Core {
         self.life(|life| {
             life.last_exit = run.phase().exit().or(life.last_exit);
             life.troubles.extend(trouble);
+        });
+    }
+
+    /// The test has been told how the current run ended: the end of a scope need not tell it again.
+    pub(crate) fn was_told(&self, run: &Arc<Run>) {
+        self.life(|life| {
+            if life.run.as_ref().is_some_and(|current| Arc::ptr_eq(current, run)) && run.phase().is_over() {
+                life.is_settled = true;
+                life.last_exit = run.phase().exit().or(life.last_exit);
+            }
         });
     }
 
@@ -257,11 +279,15 @@ impl Core {
     }
 
     fn surprise(&self, run: &Run) -> Option<Error> {
-        let (phase, was_asked) = run.look(|state| (state.phase, state.is_asked_to_end));
+        let (phase, was_asked, listeners) = run.look(|state| (state.phase, state.is_asked_to_end, state.listeners));
+        if listeners > 0 && !phase.exit().is_some_and(|exit| exit.success()) {
+            // Whoever waits for its result is told by that, although somebody else starts it again before.
+            return None;
+        }
         match (phase, self.spec().expects) {
             (Phase::Refused { .. } | Phase::Lost { with_guardian: true }, _) => None,
             (Phase::Lost { with_guardian: false }, _) => Some(self.died("was killed together with its shim", run)),
-            (_, Expected::MayExit) => None,
+            (_, expected @ (Expected::MayExit | Expected::Return)) if expected.covers(phase.exit()) => None,
             (_, Expected::Code(code)) if phase.exit().and_then(|exit| exit.code()) == Some(code) => None,
             // Whoever is stopped before its time has had no chance; that it still ran is said elsewhere.
             _ if was_asked => None,
@@ -277,10 +303,12 @@ impl Core {
         let kind = if matches!(self.spec().expects, Expected::Code(_)) { Kind::Unexpected } else { Kind::Died };
         let error = self.about(Error::new(kind, format!("`{}` {how}", self.place().name)), Some(run));
         let error = phase.exit().into_iter().fold(error, Error::with_exit);
-        let may_be_right =
-            self.spec().expects == Expected::Nothing && phase.exit().is_some_and(|exit| exit.code().is_some());
-        let hint = may_be_right.then_some("`.may_exit()` or `.expect_exit(code)` where that is right");
-        with_last_words(error.fact("hint", hint.unwrap_or_default()), run)
+        let may_be_right = matches!(self.spec().expects, Expected::Nothing | Expected::Return)
+            && phase.exit().is_some_and(|exit| exit.code().is_some());
+        let hint = may_be_right.then(|| self.spec().callee().map_or(PROGRAM_ENDED, |_| FUNCTION_ENDED));
+        let panic = self.parcel().and_then(|parcel| parcel.panic());
+        let panic = panic.map(|note| format!("there was one{}", note.in_a_line())).unwrap_or_default();
+        with_last_words(error.fact("panic", panic).fact("hint", hint.unwrap_or_default()), run)
     }
 
     /// The facts that every error about a process has; with its id and how long it has run where there was a run.

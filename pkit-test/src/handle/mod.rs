@@ -10,11 +10,13 @@ use crate::ready::{known_address, url_of};
 mod log;
 mod touch;
 mod ending;
+mod awaited;
 mod core;
 mod end;
 mod fate;
 
-pub(crate) use core::{Core, Farewell, in_order};
+pub(crate) use awaited::Awaited;
+pub(crate) use core::{Core, Farewell, Life, in_order};
 pub(crate) use end::{Outcome, with_last_words};
 pub(crate) use fate::end_of;
 pub use log::Mark;
@@ -41,6 +43,25 @@ pub struct Process {
     pub(crate) core: Arc<Core>,
     /// Whether dropping it stops the process: a view that a callback gets does not.
     pub(crate) is_owner: bool,
+}
+
+/// What a spec starts.
+pub trait Started: Send + 'static {
+    /// Takes the process for what it is.
+    fn of(process: Process) -> Self;
+
+    /// The process behind it.
+    fn process(&self) -> &Process;
+}
+
+impl Started for Process {
+    fn of(process: Process) -> Process {
+        process
+    }
+
+    fn process(&self) -> &Process {
+        self
+    }
 }
 
 impl Process {

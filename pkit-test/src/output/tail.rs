@@ -46,6 +46,9 @@ pub(crate) fn last_words(log: &Path, count: usize, bytes: u64) -> Option<(Stream
     follower.each_until(end, |piece| streams[piece.stream as usize].extend_from_slice(&piece.bytes)).ok()?;
     let [out, err] = streams;
     let (stream, text) = if err.is_empty() { (Stream::Out, out) } else { (Stream::Err, err) };
-    let tail = last_lines(&String::from_utf8_lossy(&text), count, end > bytes);
+    let mut tail = last_lines(&String::from_utf8_lossy(&text), count, end > bytes);
+    // The message of a panic begins with an empty line, which would stand where the first word belongs.
+    let empty = tail.lines.iter().take_while(|line| line.trim().is_empty()).count();
+    tail.lines.drain(..empty);
     (!tail.lines.is_empty()).then_some((stream, tail))
 }

@@ -23,6 +23,7 @@
 //! | [`Output`] | a line that it writes matches a regex | when it writes |
 //! | [`Notify`] | it says so itself, as services tell systemd | when it says something |
 //! | [`Finished`] | it has ended with an exit code | when it ends |
+//! | [`Said`] | a function calls `current().ready()` | when it does |
 //! | [`Exec`] | a command ends with exit code 0 | again and again |
 //! | [`poll`] | a closure of yours says so | again and again |
 //!
@@ -42,10 +43,12 @@ use std::time::{Duration, Instant};
 
 use crate::guardian::run::{Phase, Run};
 use crate::limits::TRY_THAT_TELLS;
+use crate::parcel::{Parcel, Stage};
 use crate::sys::bell::Bell;
 use crate::sys::letterbox::Letterbox;
 use crate::template::{Hole, Template};
 
+mod begun;
 mod exec;
 mod file;
 mod finished;
@@ -59,6 +62,8 @@ mod tcp;
 mod unix;
 mod view;
 
+pub(crate) use begun::Begun;
+pub use begun::Said;
 pub use exec::Exec;
 pub use file::File;
 pub use finished::Finished;
@@ -103,6 +108,7 @@ enum Kind {
     UnixSocket(UnixSocket),
     File(File),
     Notify(Notify),
+    Said(Said),
 }
 
 impl From<UnixSocket> for Ready {
@@ -208,6 +214,11 @@ impl Ready {
         matches!(self.kind, Kind::Notify(_)).then_some(notify::VARIABLE)
     }
 
+    /// Whether it waits for a word of the function itself.
+    pub(crate) fn is_said(&self) -> bool {
+        matches!(self.kind, Kind::Said(_))
+    }
+
     /// The exit code with which it has to end to be ready.
     pub(crate) fn exit_code(&self) -> Option<i32> {
         match &self.kind {
@@ -228,6 +239,7 @@ impl Ready {
             Kind::UnixSocket(probe) => probe.prepare(site, fill).map(boxed),
             Kind::File(probe) => probe.prepare(fill).map(boxed),
             Kind::Notify(probe) => probe.prepare(site, fill).map(boxed),
+            Kind::Said(_) => Ok(boxed(Begun::new(site.parcel.clone(), Stage::SaidReady))),
         }
     }
 }
@@ -275,6 +287,8 @@ pub(crate) struct Site {
     pub(crate) any_owner: bool,
     /// Where somebody listened before it was started.
     pub(crate) served: Vec<SocketAddr>,
+    /// What a function is given, and says by.
+    pub(crate) parcel: Option<Arc<Parcel>>,
 }
 
 impl Site {
@@ -372,6 +386,11 @@ pub(crate) trait Probe: Send {
 
     /// Whether what it has found may be undone: a line that was written stays written, a listener may be closed.
     fn can_lapse(&self) -> bool {
+        false
+    }
+
+    /// Whether what it has found counts also where the process has ended since.
+    fn outlives_the_process(&self) -> bool {
         false
     }
 

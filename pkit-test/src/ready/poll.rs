@@ -77,7 +77,41 @@ type Ask = Arc<dyn Fn(&View) -> Result<(), String> + Send + Sync>;
 /// # Ok(()) }
 /// ```
 ///
-/// One that speaks a protocol is in the [tutorial](crate#your-own-executor-and-probe).
+/// One that speaks a protocol: the server listens long before it can serve, and is asked in its own words.
+///
+/// ```
+/// use std::io::{BufRead, BufReader, Error, Result, Write};
+/// use std::net::TcpStream;
+/// use pkit_test::ready::{self, View};
+/// use pkit_test::tcp;
+///
+/// /// A server that listens long before it can serve.
+/// const SERVER: &str = r#"
+/// import socketserver, time
+/// begin = time.monotonic()
+/// class Lines(socketserver.StreamRequestHandler):
+///     def handle(self):
+///         word = self.rfile.readline()
+///         warm = time.monotonic() - begin > 0.1
+///         self.wfile.write(b"PONG\n" if word == b"PING\n" and warm else b"LOADING\n")
+/// socketserver.ThreadingTCPServer(("{host}", {port}), Lines).serve_forever()
+/// "#;
+///
+/// fn ping(view: &View) -> Result<()> {
+///     let mut stream = TcpStream::connect_timeout(&view.addr(), view.patience())?;
+///     stream.set_read_timeout(Some(view.patience()))?;
+///     stream.write_all(b"PING\n")?;
+///     let mut answer = String::new();
+///     BufReader::new(&stream).read_line(&mut answer)?;
+///     if answer == "PONG\n" { Ok(()) } else { Err(Error::other(format!("it says {answer:?}"))) }
+/// }
+///
+/// # fn main() -> pkit_test::Result<()> {
+/// let spec = tcp(["python3", "-c", SERVER], 0).ready(ready::poll(ping).named("PING"));
+/// let server = spec.start()?;
+/// assert!(server.is_alive());
+/// # Ok(()) }
+/// ```
 #[track_caller]
 pub fn poll<A: Answer>(ask: impl Fn(&View) -> A + Send + Sync + 'static) -> Poll {
     Poll { ask: Arc::new(move |view| ask(view).answer()), name: None, place: Location::caller() }

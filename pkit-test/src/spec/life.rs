@@ -10,7 +10,7 @@ use crate::ready::Ready;
 use crate::signal::Signal;
 use crate::supervise::{Policy, Supervision};
 
-impl Spec {
+impl<H> Spec<H> {
     /// Starts it only when that process of the same stack is ready.
     ///
     /// A hole of the other process says the same; this is for dependencies that no hole shows. A name that no process
@@ -25,7 +25,7 @@ impl Spec {
     /// assert_eq!(order.try_iter().collect::<Vec<_>>(), ["db", "app"]);
     /// # Ok(()) }
     /// ```
-    pub fn after(mut self, name: impl Into<String>) -> Spec {
+    pub fn after(mut self, name: impl Into<String>) -> Spec<H> {
         self.after.push(name.into());
         self
     }
@@ -42,10 +42,10 @@ impl Spec {
     /// assert!(server.stdout().starts_with("Serving HTTP on 127.0.0.1 port"));
     /// # Ok(()) }
     /// ```
-    pub fn ready(mut self, probe: impl Into<Ready>) -> Spec {
+    pub fn ready(mut self, probe: impl Into<Ready>) -> Spec<H> {
         let probe = probe.into();
         // An exit that makes it ready is one that is expected.
-        if let (Expected::Nothing, Some(code)) = (self.expects, probe.exit_code()) {
+        if let (Expected::Nothing | Expected::Return, Some(code)) = (self.expects, probe.exit_code()) {
             self.expects = Expected::Code(code);
         }
         self.ready.push(probe);
@@ -65,7 +65,7 @@ impl Spec {
     /// assert!(error.to_string().starts_with("`sleep` was not ready after "));
     /// # Ok(()) }
     /// ```
-    pub fn start_timeout(mut self, timeout: Duration) -> Spec {
+    pub fn start_timeout(mut self, timeout: Duration) -> Spec<H> {
         self.start_timeout = timeout;
         self
     }
@@ -84,7 +84,7 @@ impl Spec {
     /// assert_eq!(deaf.exit().and_then(|exit| exit.signal()), Some(9));
     /// # Ok(()) }
     /// ```
-    pub fn stop_timeout(mut self, timeout: Duration) -> Spec {
+    pub fn stop_timeout(mut self, timeout: Duration) -> Spec<H> {
         self.stop_timeout = timeout;
         self
     }
@@ -101,7 +101,7 @@ impl Spec {
     /// assert_eq!(sleeper.exit().unwrap().to_string(), "signal 2 (SIGINT)");
     /// # Ok(()) }
     /// ```
-    pub fn stop_signal(mut self, signal: Signal) -> Spec {
+    pub fn stop_signal(mut self, signal: Signal) -> Spec<H> {
         self.stop_signal = signal;
         self
     }
@@ -120,7 +120,7 @@ impl Spec {
     /// assert_eq!(error.exit().and_then(|exit| exit.code()), Some(4));
     /// # Ok(()) }
     /// ```
-    pub fn expect_exit(mut self, code: i32) -> Spec {
+    pub fn expect_exit(mut self, code: i32) -> Spec<H> {
         self.expects = Expected::Code(code);
         self
     }
@@ -136,7 +136,7 @@ impl Spec {
     /// assert_eq!(exit.code(), Some(1));
     /// # Ok(()) }
     /// ```
-    pub fn may_exit(mut self) -> Spec {
+    pub fn may_exit(mut self) -> Spec<H> {
         self.expects = Expected::MayExit;
         self
     }
@@ -166,11 +166,11 @@ impl Spec {
     ///     stack["server"].signal(Signal::Kill)?;
     ///     stack["server"].wait_restart(0, Duration::from_secs(10))?;
     ///     assert!(std::net::TcpStream::connect(addr).is_ok());
-    ///     pkit_test::Result::Ok(())
+    ///     Ok::<_, pkit_test::Error>(())
     /// })??;
     /// # Ok(()) }
     /// ```
-    pub fn supervise(mut self, supervision: Supervision) -> Spec {
+    pub fn supervise(mut self, supervision: Supervision) -> Spec<H> {
         self.supervision = supervision;
         self
     }
@@ -189,7 +189,7 @@ impl Spec {
     /// assert!(deaf.stop().unwrap_err().to_string().starts_with("`sh` had to be killed"));
     /// # Ok(()) }
     /// ```
-    pub fn must_stop_gracefully(mut self) -> Spec {
+    pub fn must_stop_gracefully(mut self) -> Spec<H> {
         self.must_stop_gracefully = true;
         self
     }
@@ -209,7 +209,7 @@ impl Spec {
     /// assert!(container.is_alive());
     /// # Ok(()) }
     /// ```
-    pub fn any_owner(mut self) -> Spec {
+    pub fn any_owner(mut self) -> Spec<H> {
         self.any_owner = true;
         self
     }
@@ -229,7 +229,7 @@ impl Spec {
     /// assert_eq!(pids.recv(), Ok(sleeper.pid()));
     /// # Ok(()) }
     /// ```
-    pub fn on_start(mut self, callback: impl Fn(&Process) + Send + Sync + 'static) -> Spec {
+    pub fn on_start(mut self, callback: impl Fn(&Process) + Send + Sync + 'static) -> Spec<H> {
         self.on_start.push(Arc::new(callback));
         self
     }
@@ -248,7 +248,7 @@ impl Spec {
     /// assert_eq!(codes.recv(), Ok(Some(3)));
     /// # Ok(()) }
     /// ```
-    pub fn on_exit(mut self, callback: impl Fn(&Process, Exit) + Send + Sync + 'static) -> Spec {
+    pub fn on_exit(mut self, callback: impl Fn(&Process, Exit) + Send + Sync + 'static) -> Spec<H> {
         self.on_exit.push(Arc::new(callback));
         self
     }
@@ -257,7 +257,7 @@ impl Spec {
     pub(crate) fn policy(&self) -> Policy {
         let success = match self.expects {
             Expected::Code(code) => code,
-            Expected::Nothing | Expected::MayExit => 0,
+            Expected::Nothing | Expected::Return | Expected::MayExit => 0,
         };
         Policy { supervision: self.supervision, success }
     }
@@ -271,7 +271,7 @@ impl Spec {
                 let is_step = self.ready.iter().any(|ready| ready.exit_code().is_some());
                 Some(if is_step { "finished" } else { "expect_exit" })
             }
-            Expected::Nothing | Expected::Code(_) => None,
+            Expected::Nothing | Expected::Return | Expected::Code(_) => None,
         };
         let contradiction = contradiction.map(|which| {
             format!("`{which}` says that it may end, and `supervise` that it is started again when it does")

@@ -15,9 +15,8 @@ impl Spec {
     /// assert_eq!(echo.stdout(), "two  words at 127.0.0.1\n");
     /// # Ok(()) }
     /// ```
-    pub fn arg(mut self, argument: impl Into<String>) -> Spec {
-        self.command = self.command.arg(argument);
-        self
+    pub fn arg(self, argument: impl Into<String>) -> Spec {
+        self.map_command(|command| command.arg(argument))
     }
 
     /// Adds arguments: a text is split as a shell splits words, a list is taken as it is.
@@ -29,11 +28,12 @@ impl Spec {
     /// assert_eq!(echo.stdout(), "a b c d e\n");
     /// # Ok(()) }
     /// ```
-    pub fn args(mut self, arguments: impl IntoArgs) -> Spec {
-        self.command = self.command.args(arguments);
-        self
+    pub fn args(self, arguments: impl IntoArgs) -> Spec {
+        self.map_command(|command| command.args(arguments))
     }
+}
 
+impl<H> Spec<H> {
     /// Sets an environment variable. Holes in the value are filled.
     ///
     /// It inherits the environment of the test; this adds to it or replaces. Of a name that is set twice the last value
@@ -46,7 +46,7 @@ impl Spec {
     /// assert_eq!(sh.stdout(), format!("{}\n", sh.addr()));
     /// # Ok(()) }
     /// ```
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Spec {
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Spec<H> {
         self.env.push((name.into(), Template::parse(&value.into())));
         self
     }
@@ -61,7 +61,7 @@ impl Spec {
     /// assert_eq!(sh.stdout(), "dry on 127.0.0.1\n");
     /// # Ok(()) }
     /// ```
-    pub fn envs<N: Into<String>, V: Into<String>>(self, variables: impl IntoIterator<Item = (N, V)>) -> Spec {
+    pub fn envs<N: Into<String>, V: Into<String>>(self, variables: impl IntoIterator<Item = (N, V)>) -> Spec<H> {
         variables.into_iter().fold(self, |spec, (name, value)| spec.env(name, value))
     }
 
@@ -77,7 +77,7 @@ impl Spec {
     /// assert_eq!(env.stdout(), "MODE=dry\n");
     /// # Ok(()) }
     /// ```
-    pub fn env_clear(mut self) -> Spec {
+    pub fn env_clear(mut self) -> Spec<H> {
         self.clears_env = true;
         self
     }
@@ -94,7 +94,7 @@ impl Spec {
     /// assert_eq!(std::fs::read_to_string(sh.dir().join("greeting")).unwrap(), "hello\n");
     /// # Ok(()) }
     /// ```
-    pub fn cwd(mut self, directory: impl Into<std::path::PathBuf>) -> Spec {
+    pub fn cwd(mut self, directory: impl Into<std::path::PathBuf>) -> Spec<H> {
         self.cwd = Some(Template::parse(&directory.into().to_string_lossy()));
         self
     }
@@ -111,7 +111,7 @@ impl Spec {
     /// assert_eq!(sort.stdout(), "a\nb\n");
     /// # Ok(()) }
     /// ```
-    pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Spec {
+    pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Spec<H> {
         self.stdin = Some(text.into());
         self
     }
@@ -128,7 +128,7 @@ impl Spec {
     /// }
     /// # Ok(()) }
     /// ```
-    pub fn user(mut self, name: impl Into<String>) -> Spec {
+    pub fn user(mut self, name: impl Into<String>) -> Spec<H> {
         self.user = Some(name.into());
         self
     }
@@ -143,7 +143,7 @@ impl Spec {
     /// assert_eq!(node.stdout(), format!("clients {}, peers {}\n", node.port(), node.port_of("peer")));
     /// # Ok(()) }
     /// ```
-    pub fn port(mut self, name: impl Into<String>) -> Spec {
+    pub fn port(mut self, name: impl Into<String>) -> Spec<H> {
         self.ports.push((name.into(), 0));
         self
     }
@@ -165,7 +165,7 @@ impl Spec {
     /// }
     /// # Ok(()) }
     /// ```
-    pub fn isolate(mut self, isolation: Isolation) -> Spec {
+    pub fn isolate(mut self, isolation: Isolation) -> Spec<H> {
         self.isolations = self.isolations.with(isolation);
         self
     }
@@ -181,7 +181,7 @@ impl Spec {
     /// assert!(std::net::TcpStream::connect(server.addr()).is_ok());
     /// # Ok(()) }
     /// ```
-    pub fn host(mut self, address: impl Into<String>) -> Spec {
+    pub fn host(mut self, address: impl Into<String>) -> Spec<H> {
         self.host = Some(address.into());
         self
     }

@@ -6,7 +6,7 @@ use super::deadline_of;
 use super::launch::{self, Who};
 use crate::callbacks;
 use crate::error::{Error, Kind, Result};
-use crate::handle::{Core, Process};
+use crate::handle::{Awaited, Core, Process};
 use crate::place::Place;
 use crate::spec::Spec;
 use crate::sync::lock;
@@ -114,6 +114,16 @@ impl Process {
         })
     }
 
+    /// Starts it again, with another thing about it from now on. Returns that run, whoever starts the next one.
+    pub(crate) fn start_changed(&self, change: impl FnOnce(&mut Spec)) -> Result<Awaited> {
+        let _starting = self.starting()?;
+        self.core.refuse_while_it_runs()?;
+        self.core.settle();
+        self.core.life(|life| change(&mut life.spec));
+        self.start_again()?;
+        self.core.awaited("start it")
+    }
+
     /// Does something after which it is to be up again: whoever waits for a restart need not think that it stays down.
     fn in_hands(&self, act: impl FnOnce() -> Result<()>) -> Result<()> {
         self.core.take_in_hand();
@@ -139,10 +149,14 @@ impl Process {
 
     fn start_again(&self) -> Result<()> {
         self.core.refuse_while_it_runs()?;
+        let _hold = self.core.callbacks.hold();
         // What the test has seen fail is the test's to start again.
         self.core.launch_again(Who::Test).and_then(|()| self.wait_ready()).inspect_err(|_| self.core.leave_down())
     }
 }
+
+const PROGRAM_RUNS: &str = "`stop` it first, or `restart` it";
+const FUNCTION_RUNS: &str = "`join` or `stop` it first, or `restart` it";
 
 impl Core {
     /// Starts it again for its supervisor, unless somebody else has.
@@ -151,6 +165,7 @@ impl Core {
         if self.refuse_while_it_runs().is_err() {
             return Ok(());
         }
+        let _hold = self.callbacks.hold();
         // A run may be over, and rightly, before it counts as started: whoever waits for the restart is not to be told then that
         // there will be none.
         self.take_in_hand();
@@ -179,14 +194,14 @@ impl Core {
             let name = &self.place().name;
             return Err(Error::new(Kind::State, format!("`{name}` was not started: it runs already"))
                 .fact("ran", format!("{}   pid {pid}", self.life(|life| life.ran.clone())))
-                .fact("hint", "`stop` it first, or `restart` it"));
+                .fact("hint", self.spec().callee().map_or(PROGRAM_RUNS, |_| FUNCTION_RUNS)));
         }
         Ok(())
     }
 }
 
 /// What a new spec wants that the place of the old one is not.
-pub(super) fn misfit(place: &Place, spec: &Spec, has_network: bool) -> Option<String> {
+pub(super) fn misfit<H>(place: &Place, spec: &Spec<H>, has_network: bool) -> Option<String> {
     let user = place.user.as_ref().map(|user| user.name.as_str());
     if spec.user.as_deref() != user {
         return Some(format!("to run as {}", spec.user.as_deref().unwrap_or("the user of the test")));

@@ -20,6 +20,7 @@ use super::failure;
 use crate::config::scaled;
 use crate::duration::in_words;
 use crate::exit::Exit;
+use crate::guardian::client::Luggage;
 use crate::guardian::protocol::{Launch, StopPlan};
 use crate::guardian::run::{Phase, Run, State};
 use crate::limits::{EXEC_REST, EXEC_REST_LEAST_MAX, EXEC_REST_MAX, HTTP_LAST_TRY, KILL_LIMIT, POLL_MIN, POLL_SHARE};
@@ -99,7 +100,8 @@ impl Checking {
         let began = Instant::now();
         let log = log_of_try(sight.run.log());
         let launch = Launch { log: log.clone(), ..self.launch.clone() };
-        let launched = sight.run.guardian().launch(launch, None, self.network.as_ref(), Box::new(|_| {}));
+        let luggage = Luggage { network: self.network.as_ref(), ..Luggage::default() };
+        let launched = sight.run.guardian().launch(launch, luggage, Box::new(|_| {}));
         let Some(run) = launched.map_err(|error| error.title().to_owned())? else {
             // The guardian is about to end, and the service with it.
             return Ok((Came::Lost, String::new()));

@@ -13,6 +13,7 @@ use crate::duration::in_words;
 use crate::error::{Error, Kind};
 use crate::guardian::run::{Phase, Run};
 use crate::handle::{Core, with_last_words};
+use crate::parcel::Outcome;
 use crate::port::{self, Owner};
 use crate::ready::Ready;
 use crate::spec::Spec;
@@ -42,8 +43,8 @@ pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Erro
             let error =
                 core.about(Error::new(Kind::ExitedEarly, format!("`{name}` {}", ended_how(core, *phase))), Some(run));
             let error = phase.exit().into_iter().fold(error, Error::with_exit);
-            let error = asked(error, waited).fact("port", strangers(core)).fact("needs", needs(core));
-            with_last_words(error, run)
+            let error = asked(error, waited).fact("why", said(core)).fact("port", strangers(core));
+            with_last_words(error.fact("needs", needs(core)), run)
         }
         Trouble::TooLate(waited) => {
             let timeout = scaled(core.spec().start_timeout);
@@ -68,6 +69,17 @@ fn ended_how(core: &Core, phase: Phase) -> String {
     let other = wanted.filter(|code| phase.exit().and_then(|exit| exit.code()) != Some(*code));
     let failed = other.map(|code| format!("did not finish with exit code {code}"));
     failed.unwrap_or_else(|| "exited before it was ready".to_owned())
+}
+
+/// What a function says that was not ready.
+fn said(core: &Core) -> String {
+    let Some(parcel) = core.parcel() else { return String::new() };
+    match parcel.outcome() {
+        Outcome::NotUnderstood(why) => format!("it did not understand its arguments: {why}"),
+        Outcome::Returned(_) => "it returned before that".to_owned(),
+        Outcome::Panicked => parcel.panic().map(|note| format!("it panicked{}", note.in_a_line())).unwrap_or_default(),
+        Outcome::NotSerialized(_) | Outcome::TooLarge { .. } | Outcome::Nothing => String::new(),
+    }
 }
 
 /// The operating system did not run the program.
@@ -135,7 +147,7 @@ fn isolated(step: Step) -> Option<(&'static str, &'static str)> {
         Step::UserMap => (PIDS, "the map of users"),
         Step::OwnProc => (PIDS, "mount(/proc)"),
         Step::Network => ("the network of the test", "setns(CLONE_NEWNET)"),
-        Step::Prepare | Step::Fork | Step::User | Step::Cwd | Step::Exec => return None,
+        Step::Prepare | Step::Fork | Step::User | Step::Cwd | Step::Exec | Step::Slate | Step::Entry => return None,
     })
 }
 

@@ -15,16 +15,17 @@ use crate::command::Command;
 use crate::config::{config, log};
 use crate::error::{Error, Kind, Result};
 use crate::ground::Executor;
-use crate::guardian::client::Guardian;
+use crate::guardian::client::{Guardian, Luggage};
 use crate::guardian::protocol::Launch;
 use crate::guardian::run::{Phase, Run, State};
 use crate::handle::{Core, Process, end_of};
 use crate::limits::{EXEC_OUTPUT_BYTES, OUTPUT_BYTES};
+use crate::parcel::Parcel;
 use crate::port;
 use crate::program::{NotFound, Wanted};
 use crate::ready::{Exec, NOTIFY_SOCKET, Probe, Round};
 use crate::record::RunEnd;
-use crate::spec::Spec;
+use crate::spec::{Body, Spec};
 use crate::supervise::News;
 use crate::sync::lock;
 use crate::sys::child::own_pid;
@@ -56,6 +57,12 @@ pub(super) enum Who {
     Supervisor,
 }
 
+/// What is made for one run before it is ordered.
+struct Armed {
+    round: Arc<Mutex<Round>>,
+    parcel: Option<Arc<Parcel>>,
+}
+
 impl Core {
     /// Orders a run and waits until its program runs.
     pub(super) fn launch(self: &Arc<Core>, deadline: Instant, who: Who) -> Result<()> {
@@ -66,7 +73,7 @@ impl Core {
         let spec = self.spec();
         self.record.begins(spec.shown());
         // Everything that can be wrong with the probes is said before anything runs.
-        let served = served(&self.probes()?);
+        let served = served(&self.probes(None)?);
         let obstructed = self.obstructed(&spec);
         self.life(|life| (life.served, life.obstructed) = (served, obstructed));
         if !spec.on_start.is_empty() || !spec.on_exit.is_empty() {
@@ -77,9 +84,13 @@ impl Core {
         for _ in 0..2 {
             let guardian = self.place().guardian()?;
             // Here, since a guardian that ends takes along what lies in its directory.
-            let round = Arc::new(Mutex::new(self.armed()?));
-            match self.order(&spec, &guardian, who, &round)? {
-                Some(run) if !self.is_declined(&run, deadline) => return self.started(&run),
+            let parcel = self.packed(&spec)?;
+            let round = Arc::new(Mutex::new(self.armed(parcel.clone())?));
+            match self.order(&spec, &guardian, who, Armed { round, parcel })? {
+                Some(run) if !self.is_declined(&run, deadline) => {
+                    self.remove_old_logs();
+                    return self.started(&run);
+                }
                 _ => guardian.wait_dead(),
             }
         }
@@ -91,11 +102,11 @@ impl Core {
         spec: &Spec,
         guardian: &Arc<Guardian>,
         who: Who,
-        round: &Arc<Mutex<Round>>,
+        Armed { round, parcel }: Armed,
     ) -> Result<Option<Arc<Run>>> {
         let with_spec = |error: Error| if error.is_spec() { error.fact("spec", spec.shown()) } else { error };
-        let mut launch = self.prepare(spec, guardian, &lock(round)).map_err(with_spec)?;
-        let rope = lock(round).rope();
+        let mut launch = self.prepare(spec, guardian, &lock(&round)).map_err(with_spec)?;
+        let rope = lock(&round).rope();
         launch.has_bell = rope.is_some();
         if self.life(|life| life.starts > 0) && !spec.any_owner {
             self.place().check_free()?;
@@ -111,10 +122,13 @@ impl Core {
             }
             let logs = launch.log.clone();
             let on_end = self.on_end(spec, life.starts + 1);
-            let run = guardian.launch(launch, rope, self.ground.scope().network(), on_end).map_err(with_spec)?;
+            let slate = parcel.as_ref().map(|parcel| parcel.descriptor()).transpose();
+            let slate = slate.map_err(|error| self.not_passed_on(error))?;
+            let luggage = Luggage { bell: rope, slate, network: self.ground.scope().network() };
+            let run = guardian.launch(launch, luggage, on_end).map_err(with_spec)?;
             let Some(run) = run else { return Ok(None) };
             life.logs.push(logs);
-            life.round = Arc::clone(round);
+            (life.round, life.parcel) = (round, parcel);
             life.run = Some(Arc::clone(&run));
             life.starts += 1;
             self.record.ordered();
@@ -162,6 +176,11 @@ impl Core {
         }
     }
 
+    /// The arguments of a function.
+    pub(super) fn not_passed_on(&self, error: io::Error) -> Error {
+        Error::system(format!("`{}` was not started: its arguments were not passed on", self.place().name), error)
+    }
+
     fn retired_error(&self) -> Error {
         let title = format!("`{}` was not started: its handle is gone, or the test has ended", self.place().name);
         Error::new(Kind::State, title)
@@ -172,7 +191,10 @@ impl Core {
     }
 
     fn prepare(&self, spec: &Spec, guardian: &Guardian, round: &Round) -> Result<Launch> {
-        let Ordered { launch, ran, .. } = self.order_of(spec, &spec.command, told_by(round), &[])?;
+        let Ordered { launch, ran, .. } = match &spec.body {
+            Body::Program(command) => self.order_of(spec, command, told_by(round), &[])?,
+            Body::Function(callee) => self.order_of_function(spec, callee, told_by(round))?,
+        };
         let starts = self.life(|life| {
             life.ran = ran;
             life.starts
@@ -180,7 +202,7 @@ impl Core {
         Ok(Launch {
             log: log_directory(guardian, self.place().number, starts, &launch.name),
             input: spec.stdin.clone().unwrap_or_default(),
-            input_ends: spec.stdin.is_some(),
+            input_ends: spec.stdin.is_some() || spec.callee().is_some(),
             ..launch
         })
     }
@@ -224,15 +246,25 @@ impl Core {
         let here = own_directory()?;
         let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
         let program = line.locate(path, &here).map_err(|why| not_found(name, spec, &why))?;
-        let cwd = self.cwd(spec)?;
         let (ran, written) = (line.for_people(&program, &here), line.as_written());
         let mut arguments = vec![own_argument(&line.program, &program)];
         arguments.extend(line.args.into_iter().map(String::into_bytes));
+        let launch = self.launch_in(spec, environment, (program, arguments))?;
+        Ok(Ordered { launch, ran, written })
+    }
+
+    pub(super) fn launch_in(
+        &self,
+        spec: &Spec,
+        environment: BTreeMap<OsString, OsString>,
+        (program, arguments): (PathBuf, Vec<Vec<u8>>),
+    ) -> Result<Launch> {
+        let cwd = self.cwd(spec)?;
         let environment = as_given(environment);
         self.refuse_nul("argument", &arguments)?;
         self.refuse_nul("environment variable", &environment)?;
-        let launch = Launch {
-            name: name.clone(),
+        Ok(Launch {
+            name: self.place().name.clone(),
             program,
             arguments,
             environment,
@@ -248,8 +280,9 @@ impl Core {
             has_own_pids: spec.isolations.pid,
             has_network: self.ground.scope().network().is_some(),
             is_errand: false,
-        };
-        Ok(Ordered { launch, ran, written })
+            function: None,
+            ends_with_leader: false,
+        })
     }
 
     fn refuse_nul(&self, what: &str, texts: &[Vec<u8>]) -> Result<()> {
@@ -264,7 +297,7 @@ impl Core {
         }
     }
 
-    fn environment(
+    pub(super) fn environment(
         &self,
         spec: &Spec,
         told: Variables,
@@ -333,7 +366,7 @@ impl Core {
             let Some(exit) = exit else { return };
             for callback in callbacks {
                 let (core, record) = (Weak::clone(&core), noted.record().clone());
-                pending.queue(move || {
+                pending.queue_exit(move || {
                     if let Some(core) = core.upgrade() {
                         record.entered(|| callback(&Process::view(core), exit));
                     }
@@ -344,7 +377,7 @@ impl Core {
 }
 
 /// What a process is told in its environment, beside what its spec says.
-type Variables = Vec<(OsString, OsString)>;
+pub(super) type Variables = Vec<(OsString, OsString)>;
 
 fn told_by(round: &Round) -> Variables {
     round.variables().map(|(name, value)| (name.into(), value.into())).collect()
@@ -362,12 +395,12 @@ fn own_directory() -> Result<PathBuf> {
 }
 
 /// A command on its way to the guardian.
-struct Ordered {
+pub(super) struct Ordered {
     /// All but where its output goes and what it reads.
-    launch: Launch,
+    pub(super) launch: Launch,
     /// The command line for people, with the program that was found, and as it was written.
-    ran: String,
-    written: String,
+    pub(super) ran: String,
+    pub(super) written: String,
 }
 
 /// Which of the addresses that are asked have a listener before anything of ours runs.

@@ -20,15 +20,17 @@ use crate::duration::in_words;
 use crate::error::{Error, Kind, Result};
 use crate::ground::{Executor, Ground, Need};
 use crate::guardian::run::{Phase, Run};
-use crate::handle::{Core, Process};
+use crate::handle::{Core, Process, Started};
 use crate::isolation::Isolation;
 use crate::limits::{CALLBACK_LIMIT, HTTP_LAST_TRY, HTTP_TRY};
+use crate::parcel::{Parcel, Stage};
 use crate::place::{Claim, Place, Wish};
-use crate::ready::{Around, Exec, Fill, Look, Probe, Round, Sight, Site, Unarmed, Unprepared};
+use crate::ready::{Around, Begun, Exec, Fill, Look, Probe, Round, Sight, Site, Unarmed, Unprepared};
 use crate::spec::{Expected, Spec};
 use crate::sync::lock;
 
 mod again;
+mod call;
 mod check;
 mod failure;
 mod launch;
@@ -39,7 +41,7 @@ pub use again::Restart;
 use pause::Pauses;
 pub(crate) use supervisor::supervise;
 
-impl Spec {
+impl<H: Started> Spec<H> {
     /// Starts it, and returns when it is ready.
     ///
     /// ```
@@ -54,7 +56,7 @@ impl Spec {
     ///
     /// When the spec is wrong, the program cannot be run, a port is taken, it ended before it was ready, or was not
     /// ready in time. Nothing of it is left then.
-    pub fn start(self) -> Result<Process> {
+    pub fn start(self) -> Result<H> {
         let ground = Ground::alone(self.own_name(), &self)?;
         self.start_on(&ground)
     }
@@ -72,12 +74,19 @@ impl Spec {
     /// # Errors
     ///
     /// As [`start`](Spec::start), but for what happens after the program began to run.
-    pub fn spawn(self) -> Result<Process> {
+    pub fn spawn(self) -> Result<H> {
         let ground = Ground::alone(self.own_name(), &self)?;
-        self.spawn_on(&ground)
+        self.spawn_on(&ground).map(H::of)
     }
 
-    fn spawn_on(mut self, ground: &Ground) -> Result<Process> {
+    /// The first half of a start: it runs, and nobody has waited for it yet.
+    pub(crate) fn spawn_on(self, ground: &Ground) -> Result<Process> {
+        let core = self.core_on(ground)?;
+        core.launch_first()?;
+        Ok(Process::owner(core))
+    }
+
+    fn core_on(mut self, ground: &Ground) -> Result<Arc<Core>> {
         ground.refuse_late_network(&self).map_err(|error| error.fact("spec", self.shown()))?;
         let is_fit = |place: &Arc<Place>| again::misfit(place, &self, ground.scope().network().is_some()).is_none();
         let place = match ground.place().filter(is_fit) {
@@ -87,15 +96,14 @@ impl Spec {
                 ground.place().expect("it was reserved above")
             }
         };
-        let core = Core::new(place, ground.clone(), self);
+        let core = Core::new(place, ground.clone(), self.cast());
         launch::depend(&core)?;
         ground.register(&core);
-        let deadline = deadline_of(&core);
-        // Without a handle nobody will ever start it.
-        core.launch(deadline, launch::Who::Test).inspect_err(|_| core.retire())?;
-        Ok(Process::owner(core))
+        Ok(core)
     }
+}
 
+impl<H> Spec<H> {
     /// The ports that it has: those declared, and its own where a hole or a probe asks for one.
     fn wanted_ports(&self) -> Vec<(String, u16)> {
         let mut ports = self.ports.clone();
@@ -109,8 +117,8 @@ impl Spec {
     }
 }
 
-impl Executor for Spec {
-    type Handle = Process;
+impl<H: Started> Executor for Spec<H> {
+    type Handle = H;
 
     fn isolates(&self, isolation: Isolation) -> bool {
         self.isolations.has(isolation)
@@ -145,18 +153,22 @@ impl Executor for Spec {
         Ok(())
     }
 
-    fn start_on(self, ground: &Ground) -> Result<Process> {
-        let process = self.spawn_on(ground)?;
-        process.wait_ready()?;
-        Ok(process)
+    fn start_on(self, ground: &Ground) -> Result<H> {
+        let core = self.core_on(ground)?;
+        let hold = core.callbacks.hold();
+        core.launch_first()?;
+        let process = Process::owner(core);
+        let ready = process.wait_ready();
+        drop(hold);
+        ready.map(|()| H::of(process))
     }
 
-    fn start(self) -> Result<Process> {
+    fn start(self) -> Result<H> {
         Spec::start(self)
     }
 
-    fn process(handle: &Process) -> Option<&Process> {
-        Some(handle)
+    fn process(handle: &H) -> Option<&Process> {
+        Some(handle.process())
     }
 }
 
@@ -230,6 +242,7 @@ impl Process {
                 Ok(())
             }
             Err(trouble) => {
+                self.core.callbacks.release();
                 match trouble {
                     Trouble::Ended(..) => self.core.record.ended_early(),
                     Trouble::TooLate(_) | Trouble::NoAnswer(_) => self.core.record.is_late(),
@@ -300,7 +313,8 @@ fn wait_ready(core: &Arc<Core>, run: &Arc<Run>, round: &mut Round, deadline: Ins
             (None, _) => return Ok(()),
             (Some(probe), _) => ask(core, run, probe, &Bounds { deadline, expects }, &mut waited),
         };
-        if !phase.is_alive() && !counts_after_end(&look, phase, expects, now < deadline) {
+        let has_happened = look == Look::Ready && round.current().is_some_and(|probe| probe.outlives_the_process());
+        if !phase.is_alive() && !has_happened && !counts_after_end(&look, phase, expects, now < deadline) {
             return Err(Trouble::Ended(phase, waited));
         }
         // A closure that panics because its process went away is not what went wrong.
@@ -398,12 +412,12 @@ impl Core {
             let is_current = life.run.as_ref().is_some_and(|current| Arc::ptr_eq(current, run));
             is_current.then(|| Arc::clone(&life.round))
         });
-        current.map_or_else(|| Ok(Arc::new(Mutex::new(Round::unarmed(self.probes()?)))), Ok)
+        current.map_or_else(|| Ok(Arc::new(Mutex::new(Round::unarmed(self.probes(self.parcel())?)))), Ok)
     }
 
     /// The probes of its spec, ready to see all of the run that is to come.
-    fn armed(&self) -> Result<Round> {
-        Round::arm(self.probes()?).map_err(|why| {
+    fn armed(&self, parcel: Option<Arc<Parcel>>) -> Result<Round> {
+        Round::arm(self.probes(parcel)?).map_err(|why| {
             let name = &self.place().name;
             let error = match why {
                 Unarmed::Mistake(why) => Error::new(Kind::Spec, format!("`{name}` was not started: {why}")),
@@ -417,17 +431,19 @@ impl Core {
     }
 
     /// The probes of its spec, for one start.
-    fn probes(&self) -> Result<Vec<Box<dyn Probe>>> {
+    fn probes(&self, parcel: Option<Arc<Parcel>>) -> Result<Vec<Box<dyn Probe>>> {
         let spec = self.spec();
         let served = self.life(|life| life.served.clone());
-        let site = Site { served, ..self.place().site(spec.any_owner) };
+        let begun = spec.callee().map(|_| Box::new(Begun::new(parcel.clone(), Stage::Begun)) as Box<dyn Probe>);
+        let site = Site { served, parcel, ..self.place().site(spec.any_owner) };
         let is_known = |name: &str| crate::template::REFUSED_NAMES.contains(&name) || self.ground.knows(name);
         let mut lookup = |hole: &crate::template::Hole| self.ground.value(hole);
         let mut cwd = || self.working_directory(&spec);
         let exec = |exec: &Exec| self.check(&spec, exec);
         let mut fill = Fill { lookup: &mut lookup, is_known: &is_known, cwd: &mut cwd, exec: &exec };
         let prepared = spec.ready.iter().map(|ready| ready.prepare(&site, &mut fill));
-        prepared.map(|probe| probe.map_err(|why| self.unprepared(why))).collect()
+        let prepared = prepared.map(|probe| probe.map_err(|why| self.unprepared(why)));
+        begun.map(Ok).into_iter().chain(prepared).collect()
     }
 
     fn unprepared(&self, why: Unprepared<Error>) -> Error {
@@ -450,6 +466,11 @@ impl Core {
         }
     }
 
+    fn launch_first(self: &Arc<Core>) -> Result<()> {
+        // Without a handle nobody will ever start it.
+        self.launch(deadline_of(self), launch::Who::Test).inspect_err(|_| self.retire())
+    }
+
     /// Whether nobody wants a start of it any more that is under way.
     fn is_given_up(&self) -> bool {
         self.ground.is_cancelled() || self.desk.is_closing()
@@ -462,6 +483,8 @@ impl Core {
             let record = self.record.record().clone();
             self.callbacks.queue(move || record.entered(|| callback(&Process::view(core))));
         }
+        // It may have ended meanwhile, and that is told after it.
+        self.callbacks.release();
         // A panic in one is reported where the process ends.
         self.callbacks.wait_until(deadline_in(scaled(CALLBACK_LIMIT)));
     }

@@ -77,6 +77,12 @@ impl Rope {
     }
 }
 
+impl AsFd for Rope {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.end.as_fd()
+    }
+}
+
 impl From<OwnedFd> for Rope {
     fn from(end: OwnedFd) -> Rope {
         Rope { end }

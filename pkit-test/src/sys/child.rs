@@ -3,9 +3,10 @@
 //! Guardian and shims have one thread, so a fork copies a whole, sound process. A child is signalled only while it
 //! cannot have been reaped: whoever signals here is also the only one who reaps.
 
+use std::convert::Infallible;
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -16,7 +17,9 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{self, ForkResult, Pid};
 
 use super::strays::{self, Whose};
-use super::{fd, namespace, platform, procfs, user::User, wait};
+use super::{fd, fresh, namespace, platform, procfs, user::User, wait};
+
+mod function;
 
 /// Which side of a fork we are on.
 pub(crate) enum Side {
@@ -241,14 +244,29 @@ pub(crate) struct FileLimit {
 /// Everything that turns a fork into a service. Prepared before the fork; nothing is looked up after it.
 #[derive(Debug)]
 pub(crate) struct Image {
-    pub(crate) program: CString,
-    pub(crate) arguments: Vec<CString>,
+    pub(crate) body: Body,
+    /// The descriptors that it is to have beside the standard ones, from 3 on.
+    pub(crate) given: Vec<OwnedFd>,
     pub(crate) environment: Vec<CString>,
     pub(crate) cwd: CString,
     pub(crate) user: Option<User>,
     pub(crate) file_limit: Option<FileLimit>,
     /// What it mounts its parent is not to see.
     pub(crate) has_own_mounts: bool,
+}
+
+/// What a fork becomes.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Program {
+        program: CString,
+        arguments: Vec<CString>,
+    },
+    /// It stays this binary, and is given a slate and perhaps a rope.
+    Function {
+        entry: fresh::Entry,
+        name: CString,
+    },
 }
 
 /// The three standard descriptors of a service.
@@ -277,30 +295,39 @@ pub(crate) enum Step {
     OwnProc,
     /// The network of the test.
     Network,
+    /// To get what a function is given.
+    Slate,
+    /// To find a function in this binary.
+    Entry,
 }
 
 impl Step {
     pub(crate) fn from_number(number: u8) -> Step {
         let isolating = [Step::OwnPids, Step::OwnUsers, Step::UserMap, Step::OwnProc, Step::Network];
+        let functions = [Step::Slate, Step::Entry];
         [Step::Prepare, Step::Fork, Step::User, Step::Cwd, Step::Exec]
             .into_iter()
             .chain(isolating)
+            .chain(functions)
             .find(|step| *step as u8 == number)
             .unwrap_or(Step::Prepare)
     }
 }
 
-/// Starts a program as a child. Returns when it runs, or why and at which step it does not.
+/// Starts a program or a function as a child. Returns when it runs, or is about to, or why and at which step it does not.
 ///
 /// # Errors
 ///
 /// The step that failed, and its error.
 pub(crate) fn spawn(image: &Image, stdio: &Stdio) -> Result<i32, (Step, io::Error)> {
     let parent = own_pid();
-    let spawned = platform::spawn(&mut || {
-        let (step, error) = become_image(image, stdio, parent);
-        [step as i32, error.raw_os_error().unwrap_or(libc::EIO)]
-    });
+    let spawned = match &image.body {
+        Body::Program { program, arguments } => platform::spawn(&mut || {
+            let Err(failed) = become_program(image, program, arguments, stdio, parent);
+            failure(failed)
+        }),
+        Body::Function { entry, name } => function::spawn(image, *entry, name, stdio, parent),
+    };
     match spawned.map_err(|error| (Step::Fork, error))? {
         (pid, None) => {
             strays::has_leader(pid);
@@ -314,15 +341,35 @@ pub(crate) fn spawn(image: &Image, stdio: &Stdio) -> Result<i32, (Step, io::Erro
     }
 }
 
-/// Returns only if it could not.
-fn become_image(image: &Image, stdio: &Stdio, parent: i32) -> (Step, io::Error) {
-    match try_become(image, stdio, parent) {
-        Err(failed) => failed,
-        Ok(never) => match never {},
-    }
+fn failure((step, error): (Step, io::Error)) -> platform::Failure {
+    [step as i32, error.raw_os_error().unwrap_or(libc::EIO)]
 }
 
-fn try_become(image: &Image, stdio: &Stdio, parent: i32) -> Result<std::convert::Infallible, (Step, io::Error)> {
+fn become_program(
+    image: &Image,
+    program: &CString,
+    arguments: &[CString],
+    stdio: &Stdio,
+    parent: i32,
+) -> Result<Infallible, (Step, io::Error)> {
+    settle(image, stdio, parent, || {
+        platform::cloexec_from(FIRST_GIVEN);
+        fd::number_from(FIRST_GIVEN, &image.given)
+    })?;
+    let failed = unistd::execve(program, arguments, &image.environment).unwrap_err();
+    Err((Step::Exec, failed.into()))
+}
+
+/// The number of the first descriptor beside the standard ones.
+const FIRST_GIVEN: RawFd = 3;
+
+/// What a child is before it is a program or a function.
+fn settle(
+    image: &Image,
+    stdio: &Stdio,
+    parent: i32,
+    descriptors: impl FnOnce() -> io::Result<()>,
+) -> Result<(), (Step, io::Error)> {
     if strays::is_needed() {
         // It stays in our session, by which its orphans are found.
         let _ = unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0));
@@ -332,7 +379,7 @@ fn try_become(image: &Image, stdio: &Stdio, parent: i32) -> Result<std::convert:
     for (number, end) in [&stdio.input, &stdio.output, &stdio.error].into_iter().enumerate() {
         fd::duplicate_to(end.as_fd(), number as i32).map_err(|error| (Step::Prepare, error))?;
     }
-    platform::cloexec_from(3);
+    descriptors().map_err(|error| (Step::Prepare, error))?;
     if let Some(limit) = image.file_limit {
         // A limit that was in force a moment ago can be set again.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, limit.soft, limit.hard);
@@ -349,8 +396,7 @@ fn try_become(image: &Image, stdio: &Stdio, parent: i32) -> Result<std::convert:
         exit_now(127);
     }
     wait::reset_signals();
-    let failed = unistd::execve(&image.program, &image.arguments, &image.environment).unwrap_err();
-    Err((Step::Exec, failed.into()))
+    Ok(())
 }
 
 #[cfg(not(target_vendor = "apple"))]

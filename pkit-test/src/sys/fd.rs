@@ -103,12 +103,17 @@ fn take_fds(header: &libc::msghdr, fds: &mut Vec<OwnedFd>) {
     }
 }
 
+/// What reads nothing and forgets what is written.
+pub(crate) fn null() -> io::Result<OwnedFd> {
+    Ok(std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?.into())
+}
+
 /// Moves the three standard descriptors out of the way and puts `/dev/null` in their place.
 pub(crate) fn take_standard_fds() -> io::Result<[OwnedFd; 3]> {
     // A pipe of the runner that the test inherited would be held beyond the end of the test.
     super::platform::close_from(3);
     let taken = [take_fd(0)?, take_fd(1)?, take_fd(2)?];
-    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let null = null()?;
     for standard in 0..3 {
         duplicate_to(null.as_fd(), standard)?;
     }
@@ -171,6 +176,55 @@ pub(crate) fn keep_only(fd: OwnedFd) -> io::Result<OwnedFd> {
     let kept = unsafe { OwnedFd::from_raw_fd(kept) };
     fcntl(&kept, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     Ok(kept)
+}
+
+/// Gives these the numbers from `first` on, open across exec, whatever was there; in a process that is wholly ours.
+pub(crate) fn number_from(first: RawFd, fds: &[OwnedFd]) -> io::Result<()> {
+    let beyond = first + RawFd::try_from(fds.len()).unwrap_or(RawFd::MAX);
+    // Out of each other's way; these are closed with all others.
+    let moved =
+        fds.iter().map(|fd| fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(beyond))).collect::<nix::Result<Vec<RawFd>>>()?;
+    for (number, moved) in (first..).zip(moved) {
+        // SAFETY: it was just made, and lives until all others are closed as well.
+        duplicate_to(unsafe { BorrowedFd::borrow_raw(moved) }, number)?;
+    }
+    Ok(())
+}
+
+/// Closes what is open from `first` on, but for these; in a process that is wholly ours.
+pub(crate) fn close_all_but(first: RawFd, kept: &[RawFd]) {
+    let mut kept: Vec<RawFd> = kept.iter().copied().filter(|fd| *fd >= first).collect();
+    kept.sort_unstable();
+    let mut next = first;
+    for fd in kept {
+        super::platform::close_between(next, fd - 1);
+        next = fd + 1;
+    }
+    super::platform::close_from(next);
+}
+
+/// Takes a descriptor from somebody who is never heard of again, closed at exec.
+///
+/// # Safety
+///
+/// The value that it is taken from is neither used nor dropped from now on.
+pub(crate) unsafe fn taken(fd: &OwnedFd) -> OwnedFd {
+    // It is open, so that this cannot fail.
+    let _ = fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+    // SAFETY: it is open, and the caller says that nobody else owns it any more.
+    unsafe { OwnedFd::from_raw_fd(fd.as_raw_fd()) }
+}
+
+/// The descriptor of that number, closed at exec, for a process that was given it.
+///
+/// # Safety
+///
+/// Nobody else in this process may own it.
+pub(crate) unsafe fn given(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: it is only asked about, and used only where it is open.
+    fcntl(unsafe { BorrowedFd::borrow_raw(number) }, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    // SAFETY: it is open, and the caller says that nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Waits until there is something to read, or the end.

@@ -27,6 +27,7 @@ const SHARE: u32 = 20;
 
 /// The variable of the mark.
 const MARK: &str = "PKIT_KIN";
+const SEPARATOR: &str = " ";
 
 /// Stands for a child that has ended and whose id is another's.
 const NO_ROOT: i32 = 0;
@@ -93,9 +94,16 @@ pub(crate) fn is_needed() -> bool {
     watch().is_some()
 }
 
-/// The variable that everything which descends from this process is to have.
-pub(crate) fn mark() -> Option<CString> {
-    watch().as_ref().and_then(|watch| CString::new(format!("{MARK}={}", watch.mark)).ok())
+/// The environment with the mark that everything which descends from this process is to have. The marks of those above us, who
+/// may have to look for it as well, stay in it.
+pub(crate) fn marked(mut environment: Vec<CString>) -> Vec<CString> {
+    if let Some(watch) = watch().as_ref() {
+        let above = std::env::var(MARK).map(|above| above + SEPARATOR).unwrap_or_default();
+        let variable = format!("{MARK}={above}{}", watch.mark);
+        environment.retain(|variable| variable.as_bytes().split(|byte| *byte == b'=').next() != Some(MARK.as_bytes()));
+        environment.push(CString::new(variable).expect("a variable that was read has no nul in it"));
+    }
+    environment
 }
 
 /// When the next look is due.
@@ -189,8 +197,14 @@ pub(crate) fn signal(pid: i32, number: i32) -> Option<std::io::Result<()>> {
 /// Whether a process bears a mark of this shim: also to be asked by others than the shim.
 pub(crate) fn is_marked_by(pid: i32, shim: i32) -> bool {
     let ending = format!(".{shim}");
-    let has_mark = || procfs::given(pid, MARK).is_some_and(|given| given.ends_with(ending.as_bytes()));
+    let has_mark = || marks_of(pid).iter().any(|mark| mark.ends_with(&ending));
     shim > 0 && (procfs::session(pid) == Some(shim) || has_mark())
+}
+
+/// Those of the processes of ours above it, from the first one on.
+fn marks_of(pid: i32) -> Vec<String> {
+    let given = procfs::given(pid, MARK).unwrap_or_default();
+    String::from_utf8_lossy(&given).split(SEPARATOR).map(str::to_owned).collect()
 }
 
 impl Watch {
@@ -227,11 +241,11 @@ impl Watch {
     fn marked_root(&self, pid: i32) -> Option<i32> {
         let own = own_pid();
         if self.whose == Whose::All {
-            let has_mark = || procfs::given(pid, MARK).as_deref() == Some(self.mark.as_bytes());
+            let has_mark = || marks_of(pid).contains(&self.mark);
             return Some(own).filter(|_| procfs::session(pid) == Some(own) || has_mark());
         }
-        let given = procfs::given(pid, MARK).filter(|_| !self.ended_roots.is_empty())?;
-        self.ended_roots.iter().copied().find(|root| given == mark_of(own, *root).as_bytes())
+        let marks = if self.ended_roots.is_empty() { Vec::new() } else { marks_of(pid) };
+        self.ended_roots.iter().copied().find(|root| marks.contains(&mark_of(own, *root)))
     }
 
     fn meet(&mut self, pid: i32, root: i32, is_ours: &dyn Fn() -> bool) {

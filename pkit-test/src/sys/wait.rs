@@ -71,6 +71,12 @@ pub(crate) fn reset_signals() {
     let _ = signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
 
+/// Does what the runtime of Rust does before `main`: a reader that is gone is an error of the write.
+pub(crate) fn ignore_broken_pipes() {
+    // The arguments are valid.
+    let _ = set_handler(Signal::SIGPIPE, SigHandler::SigIgn);
+}
+
 /// Whether a signal asked this process to end.
 pub(crate) fn is_asked_to_end() -> bool {
     ASKED_TO_END.load(Ordering::Relaxed)

@@ -5,7 +5,7 @@
 //! these tests alone: whatever it switches off makes a promise weaker.
 
 use std::env;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The name of the variable.
 pub(crate) const VARIABLE: &str = "PKIT_WITHOUT";
@@ -37,9 +37,11 @@ pub(crate) enum Means {
     Execfn,
     /// A wait that opens the signal mask itself.
     Ppoll,
+    /// A fork of the guardian that is as good as a program that was just executed.
+    FunctionFork,
 }
 
-const WORDS: [(&str, Means); 12] = [
+const WORDS: [(&str, Means); 13] = [
     ("pidfd", Means::Pidfd),
     ("children", Means::Children),
     ("subreaper", Means::Subreaper),
@@ -52,12 +54,32 @@ const WORDS: [(&str, Means); 12] = [
     ("abstract", Means::Abstract),
     ("execfn", Means::Execfn),
     ("ppoll", Means::Ppoll),
+    ("function_fork", Means::FunctionFork),
 ];
+
+/// A bit for each that is missing, and one that says that the variable was read.
+static MISSING: AtomicU32 = AtomicU32::new(0);
+
+const WAS_READ: u32 = 1 << 31;
 
 /// Whether to do as if the system lacked it.
 pub(crate) fn lacks(means: Means) -> bool {
-    static MISSING: OnceLock<Vec<Means>> = OnceLock::new();
-    MISSING.get_or_init(|| parse(&value()).0).contains(&means)
+    let missing = match MISSING.load(Ordering::Relaxed) {
+        0 => read(),
+        missing => missing,
+    };
+    missing & (1 << means as u32) != 0
+}
+
+fn read() -> u32 {
+    let missing = parse(&value()).0.into_iter().fold(WAS_READ, |missing, means| missing | 1 << means as u32);
+    MISSING.store(missing, Ordering::Relaxed);
+    missing
+}
+
+/// Forgets what was read, in a fork that has an environment of its own.
+pub(crate) fn forget() {
+    MISSING.store(0, Ordering::Relaxed);
 }
 
 /// The words of the variable that mean nothing, for whoever says so.

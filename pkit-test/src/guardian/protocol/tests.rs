@@ -20,6 +20,8 @@ fn every_order_comes_back() {
         has_own_pids: true,
         has_network: false,
         is_errand: true,
+        function: Some(FunctionOrder { entry: u64::MAX, name: "f".into(), by_exec: true }),
+        ends_with_leader: true,
     };
     let hello = Hello {
         directory: "/d".into(),

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use super::member::Shim;
 use super::{Guardian, Phase};
 use crate::guardian::SHIM_NAME;
-use crate::guardian::protocol::{Event, Launch};
+use crate::guardian::protocol::{Event, Launch, Order};
 use crate::guardian::shim::{self, Birth};
 use crate::guardian::wire::Frame;
 use crate::sys::child::{self, Side, Step};
@@ -40,13 +40,12 @@ impl Guardian {
 
     pub(super) fn spawn(&mut self, frame: &Frame, launch: &Launch) {
         let bell = self.inbox.attached();
-        let joined = self.shim_for(frame.id, launch).and_then(|spare| {
-            let added = self.crowd.add(&spare.socket, frame.id);
-            added.map(|()| spare).map_err(|error| (Step::Fork, error))
-        });
-        match joined {
-            Ok(Spare { pid, socket }) => {
+        match self.joined_for(frame.id, launch) {
+            Ok((Spare { pid, socket }, slate)) => {
                 let mut shim = Shim::new(pid, socket, launch);
+                if slate.is_some() {
+                    shim.outbox.push_with(&Order::Slate.to_frame(frame.id), slate);
+                }
                 shim.outbox.push_with(frame, bell);
                 self.shims.insert(frame.id, shim);
                 self.unsent.insert(frame.id);
@@ -58,9 +57,24 @@ impl Guardian {
         }
     }
 
+    /// The shim for an order, which we hear from now on, and what it is to be given ahead.
+    fn joined_for(&mut self, id: u32, launch: &Launch) -> Forked<(Spare, Option<OwnedFd>)> {
+        // Both before anything can fail: nobody asks again for what is left here.
+        let (slate, network) = (self.slate_of(id, launch), self.network_of(id, launch));
+        let slate = slate.map_err(|error| (Step::Slate, error))?;
+        let spare = self.shim_for(launch, network.map_err(|error| (Step::Network, error))?)?;
+        self.crowd.add(&spare.socket, id).map_err(|error| (Step::Fork, error))?;
+        Ok((spare, slate))
+    }
+
+    fn slate_of(&mut self, id: u32, launch: &Launch) -> io::Result<Option<OwnedFd>> {
+        // As a network, it may have been lost on the way.
+        let lost = || io::Error::from(Errno::EMFILE);
+        launch.function.as_ref().map(|_| self.slates.remove(&id).ok_or_else(lost)).transpose()
+    }
+
     /// The shim for an order: the one that waits for one, if it is as good as any other.
-    fn shim_for(&mut self, id: u32, launch: &Launch) -> Forked<Spare> {
-        let network = self.network_of(id, launch).map_err(|error| (Step::Network, error))?;
+    fn shim_for(&mut self, launch: &Launch, network: Option<OwnedFd>) -> Forked<Spare> {
         match (launch.has_own_pids, network) {
             (true, network) => self.fork_shim_apart(launch, network),
             (false, Some(network)) => self.fork_shim_in(network),

@@ -36,6 +36,11 @@ impl Input {
         Ok((input, read))
     }
 
+    /// For what reads nothing.
+    pub(super) fn none() -> Input {
+        Input { pipe: None, waiting: Vec::new(), held: VecDeque::new(), patient_until: None, ends: true }
+    }
+
     /// Takes more to be read. Whoever gives it is told when there is room for it, so that a long text can follow a slow
     /// reader in parts; or that nothing is read any more, and then it is not written later, either.
     pub(super) fn take(&mut self, token: u64, bytes: Vec<u8>) -> Vec<Answer> {

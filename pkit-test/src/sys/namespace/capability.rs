@@ -53,6 +53,32 @@ pub(super) fn pass_on(is_passed: bool) -> io::Result<()> {
     set(Sets { inheritable: low.inheritable & !OURS, ..low })
 }
 
+/// Gives up all but what a program would keep that is not root's.
+pub(super) fn keep_ambient() -> io::Result<()> {
+    let [low, high] = get()?;
+    set_both([low.only(ambient_word(0)), high.only(ambient_word(WORD_BITS))])
+}
+
+const WORD_BITS: u32 = 32;
+
+/// Those of the ambient ones that are in the word that begins with `first`. A number that the kernel does not know is none.
+fn ambient_word(first: u32) -> u32 {
+    (0..WORD_BITS).filter(|bit| is_ambient(first + bit)).fold(0, |word, bit| word | 1 << bit)
+}
+
+fn is_ambient(capability: u32) -> bool {
+    let zero: libc::c_ulong = 0;
+    let what = libc::PR_CAP_AMBIENT_IS_SET as libc::c_ulong;
+    // SAFETY: prctl with integer arguments only.
+    unsafe { libc::prctl(libc::PR_CAP_AMBIENT, what, libc::c_ulong::from(capability), zero, zero) == 1 }
+}
+
+impl Sets {
+    fn only(self, kept: u32) -> Sets {
+        Sets { effective: kept, permitted: kept, inheritable: self.inheritable }
+    }
+}
+
 fn ambient(what: libc::c_int, capability: u32) -> io::Result<()> {
     let zero: libc::c_ulong = 0;
     // SAFETY: prctl with integer arguments only.
@@ -72,8 +98,11 @@ fn get() -> io::Result<[Sets; 2]> {
 
 /// The upper word is for capabilities that are none of ours.
 fn set(low: Sets) -> io::Result<()> {
+    set_both([low, Sets::default()])
+}
+
+fn set_both(sets: [Sets; 2]) -> io::Result<()> {
     let mut header = Header { version: VERSION, pid: 0 };
-    let sets = [low, Sets::default()];
     // SAFETY: as above; the kernel only reads the sets.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, sets.as_ptr()) };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }

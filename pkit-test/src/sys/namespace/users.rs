@@ -104,6 +104,11 @@ pub(crate) fn share_rights_no_further() {
     }
 }
 
+/// Gives up what the calling process has only because its parent had it, as an exec does.
+pub(crate) fn leave_rights() -> io::Result<()> {
+    if geteuid().is_root() { Ok(()) } else { capability::keep_ambient() }
+}
+
 /// Why this system gives nobody who is not root a user namespace, as far as its settings say so.
 pub(crate) fn obstacle_of_all() -> Option<&'static str> {
     const SWITCHES: [(&str, &str, &str); 3] = [

@@ -13,8 +13,8 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::time::TimeSpec;
 
 use super::Failure;
-pub(crate) use super::portable::note_signal;
 use super::portable::{PolledCrowd, close_one_by_one, poll_with_signal_pipe, prepare_signal_pipe, spawn_by_fork};
+pub(crate) use super::portable::{fail, forget_signal_pipe, note_signal, spawn_copy};
 use crate::sys::wait::For;
 use crate::sys::without::{Means, lacks};
 
@@ -30,6 +30,12 @@ const OWN_EXECUTABLE: &str = "/proc/self/exe";
 /// What to execute to become this program again.
 pub(crate) fn own_executable() -> io::Result<PathBuf> {
     if lacks(Means::Execfn) { std::env::current_exe() } else { Ok(OWN_EXECUTABLE.into()) }
+}
+
+/// The same for a program whose environment is not ours to choose, which cannot be told what the system lacks.
+#[expect(clippy::unnecessary_wraps, reason = "it can fail where it has to be found out")]
+pub(crate) fn own_executable_as_itself() -> io::Result<PathBuf> {
+    Ok(OWN_EXECUTABLE.into())
 }
 
 /// The arguments of this process, each with a zero behind it.
@@ -139,6 +145,13 @@ pub(crate) fn has_own_proc() -> bool {
     seen.and_then(|link| link.to_str()?.parse().ok()) == Some(std::process::id())
 }
 
+/// Lets those who may look at other processes look at the calling one, as after an exec: the kernel forbids it to a process
+/// that has changed its user.
+pub(crate) fn let_be_looked_at() {
+    // SAFETY: prctl with integer arguments only. Where it is refused fewer can see what it has open.
+    let _ = unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
+}
+
 /// The name that `ps` and `top` show for the calling process.
 pub(crate) fn set_process_name(name: &CStr) {
     // SAFETY: the kernel copies at most 16 bytes of a valid C string. The name is for people: failure is harmless.
@@ -147,25 +160,32 @@ pub(crate) fn set_process_name(name: &CStr) {
 
 /// Closes every descriptor from `first` on.
 pub(crate) fn close_from(first: RawFd) {
-    close_range(first, 0);
+    close_range(first, RawFd::MAX, 0);
+}
+
+/// Closes every descriptor from `first` to `last`, if there is any.
+pub(crate) fn close_between(first: RawFd, last: RawFd) {
+    if first <= last {
+        close_range(first, last, 0);
+    }
 }
 
 /// Marks every descriptor from `first` on as closed at the next exec.
 pub(crate) fn cloexec_from(first: RawFd) {
-    close_range(first, libc::CLOSE_RANGE_CLOEXEC);
+    close_range(first, RawFd::MAX, libc::CLOSE_RANGE_CLOEXEC);
 }
 
-fn close_range(first: RawFd, flags: libc::c_uint) {
+fn close_range(first: RawFd, last: RawFd, flags: libc::c_uint) {
     let marks_only = flags != 0;
     if lacks(Means::CloseRange) {
-        return close_one_by_one(first, marks_only);
+        return close_one_by_one(first, last, marks_only);
     }
     // SAFETY: closes or marks descriptors by number; the callers own the whole process at this point: they are a
     // fresh exec or a fresh fork, and no Rust value that owns one of these descriptors is used afterwards.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, flags) };
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
     if result == -1 {
         // A kernel before 5.9 (5.11 for the flag), or a filter.
-        close_one_by_one(first, marks_only);
+        close_one_by_one(first, last, marks_only);
     }
 }
 

@@ -13,10 +13,10 @@ use std::time::Duration;
 use nix::libc;
 
 use super::Failure;
-pub(crate) use super::portable::note_signal;
 use super::portable::{
     PolledCrowd, close_one_by_one, pipe_and_mark, poll_with_signal_pipe, prepare_signal_pipe, spawn_by_fork,
 };
+pub(crate) use super::portable::{fail, forget_signal_pipe, note_signal, spawn_copy};
 use crate::sys::wait::For;
 
 #[cfg(target_os = "freebsd")]
@@ -43,6 +43,10 @@ pub(crate) const GIVES_NAMES: bool = false;
 /// What to execute to become this program again.
 pub(crate) fn own_executable() -> io::Result<PathBuf> {
     std::env::current_exe()
+}
+
+pub(crate) fn own_executable_as_itself() -> io::Result<PathBuf> {
+    own_executable()
 }
 
 /// Nothing tells how a process was started but its arguments.
@@ -91,16 +95,23 @@ pub(crate) fn has_own_proc() -> bool {
     true
 }
 
+pub(crate) fn let_be_looked_at() {}
+
 pub(crate) fn set_process_name(_name: &CStr) {}
 
 /// Closes every descriptor from `first` on.
 pub(crate) fn close_from(first: RawFd) {
-    close_one_by_one(first, false);
+    close_between(first, RawFd::MAX);
+}
+
+/// Closes every descriptor from `first` to `last`, if there is any.
+pub(crate) fn close_between(first: RawFd, last: RawFd) {
+    close_one_by_one(first, last, false);
 }
 
 /// Marks every descriptor from `first` on as closed at the next exec.
 pub(crate) fn cloexec_from(first: RawFd) {
-    close_one_by_one(first, true);
+    close_one_by_one(first, RawFd::MAX, true);
 }
 
 /// Runs `child` in a new process, and waits until that executes a program or leaves a failure. The caller must have one

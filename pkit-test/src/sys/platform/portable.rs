@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
@@ -30,12 +31,25 @@ pub(crate) fn pipe_and_mark() -> io::Result<(OwnedFd, OwnedFd)> {
 ///
 /// A copy of this process, which knows of its failure only by what is written to a pipe; exec closes that.
 pub(crate) fn spawn_by_fork(child: &mut dyn FnMut() -> Failure) -> io::Result<(i32, Option<Failure>)> {
+    spawn_copy(&mut |teller| fail(teller, child()))
+}
+
+/// The end of a child that did not become what it was to be.
+pub(crate) fn fail(teller: OwnedFd, failure: Failure) -> ! {
+    // Whoever does not get it sees the end all the same.
+    let _ = std::fs::File::from(teller).write_all(&failure.map(i32::to_ne_bytes).concat());
+    child::exit_now(127)
+}
+
+/// Runs `child` in a copy of this process, and waits until it closes the descriptor that it is given, by an exec or by
+/// itself, or leaves a failure in it. It is not to return.
+pub(crate) fn spawn_copy(child: &mut dyn FnMut(OwnedFd)) -> io::Result<(i32, Option<Failure>)> {
     let (read, write) = pipe_and_mark()?;
+    // Out of the way of what the child may be given by number.
+    let write = above_given(write)?;
     match child::fork()? {
         Side::Child => {
-            let failure = child().map(i32::to_ne_bytes).concat();
-            // Whoever does not get it sees the end all the same.
-            let _ = std::fs::File::from(write).write_all(&failure);
+            child(write);
             child::exit_now(127)
         }
         Side::Parent { child } => {
@@ -47,14 +61,27 @@ pub(crate) fn spawn_by_fork(child: &mut dyn FnMut() -> Failure) -> io::Result<(i
     }
 }
 
+/// Nobody is given so many.
+const ABOVE_GIVEN: RawFd = 16;
+
+fn above_given(fd: OwnedFd) -> io::Result<OwnedFd> {
+    let moved = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(ABOVE_GIVEN)).map_err(|errno| match errno {
+        // So it is called where the number itself is beyond the limit.
+        Errno::EINVAL => Errno::EMFILE,
+        other => other,
+    })?;
+    // SAFETY: the duplicate was just made, so nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(moved) })
+}
+
 fn failure(said: &[u8]) -> Option<Failure> {
     let number = |at: usize| Some(i32::from_ne_bytes(said.get(at..at + 4)?.try_into().ok()?));
     Some([number(0)?, number(4)?])
 }
 
-/// Closes, or marks as closed at exec, what is open from `first` on, one after the other.
-pub(crate) fn close_one_by_one(first: RawFd, marks_only: bool) {
-    for fd in open_fds().into_iter().filter(|fd| *fd >= first) {
+/// Closes, or marks as closed at exec, what is open from `first` to `last`, one after the other.
+pub(crate) fn close_one_by_one(first: RawFd, last: RawFd, marks_only: bool) {
+    for fd in open_fds().into_iter().filter(|fd| (first..=last).contains(fd)) {
         // SAFETY: by number; the callers own the whole process at this point, and no Rust value that owns one of these
         // descriptors is used afterwards. A number that is not open any more is an ignored EBADF.
         unsafe {
@@ -88,6 +115,13 @@ fn open_fds() -> Vec<RawFd> {
 static SIGNAL_READ: AtomicI32 = AtomicI32::new(-1);
 static SIGNAL_WRITE: AtomicI32 = AtomicI32::new(-1);
 
+/// Forgets it, in a fork that has none; it was closed with all other descriptors.
+pub(crate) fn forget_signal_pipe() {
+    for place in [&SIGNAL_READ, &SIGNAL_WRITE] {
+        place.store(-1, Ordering::Relaxed);
+    }
+}
+
 /// Makes the pipe of this process; a fork needs one of its own.
 pub(crate) fn prepare_signal_pipe() -> io::Result<()> {
     let (read, write) = pipe_and_mark()?;
@@ -106,9 +140,9 @@ pub(crate) fn note_signal() {
         // SAFETY: write is async-signal-safe, and the byte lives on our stack. A full pipe is as good as one byte more. The
         // error number is the business of the code that was interrupted, and is put back.
         unsafe {
-            let errno = nix::errno::Errno::last_raw();
+            let errno = Errno::last_raw();
             libc::write(fd, [0_u8].as_ptr().cast(), 1);
-            nix::errno::Errno::set_raw(errno);
+            Errno::set_raw(errno);
         }
     }
 }
