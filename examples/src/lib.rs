@@ -1,4 +1,4 @@
-//! Three small programs, and the tests that a project of theirs would have. Read the tests: they are what is shown.
+//! Three small programs and a library, and the tests that a project of theirs would have. Read the tests: they are what is shown.
 //!
 //! | program  | what it is                                       | tests                | what they show                             |
 //! |----------|--------------------------------------------------|----------------------|--------------------------------------------|
@@ -6,6 +6,7 @@
 //! | `api`    | an HTTP service that keeps its counts in a store | `tests/api.rs`       | the attribute, holes, causing trouble      |
 //! | `worker` | a program that talks by its output               | `tests/worker.rs`    | banners, input and output, expected exits  |
 //! |          | `kv` asked in its own words, and filled          | `tests/own.rs`       | a probe and an executor of one's own       |
+//! |          | the ledger below, which is a library             | `tests/ledger.rs`    | functions as processes                     |
 //! |          | `api` with a real redis-server as its store      | `tests/redis.rs`     | somebody else's server                     |
 //! |          | both services without the attribute              | `examples/stack.rs`  | plain code                                 |
 //!
@@ -16,6 +17,7 @@
 //! This library is what the programs share. It uses nothing but `std`, and knows nothing of pkit-test.
 
 pub mod http;
+pub mod ledger;
 pub mod store;
 
 /// The value behind an option of the command line, or what to say to somebody who did not give it.
