@@ -57,6 +57,9 @@ struct Files {
 pub(crate) fn describe(command: &mut Command, child: &Child, copy: &Private) {
     command.env("VICTIM_COMMAND", copy.command(child.arguments)).env("VICTIM_READY", child.ready);
     command.env("VICTIM_PROGRAM", copy.path());
+    if child.is_function {
+        command.env("VICTIM_FUNCTION", child.name);
+    }
 }
 
 /// Runs a victim once. `Err` says what is left against a promise, or that it did not end as it should.
@@ -82,7 +85,7 @@ pub(crate) fn run(project: &Project, cell: &Cell) -> Result<Shown, String> {
 /// Runs a test that is ignored: it ends well, says nothing, and its child was never there. The same test, when it is asked
 /// for, does bring the child up.
 pub(crate) fn starts_nothing(project: &Project, test: &'static str, child: &Child) {
-    let copy = Private::copy_of(child.name);
+    let copy = Private::copy_of(child.program);
     let run = |arguments: &[&str]| {
         let mut command = clean(&project.ends);
         describe(&mut command, child, &copy);
@@ -134,7 +137,7 @@ impl Files {
         let place = cell.surrounding.place();
         Files {
             victim: Private::copy_of_file_in(&place, original),
-            child: Private::copy_of_in(&place, cell.child.name),
+            child: Private::copy_of_in(&place, cell.child.program),
             launcher: cell.surrounding.launcher.map(|name| Private::copy_of_in(&place, name)),
         }
     }
@@ -142,7 +145,15 @@ impl Files {
 
 impl Files {
     fn scene<'a>(&'a self, cell: &Cell, process: &'a mut Process, lines: &'a mut Lines) -> Scene<'a> {
-        Scene { process, lines, victim: self.victim.path(), child: self.child.path(), promise: cell.promise }
+        let is_function = cell.child.is_function;
+        Scene {
+            process,
+            lines,
+            victim: self.victim.path(),
+            child: self.child.path(),
+            is_function,
+            promise: cell.promise,
+        }
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) enum Whom {
     Guardian,
     Shims,
     OneShim,
-    /// Whatever executes the victim's file: test, guardian and shims, in no order.
+    /// Test, guardian and shims, in no order.
     All,
 }
 
@@ -59,6 +59,7 @@ struct Cast {
     shims: Vec<u32>,
     /// The shims that have somebody to look after.
     busy: Vec<u32>,
+    /// Who else executes the victim's file: what has lost its parent, and functions with all that is below them.
     others: Vec<u32>,
 }
 
@@ -70,6 +71,8 @@ pub(crate) struct Scene<'a> {
     /// The files that are executed by nobody else.
     pub(crate) victim: &'a Path,
     pub(crate) child: &'a Path,
+    /// Then the victim's file is the child's as well.
+    pub(crate) is_function: bool,
     pub(crate) promise: Promise,
 }
 
@@ -79,16 +82,22 @@ pub(crate) fn perform(deed: &Deed, scene: &mut Scene<'_>) -> Result<(), String> 
     for step in deed.steps {
         match *step {
             Step::Within(most_us) => wait_us(random() % most_us),
-            Step::Gone if scene.promise == Promise::Nothing => gone("child", scene.child)?,
+            Step::Gone if scene.promise == Promise::Nothing => wait_for_the_end(&cast, scene)?,
             Step::Gone => drop(wait_gone(scene.child, SETTLE)),
             // Who is there is not known before.
             Step::Send(signal, whom) if deed.from == Moment::Starting => {
-                cast.as_it_is_now(scene.victim).send(signal, whom);
+                cast.as_it_is_now(scene.victim).send(signal, whom, scene.is_function);
             }
-            Step::Send(signal, whom) => cast.send(signal, whom),
+            Step::Send(signal, whom) => cast.send(signal, whom, scene.is_function),
         }
     }
     Ok(())
+}
+
+fn wait_for_the_end(cast: &Cast, scene: &Scene<'_>) -> Result<(), String> {
+    gone("child", scene.child)?;
+    let is_over = || !scene.is_function || cast.as_it_is_now(scene.victim).others.is_empty();
+    until(|| is_over().then_some(())).ok_or_else(|| "the functions are still there".into())
 }
 
 /// Waits for the moment; who is there then?
@@ -140,7 +149,7 @@ impl Cast {
         self.guardian.len() == 1 && self.busy.len() >= 2 && self.shims.iter().all(has_begun)
     }
 
-    fn send(&self, signal: Signal, whom: Whom) {
+    fn send(&self, signal: Signal, whom: Whom, has_functions: bool) {
         let mut everybody = Vec::new();
         let pids = match whom {
             Whom::Test => &self.test,
@@ -148,7 +157,9 @@ impl Cast {
             Whom::Shims => &self.shims,
             Whom::OneShim => &self.busy.get(..1).unwrap_or_default().to_vec(),
             Whom::All => {
-                everybody.extend([&self.guardian, &self.shims, &self.others, &self.test].into_iter().flatten());
+                // A function must go by itself.
+                let others = if has_functions { &[][..] } else { &self.others };
+                everybody.extend(self.guardian.iter().chain(&self.shims).chain(others).chain(&self.test));
                 &everybody
             }
         };

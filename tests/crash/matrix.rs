@@ -118,7 +118,7 @@ fn number_in(variable: &str) -> Option<u32> {
 
 fn check_rows(title: &str, rows: Vec<Vec<Cell>>) {
     let project = project();
-    let cells: Vec<Cell> = rows.into_iter().flatten().filter(is_wanted).collect();
+    let cells: Vec<Cell> = rows.into_iter().flatten().filter(|cell| is_wanted(cell.end.name, &cell.child)).collect();
     let outcomes = in_parallel(&cells, |cell| repeated(project, cell));
     let results: Vec<table::Row> =
         cells.iter().zip(&outcomes).map(|(cell, outcome)| table::Row::of(cell, outcome)).collect();
@@ -126,8 +126,8 @@ fn check_rows(title: &str, rows: Vec<Vec<Cell>>) {
 }
 
 /// For somebody who looks for the cause of one: `PKIT_CRASH_ONLY="guardian stopped × deaf"`, or a part of it.
-fn is_wanted(cell: &Cell) -> bool {
-    let name = format!("{} × {}", cell.end.name, cell.child.name);
+pub(crate) fn is_wanted(end: &str, child: &Child) -> bool {
+    let name = format!("{end} × {}", child.name);
     env::var("PKIT_CRASH_ONLY").map_or(true, |part| name.contains(&part))
 }
 

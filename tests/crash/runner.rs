@@ -12,7 +12,7 @@ use pkit_test_tests::process::signal_process;
 
 use crate::cell::{HANG, describe, gone};
 use crate::children::Child;
-use crate::matrix::{Outcome, loops};
+use crate::matrix::{Outcome, is_wanted, loops};
 use crate::project::{Project, clean, project, target_directory};
 use crate::table::{Row, show};
 
@@ -106,7 +106,8 @@ fn each(children: &[Child], name: &str, act: impl Fn(&Child) -> Vec<String>) -> 
         failures: (0..loops).flat_map(|_| act(child)).collect(),
         ..Outcome::default()
     };
-    children.iter().map(|child| child.row(name, &outcome(child))).collect()
+    let wanted = children.iter().filter(|child| is_wanted(name, child));
+    wanted.map(|child| child.row(name, &outcome(child))).collect()
 }
 
 /// Those that look for the child's program themselves: beside others they would wait for theirs, too, and whoever asks the
@@ -114,7 +115,7 @@ fn each(children: &[Child], name: &str, act: impl Fn(&Child) -> Vec<String>) -> 
 const ALONE: &str = "test(/^(forks_and|executes_another)/)";
 
 fn run_all(project: &Project, child: &Child) -> Vec<String> {
-    let copy = Private::copy_of(child.name);
+    let copy = Private::copy_of(child.program);
     let said = |filter: &str, threads: &str| {
         let output =
             nextest(child, &copy, filter).args(["--test-threads", threads]).output().expect("nextest can be run");
@@ -134,7 +135,7 @@ fn run_all(project: &Project, child: &Child) -> Vec<String> {
 /// After SIGKILL the tests go on without their runner, as nextest has no guard; when they end, all must be gone. What it can
 /// handle it hands on to them, and they die of it.
 fn end_runner(project: &Project, child: &Child, signal: Signal) -> Vec<String> {
-    let copy = Private::copy_of(child.name);
+    let copy = Private::copy_of(child.program);
     let up = copy.path().with_file_name("up");
     let mut command = nextest(child, &copy, "test(=driven::outlives_its_runner)");
     let mut runner =

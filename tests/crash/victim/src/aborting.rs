@@ -3,12 +3,12 @@
 use std::{env, process, thread};
 
 use nix::sys::signal::Signal;
-use pkit_test::{Process, with_processes};
+use pkit_test::with_processes;
 use pkit_test_tests::child::pause;
-use victim::{die_of, say_up, spec};
+use victim::{Held, die_of, say_up, spec};
 
 #[with_processes(a = spec(), b = spec())]
-fn main(a: Process, b: Process) {
+fn main(a: Held, b: Held) {
     let _both = (a, b);
     say_up();
     match env::args().nth(1).as_deref() {

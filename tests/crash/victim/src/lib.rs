@@ -1,35 +1,48 @@
 //! What all victims do before they die: they bring two processes up, and say so.
 //!
 //! Which processes is told by environment variables, as a test takes no arguments: `VICTIM_COMMAND`, and
-//! `VICTIM_READY`, a pattern to wait for in the output or `tcp`. A file named by `VICTIM_UP` is written when they are
+//! `VICTIM_READY`, a pattern to wait for in the output or `tcp`; or by `VICTIM_FUNCTION`, one of our own. A file named by `VICTIM_UP` is written when they are
 //! up, for those whose output is kept from us.
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, fs, process};
 
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, kill, raise, signal as sigaction};
 use nix::unistd::Pid;
-use pkit_test::{Isolation, Process, Spec, output, tcp};
-use pkit_test_tests::child::pause;
-use pkit_test_tests::private::wait_gone;
+use pkit_test::{Executor as _, Isolation, output, tcp};
+use pkit_test_tests::child::{pause, wait_ms};
+use pkit_test_tests::private::{survivors, wait_gone};
 use pkit_test_tests::process::{children, has_child};
+
+mod chosen;
+mod functions;
+
+pub use chosen::{Chosen, Held};
 
 /// Short, as some children are deaf and every run of them waits for it.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// The process that the driver chose.
-pub fn spec() -> Spec {
-    let command = variable("VICTIM_COMMAND");
-    let spec = match variable("VICTIM_READY").as_str() {
-        "tcp" => tcp(command, 0),
-        pattern => output(command, pattern),
+#[must_use]
+pub fn spec() -> Chosen {
+    let chosen = match env::var("VICTIM_FUNCTION") {
+        Ok(name) => functions::named(&name),
+        Err(_) => program(),
     };
-    let spec = spec.stop_timeout(GRACE);
+    let spec = chosen.stop_timeout(GRACE);
     // Whatever is killed at one moment, the kernel ends what is in there.
     if env::var_os("VICTIM_ISOLATED").is_some() { spec.isolate(Isolation::Pid) } else { spec }
+}
+
+fn program() -> Chosen {
+    let command = variable("VICTIM_COMMAND");
+    Chosen::Program(match variable("VICTIM_READY").as_str() {
+        "tcp" => tcp(command, 0),
+        pattern => output(command, pattern),
+    })
 }
 
 /// Waits until nothing runs the driver's program any more, or as long as the driver wants: for who goes on when a test is
@@ -37,12 +50,25 @@ pub fn spec() -> Spec {
 pub fn wait_until_all_are_gone() {
     // A runner has no such wish, and a limit of its own.
     let most_ms = env::var("VICTIM_PATIENCE_MS").map_or(60_000, |text| text.parse().expect("a number"));
-    let _ = wait_gone(&PathBuf::from(variable("VICTIM_PROGRAM")), Duration::from_millis(most_ms)); // The driver counts.
+    let most = Duration::from_millis(most_ms);
+    let _ = wait_gone(&PathBuf::from(variable("VICTIM_PROGRAM")), most); // The driver counts.
+    if env::var_os("VICTIM_FUNCTION").is_some() {
+        wait_until_alone(most);
+    }
+}
+
+/// A function executes what we do.
+fn wait_until_alone(most: Duration) {
+    let own = env::current_exe().expect("procfs is mounted");
+    let deadline = Instant::now() + most;
+    while survivors(&own) != [process::id()] && Instant::now() < deadline {
+        wait_ms(2);
+    }
 }
 
 /// Brings two of them up, and says so.
 #[must_use]
-pub fn up() -> (Process, Process) {
+pub fn up() -> (Held, Held) {
     say("starting");
     let start = || spec().start().unwrap_or_else(|error| panic!("{error}"));
     let pair = (start(), start());
@@ -87,7 +113,7 @@ pub fn shims() -> Vec<u32> {
 #[must_use]
 pub fn busy_shim() -> u32 {
     let busy: Vec<u32> = shims().into_iter().filter(|&pid| has_child(pid)).collect();
-    assert_eq!(busy.len(), 2, "one for each of the two");
+    assert!(busy.len() >= 2, "one for each of the two, and for what they have beside them");
     busy[0]
 }
 

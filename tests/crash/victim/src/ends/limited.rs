@@ -1,13 +1,13 @@
 //! Tests that go on until the system refuses: a start that cannot be is an error, and leaves nothing.
 
 use nix::sys::signal::Signal;
-use pkit_test::Process;
-use victim::{die_of, say, say_up, spec};
+use pkit_test::Executor as _;
+use victim::{Held, die_of, say, say_up, spec};
 
 /// More than any of the limits allows.
 const MANY: u32 = 200;
 
-fn until_refused() -> Vec<Process> {
+fn until_refused() -> Vec<Held> {
     say("starting");
     let mut all = Vec::new();
     for _ in 0..MANY {

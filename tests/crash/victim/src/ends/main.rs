@@ -10,21 +10,21 @@ use std::{env, thread};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork};
-use pkit_test::{Orchestra, Process, Stack, Strategy, Supervision, orchestra, with_processes};
+use pkit_test::{Orchestra, Stack, Strategy, Supervision, orchestra, with_processes};
 use pkit_test_tests::child::{pause, wait_us};
 use rstest::{fixture, rstest};
-use victim::{busy_shim, die_of, guardian, murder, say_up, shims, spec, up, wait_until_all_are_gone};
+use victim::{Held, busy_shim, die_of, guardian, murder, say_up, shims, spec, up, wait_until_all_are_gone};
 
 #[with_processes(a = spec(), b = spec())]
 #[test]
-fn returns(a: Process, b: Process) {
+fn returns(a: Held, b: Held) {
     let _both = (a, b);
     say_up();
 }
 
 #[with_processes(a = spec(), b = spec())]
 #[test]
-fn returns_an_error(a: Process, b: Process) -> Result<(), String> {
+fn returns_an_error(a: Held, b: Held) -> Result<(), String> {
     let _both = (a, b);
     say_up();
     Err("on purpose".to_owned())
@@ -32,7 +32,7 @@ fn returns_an_error(a: Process, b: Process) -> Result<(), String> {
 
 #[with_processes(a = spec(), b = spec())]
 #[test]
-fn panics(a: Process, b: Process) {
+fn panics(a: Held, b: Held) {
     let _both = (a, b);
     say_up();
     panic!("on purpose")
@@ -163,7 +163,7 @@ fn is_abandoned_by_its_timeout() {
 #[with_processes(a = spec(), b = spec())]
 #[rstest]
 #[timeout(Duration::from_secs(3))]
-fn is_abandoned_with_its_parameters(a: Process, b: Process) {
+fn is_abandoned_with_its_parameters(a: Held, b: Held) {
     let _both = (a, b);
     say_up();
     pause()
@@ -173,7 +173,7 @@ fn is_abandoned_with_its_parameters(a: Process, b: Process) {
 #[rstest]
 #[timeout(Duration::from_secs(3))]
 #[tokio::test]
-async fn is_dropped_by_its_timeout(a: &Process, b: Process) {
+async fn is_dropped_by_its_timeout(a: &Held, b: Held) {
     say_up();
     std::future::pending::<()>().await;
     drop((a, b));
@@ -181,31 +181,31 @@ async fn is_dropped_by_its_timeout(a: &Process, b: Process) {
 
 #[fixture]
 #[once]
-fn made_once() -> (Process, Process) {
+fn made_once() -> (Held, Held) {
     up()
 }
 
 #[rstest]
-fn keeps_a_fixture_that_is_made_once(made_once: &(Process, Process)) {
+fn keeps_a_fixture_that_is_made_once(made_once: &(Held, Held)) {
     assert!(made_once.0.name() == made_once.1.name());
 }
 
 #[rstest]
-fn is_killed_with_a_fixture_that_is_made_once(made_once: &(Process, Process)) {
+fn is_killed_with_a_fixture_that_is_made_once(made_once: &(Held, Held)) {
     assert!(made_once.0.name() == made_once.1.name());
     die_of(Signal::SIGKILL)
 }
 
 #[with_processes(a = spec(), b = spec())]
 #[tokio::test]
-async fn returns_in_a_runtime(a: Process, b: &Process) {
+async fn returns_in_a_runtime(a: Held, b: &Held) {
     let _both = (a, b);
     say_up();
 }
 
 #[with_processes(a = spec(), b = spec())]
 #[tokio::test]
-async fn panics_in_a_runtime(a: Process, b: &Process) {
+async fn panics_in_a_runtime(a: Held, b: &Held) {
     let _both = (a, b);
     say_up();
     panic!("on purpose")
@@ -213,7 +213,7 @@ async fn panics_in_a_runtime(a: Process, b: &Process) {
 
 #[with_processes(a = spec(), b = spec())]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn panics_in_a_task(a: Process, b: Process) {
+async fn panics_in_a_task(a: Held, b: Held) {
     let task = tokio::spawn(async move {
         let _both = (a, b);
         say_up();
@@ -224,7 +224,7 @@ async fn panics_in_a_task(a: Process, b: Process) {
 
 #[with_processes(a = spec(), b = spec())]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn leaves_a_task_behind(a: Process, b: Process) {
+async fn leaves_a_task_behind(a: Held, b: Held) {
     tokio::spawn(async move {
         let _both = (a, b);
         std::future::pending::<()>().await;
@@ -234,7 +234,7 @@ async fn leaves_a_task_behind(a: Process, b: Process) {
 
 #[with_processes(a = spec(), b = spec())]
 #[tokio::test]
-async fn exits_in_a_runtime(a: Process, b: Process) {
+async fn exits_in_a_runtime(a: Held, b: Held) {
     let _both = (a, b);
     say_up();
     process::exit(3)
@@ -242,7 +242,7 @@ async fn exits_in_a_runtime(a: Process, b: Process) {
 
 #[with_processes(a = spec(), b = spec())]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn aborts_in_a_runtime(a: Process, b: Process) {
+async fn aborts_in_a_runtime(a: Held, b: Held) {
     let _both = (a, b);
     say_up();
     die_of(Signal::SIGABRT)
@@ -250,7 +250,7 @@ async fn aborts_in_a_runtime(a: Process, b: Process) {
 
 #[with_processes(a = spec(), b = spec())]
 #[tokio::test]
-async fn is_killed_in_a_runtime(a: Process, b: Process) {
+async fn is_killed_in_a_runtime(a: Held, b: Held) {
     let _both = (a, b);
     say_up();
     die_of(Signal::SIGKILL)
@@ -260,14 +260,14 @@ async fn is_killed_in_a_runtime(a: Process, b: Process) {
 #[with_processes(a = spec())]
 #[test]
 #[ignore = "this is what it is there for"]
-fn is_ignored(a: Process) {
+fn is_ignored(a: Held) {
     drop(a);
     say_up();
 }
 
 #[test]
 fn keeps_handles_in_a_static() {
-    static KEPT: OnceLock<(Process, Process)> = OnceLock::new();
+    static KEPT: OnceLock<(Held, Held)> = OnceLock::new();
     assert!(KEPT.set(up()).is_ok());
 }
 
@@ -278,7 +278,7 @@ fn forgets_handles() {
 
 #[with_processes(a = spec(), b = spec())]
 #[test]
-fn forgets_parameters(a: Process, b: Process) {
+fn forgets_parameters(a: Held, b: Held) {
     say_up();
     std::mem::forget((a, b));
 }
