@@ -16,6 +16,7 @@ use crate::peers::{Kit, Wrap};
 use crate::simple;
 use crate::stamps::Stamper;
 
+mod forks;
 mod grown;
 
 /// The first argument of a child.
@@ -60,6 +61,12 @@ pub(crate) enum Role {
     /// Says that it is there, and does nothing.
     Idle {
         stamps: PathBuf,
+    },
+    /// Gives back what it is given: standard input to standard output.
+    Echo,
+    /// Forks so many times, and prints after what time each child ran.
+    Forks {
+        samples: usize,
     },
     /// Starts the first process of its life, and prints how long it took.
     First {
@@ -129,6 +136,8 @@ impl Role {
             Role::Banner { boot_us, stamps } => ("banner", *boot_us, stamps),
             Role::Notifier { boot_us, stamps } => ("notifier", *boot_us, stamps),
             Role::Idle { stamps } => ("idle", 0, stamps),
+            Role::Echo => return words(&["echo", "0", "-"]),
+            Role::Forks { samples } => return words(&["forks", &samples.to_string(), "-"]),
             Role::First { ours } => return words(&["first", if *ours { "1" } else { "0" }, "-"]),
             Role::Owner { sleeps, stamps } => ("owner", *sleeps as u64, stamps),
             Role::OwnerOfDaemons { daemons, stamps } => ("owner-of-daemons", *daemons as u64, stamps),
@@ -157,6 +166,8 @@ impl Role {
             "banner" => Role::Banner { boot_us: number, stamps },
             "notifier" => Role::Notifier { boot_us: number, stamps },
             "idle" => Role::Idle { stamps },
+            "echo" => Role::Echo,
+            "forks" => Role::Forks { samples: count },
             "first" => Role::First { ours: number == 1 },
             "owner" => Role::Owner { sleeps: count, stamps },
             "owner-of-daemons" => Role::OwnerOfDaemons { daemons: count, stamps },
@@ -197,6 +208,8 @@ fn be(role: Role) -> Outcome<()> {
         Role::Banner { boot_us, stamps } => write_banner(boot_us, &stamps)?,
         Role::Notifier { boot_us, stamps } => notify(boot_us, &stamps)?,
         Role::Idle { stamps } => say_and_wait(&stamps)?,
+        Role::Echo => drop(io::copy(&mut io::stdin().lock(), &mut io::stdout().lock())?),
+        Role::Forks { samples } => forks::print_forks(samples)?,
         Role::First { ours } => print_first_start(ours)?,
         Role::Owner { sleeps, stamps } => own_sleeps(sleeps, &stamps)?,
         Role::OwnerOfDaemons { daemons, stamps } => own_daemons(daemons, &stamps)?,
@@ -357,6 +370,8 @@ mod tests {
             Role::Banner { boot_us: 5, stamps: stamps.clone() },
             Role::Notifier { boot_us: 5, stamps: stamps.clone() },
             Role::Idle { stamps: stamps.clone() },
+            Role::Echo,
+            Role::Forks { samples: 7 },
             Role::First { ours: true },
             Role::First { ours: false },
             Role::Owner { sleeps: 3, stamps: stamps.clone() },

@@ -11,6 +11,8 @@ use crate::table::Verdicts;
 
 /// The whole program: measures, or plays one of its own children.
 pub fn main() -> ExitCode {
+    // What `procspawn` executes again ends in here.
+    procspawn::init();
     let words: Vec<String> = env::args().skip(1).collect();
     if words.first().is_some_and(|word| word == roles::FLAG) {
         return roles::play(&words[1..]);

@@ -20,6 +20,8 @@ mod peers;
 mod idle;
 mod ctor;
 mod isolate;
+mod function;
+mod pool;
 
 /// One row of the list.
 pub(crate) struct Row {
@@ -29,7 +31,7 @@ pub(crate) struct Row {
 }
 
 /// All of them, in the order of the budgets.
-pub(crate) const ALL: [Row; 16] = [
+pub(crate) const ALL: [Row; 18] = [
     Row { name: "ready", about: "lag and CPU of a start behind the server's listen()", measure: ready::measure },
     Row { name: "output", about: "lag and CPU of a start behind a banner", measure: output::measure },
     Row {
@@ -50,4 +52,10 @@ pub(crate) const ALL: [Row; 16] = [
     Row { name: "idle", about: "CPU of guardian and shims when nothing happens", measure: idle::measure },
     Row { name: "ctor", about: "the constructor at the start of a program", measure: ctor::measure },
     Row { name: "isolate", about: "a start with process ids or a network of its own", measure: isolate::measure },
+    Row {
+        name: "function",
+        about: "a function as a process: start, call, memory, beside procspawn",
+        measure: function::measure,
+    },
+    Row { name: "pool", about: "functions in processes that stay, beside procspawn", measure: pool::measure },
 ];
