@@ -13,6 +13,7 @@ mod errors;
 mod events;
 mod exec;
 mod finished;
+mod functions;
 mod handle;
 mod hostile;
 mod http;

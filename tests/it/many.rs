@@ -89,14 +89,14 @@ fn told_ports(process: &mut StdChild) -> Vec<u16> {
 
 /// What must not grow: descriptors and threads of the test and of the guardian, and the number of shims.
 #[derive(Debug, PartialEq, Eq)]
-struct Uses {
+pub(crate) struct Uses {
     test: (usize, usize),
     guardian: (usize, usize),
     shims: usize,
 }
 
 impl Uses {
-    fn now() -> Uses {
+    pub(crate) fn now() -> Uses {
         let (guardian, shims) = ours();
         let of = |pid| (fds(pid).unwrap(), threads(pid).unwrap());
         Uses { test: of(std::process::id()), guardian: of(guardian), shims: shims.len() }
@@ -148,7 +148,7 @@ fn five_hundred_starts_and_stops_leave_no_trace() {
 
 /// A shim may be made ready for the next start, and that takes a moment. So does the end of one whose process is gone:
 /// what is returned is to be kept while somebody counts.
-fn settled() -> Process {
+pub(crate) fn settled() -> Process {
     let idle = simple("sleep 600").start().unwrap();
     assert!(idle_window(&idle), "the guardian or a shim is never idle");
     idle

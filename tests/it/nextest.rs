@@ -13,7 +13,7 @@ use crate::nested::{Ended, Victim, victim};
 const PACKAGE: &str = "pkit-test-tests";
 
 /// Runs it under nextest, unless that is not there.
-fn run(victim: &Victim) -> Option<Ended> {
+pub(crate) fn run(victim: &Victim) -> Option<Ended> {
     if Command::new("cargo-nextest").arg("--version").output().is_err() {
         left_out::because("cargo-nextest is not installed");
         return None;

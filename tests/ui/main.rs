@@ -25,8 +25,19 @@ fn no_case_lies_beside_the_directories() {
 /// What is only seen where `#[test]` means something, which trybuild does not compile.
 #[test]
 fn mistakes_with_test_attributes_are_explained() {
-    let project = Project::new();
-    let wrong: Vec<_> = cases_in("in_tests").filter_map(|case| difference(&case, &project.errors_of(&case))).collect();
+    check("in_tests", "check");
+}
+
+/// What is only seen when code is generated.
+#[test]
+fn mistakes_that_only_a_build_sees_are_explained() {
+    check("in_builds", "build");
+}
+
+fn check(directory: &str, command: &str) {
+    let project = Project::new(directory);
+    let errors = |case: PathBuf| difference(&case, &project.errors_of(&case, command));
+    let wrong: Vec<_> = cases_in(directory).filter_map(errors).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -44,9 +55,9 @@ struct Project {
 }
 
 impl Project {
-    fn new() -> Project {
+    fn new(name: &str) -> Project {
         let (tmp, here) = (Path::new(env!("CARGO_TARGET_TMPDIR")), Path::new(env!("CARGO_MANIFEST_DIR")));
-        let directory = tmp.join("ui-in-tests");
+        let directory = tmp.join(format!("ui-{name}"));
         fs::create_dir_all(directory.join("tests")).expect("create the project");
         fs::write(directory.join("Cargo.toml"), manifest(&here.join("../../pkit-test"))).expect("write its manifest");
         fs::write(directory.join("lib.rs"), "").expect("write its library");
@@ -55,17 +66,18 @@ impl Project {
         Project { directory, target: tmp.with_file_name("") }
     }
 
-    fn errors_of(&self, case: &Path) -> String {
+    fn errors_of(&self, case: &Path, command: &str) -> String {
         let name = case.file_stem().and_then(OsStr::to_str).expect("cases have plain names");
         fs::copy(case, self.directory.join("tests").join(name).with_extension("rs")).expect("copy the case");
         let output = Command::new(env::var_os("CARGO").expect("tests are run by cargo"))
-            .args(["check", "--quiet", "--offline", "--color=never", "--test", name])
+            .args([command, "--quiet", "--offline", "--color=never", "--test", name])
             .current_dir(&self.directory)
             .env("CARGO_TARGET_DIR", &self.target)
             .env_remove("RUSTFLAGS")
             .output()
             .expect("run cargo");
-        about_case(&String::from_utf8_lossy(&output.stderr))
+        let errors = String::from_utf8_lossy(&output.stderr);
+        if command == "check" { about_case(&errors) } else { about_use(&errors) }
     }
 }
 
@@ -90,6 +102,12 @@ fn manifest(pkit_test: &Path) -> String {
 fn about_case(errors: &str) -> String {
     let blocks: Vec<&str> = errors.split("\n\n").filter(|block| block.contains("--> tests/")).collect();
     blocks.join("\n\n").trim_end().to_owned() + "\n"
+}
+
+/// What is seen only where code is generated is an error in the library, which says whose use of it that is.
+fn about_use(errors: &str) -> String {
+    let says_so = |line: &&str| line.starts_with("error[") || line.contains("{closure@");
+    errors.lines().filter(says_so).map(|line| format!("{line}\n")).collect()
 }
 
 fn difference(case: &Path, found: &str) -> Option<String> {

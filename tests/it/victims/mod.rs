@@ -8,6 +8,7 @@ mod contested;
 mod janitor;
 mod exec;
 mod forbidden;
+mod functions;
 mod lost;
 mod ports;
 mod settings;
