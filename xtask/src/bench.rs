@@ -95,7 +95,7 @@ fn pinned() -> String {
     let wanted = ["mirakuru==", "pytest-xprocess=="];
     let python = requirements.lines().filter(|line| wanted.iter().any(|name| line.starts_with(name)));
     let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap_or_default();
-    let rust = ["process-wrap", "processkit"].into_iter().filter_map(|name| {
+    let rust = ["process-wrap", "processkit", "procspawn"].into_iter().filter_map(|name| {
         let after = lock.split(&format!("name = \"{name}\"\nversion = \"")).nth(1)?;
         Some(format!("{name} {}", after.split('"').next()?))
     });
