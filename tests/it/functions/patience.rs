@@ -15,7 +15,7 @@ use pkit_test_tests::process::stat;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{assert_all_gone, note_self, rounds};
-use crate::child::{HANG, wait_until};
+use crate::child::{ENOUGH, HANG, wait_until};
 use crate::race::random;
 use crate::text::normalised;
 
@@ -236,11 +236,11 @@ fn a_start_waits_until_its_arguments_are_there() {
 
 #[test]
 fn arguments_that_are_never_understood_are_too_late() {
-    let spec = function(takes_its_time, Slow::new()).start_timeout(Duration::from_millis(50));
+    let spec = function(takes_its_time, Slow::new()).start_timeout(ENOUGH);
     let error = spec.start().unwrap_err();
     assert!(error.is_timeout());
     expect![[r#"
-        `takes_its_time` was not ready after 50 ms
+        `takes_its_time` was not ready after 1.5 s
           spec:   function(takes_its_time, it::functions::patience::Slow)   tests/it/functions/patience.rs
           ran:    takes_its_time, in a process of its own   pid N, in N ms
           probe:  the function begins: it has not begun, N tries
@@ -250,10 +250,10 @@ fn arguments_that_are_never_understood_are_too_late() {
 
 #[test]
 fn a_function_that_never_says_that_it_is_ready_is_too_late() {
-    let error = function(waits, ()).ready(Said::ready()).start_timeout(Duration::from_millis(50)).start().unwrap_err();
+    let error = function(waits, ()).ready(Said::ready()).start_timeout(ENOUGH).start().unwrap_err();
     assert!(error.is_timeout());
     expect![[r#"
-        `waits` was not ready after 50 ms
+        `waits` was not ready after 1.5 s
           spec:   function(waits, ())   tests/it/functions/patience.rs
           ran:    waits, in a process of its own   pid N, in N ms
           probe:  it says that it is ready: it runs, and has not called `current().ready()`, N tries

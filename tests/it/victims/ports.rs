@@ -99,7 +99,7 @@ fn meets_nobody() {
     let of_its_own = tcp(command("sleeper", ""), only);
     let at_a_url = http(command("sleeper", ""), format!("http://127.0.0.1:{only}/"));
     for spec in [of_its_own, at_a_url] {
-        let error = spec.start_timeout(Duration::from_millis(200)).start().unwrap_err();
+        let error = spec.start_timeout(ENOUGH).start().unwrap_err();
         assert!(error.is_timeout() && error.to_string().contains("connection refused"), "{error}");
     }
 }
