@@ -274,6 +274,11 @@ fn a_port_is_held_over_processes_and_users() {
     eventually(|| Port::fixed(number).is_ok());
 }
 
+/// As much of it as is shown in any case: the rest of a long path is not.
+fn begin_of_our_command() -> String {
+    std::env::current_exe().unwrap().display().to_string().chars().take(60).collect()
+}
+
 #[test]
 fn a_fixed_port_is_taken_by_who_listens() {
     let neighbour = Neighbour::new("listen 127.0.0.1:0");
@@ -285,7 +290,7 @@ fn a_fixed_port_is_taken_by_who_listens() {
     );
     let text = trouble.to_string();
     assert!(text.starts_with(&format!("port {} is taken by pid {}: ", addr.port(), neighbour.pid())), "{text}");
-    assert!(text.contains("--exact port::tests::child"), "{text}");
+    assert!(text.contains(&begin_of_our_command()), "{text}");
     drop(neighbour);
     eventually(|| Port::fixed(addr.port()).is_ok());
 }
@@ -389,7 +394,7 @@ fn a_listener_of_another_is_foreign_and_named() {
     let Owner::Foreign { pid, command, addr: at } = verdict(asked, other.pid()) else { panic!("not foreign") };
     assert_eq!((pid, at), (neighbour.pid(), addr));
     assert!(matches!(verdict(asked, 0), Owner::Foreign { pid, .. } if pid == neighbour.pid()));
-    assert!(command.contains("port::tests::child"), "{command}");
+    assert!(command.starts_with(&begin_of_our_command()), "{command}");
     assert_eq!(owner(&Diag::open(), asked, other.pid(), true).unwrap(), Owner::Ours(addr));
 }
 
