@@ -245,7 +245,9 @@ impl Ended {
         let start = format!("pkit-{}-", self.pid);
         let all = fs::read_dir(env::temp_dir()).into_iter().flatten().flatten();
         let is_its = |entry: &fs::DirEntry| {
-            entry.metadata().and_then(|it| it.created()).map_or(true, |at| at >= self.began - CLOCK_LAG)
+            // Not every libc tells when a file was made.
+            let made = entry.metadata().and_then(|it| it.created().or_else(|_| it.modified()));
+            made.map_or(true, |at| at >= self.began - CLOCK_LAG)
         };
         all.filter(is_its)
             .filter(|entry| entry.file_name().to_string_lossy().starts_with(&start))

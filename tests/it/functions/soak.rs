@@ -67,7 +67,7 @@ fn nothing_grows() {
         }
         let (after, after_kb) = (Uses::settled(), memory_kb());
         eprintln!("{starts} starts, {before_kb:?} KB before and {after_kb:?} KB after, {after:?}");
-        assert_eq!(after, before, "after {starts} starts");
+        assert!(after.is_no_more_than(&before), "after {starts} starts {after:?} instead of {before:?}");
         let grown = after_kb.into_iter().zip(before_kb).map(|(after, before)| after.saturating_sub(before));
         let grown: Vec<u64> = grown.collect();
         assert!(grown.iter().all(|kb| *kb <= SLACK_KB), "test and guardian grew by {grown:?} KB in {starts} starts");

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// How much of a command line is shown.
-const COMMAND_CHARS: usize = 120;
+const COMMAND_CHARS: usize = 240;
 
 /// No real tree is deeper; what looks deeper changed while it was walked.
 const DEPTH_LIMIT: usize = 4096;
