@@ -191,8 +191,8 @@ extern "C" fn construct(count: c_int, arguments: *const *const c_char, environme
         libc::atexit(destruct);
         libc::getpid()
     };
-    // Where the C library passes them on: musl does not.
-    let are_there = count > 0 && !arguments.is_null() && !environment.is_null();
+    // Where the C library passes them on: with musl they are whatever is in the registers.
+    let are_there = cfg!(not(target_env = "musl")) && count > 0 && !arguments.is_null() && !environment.is_null();
     ARGUMENTS.store(u32::from(are_there), Ordering::Relaxed);
     RUNS.fetch_add(1, Ordering::Relaxed);
     RAN_IN.store(pid.unsigned_abs(), Ordering::Relaxed);

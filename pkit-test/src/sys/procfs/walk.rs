@@ -73,8 +73,8 @@ mod tests {
     #[test]
     fn a_command_for_people_is_one_short_line() {
         assert_eq!(for_people("a b\n\u{1b}[31mc  "), "a b  [31mc");
-        assert_eq!(for_people(&"é".repeat(120)), "é".repeat(120));
-        assert_eq!(for_people(&"é".repeat(121)), format!("{}…", "é".repeat(120)));
+        assert_eq!(for_people(&"é".repeat(240)), "é".repeat(240));
+        assert_eq!(for_people(&"é".repeat(241)), format!("{}…", "é".repeat(240)));
     }
 
     #[test]
