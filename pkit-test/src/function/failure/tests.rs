@@ -54,6 +54,16 @@ fn a_panic_says_where_and_what() {
 }
 
 #[test]
+fn what_goes_wrong_after_the_return_is_no_result() {
+    let returned = || Outcome::Returned(vec![7]);
+    let late = failure(code(3), returned(), None);
+    check(&late, expect!["`work` ended with exit code 3 after it had returned"]);
+    let killed = failure(signal(11), returned(), None);
+    check(&killed, expect!["`work` was killed by signal 11 (SIGSEGV) after it had returned"]);
+    assert!(late.is_exit() && killed.is_signal() && !late.is_unserializable());
+}
+
+#[test]
 fn a_panic_in_a_thread_and_its_stack_are_facts() {
     let elsewhere = PanicNote { thread: "t1".to_owned(), backtrace: Some("0: a\n1: b\n".to_owned()), ..note("boom") };
     let last_words = Some(("stderr", "one\ntwo".to_owned()));
