@@ -26,7 +26,7 @@ use crate::spec::{Body, Spec};
 ///
 /// The function is a `fn` item, a pointer to one, or a closure that captures nothing. The arguments are the one that it takes, or
 /// a tuple of up to eight; they and the result go through [serde](https://serde.rs). Nothing has to be declared, and no test is
-/// executed again: the process is a fork of the guardian, which costs a fraction of an exec, and finds what a program finds that
+/// executed again: the process is a fork of the guardian, which costs less than an exec, and finds what a program finds that
 /// was just started.
 ///
 /// The spec has all that others have: ports, probes, dependencies, supervision, a user, a time limit. Its holes are filled, but

@@ -118,7 +118,8 @@ impl Process {
     }
 
     /// The file that its output is written to, both streams in order of arrival. It is removed with the handle, unless
-    /// the test fails or `PKIT_OUTPUT` is `always`. Each run has a file of its own.
+    /// the test fails or `PKIT_OUTPUT` is `always`. Each run has a file of its own;
+    /// of one that is started again and again the last 32 files stay.
     ///
     /// Of more than 512 MiB only the newest part is kept; the older half of that is in a file with `.1` at its end.
     ///

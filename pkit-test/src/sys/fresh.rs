@@ -1,9 +1,9 @@
 //! A function of this binary in a process of its own, and what that process needs to be as fresh as one that was just executed.
 //!
-//! Usually it is a fork of the guardian, which costs a fifth of an exec. The guardian was taken over before `main`, among
+//! Usually it is a fork of the guardian, which costs less than an exec. The guardian was taken over before `main`, among
 //! the constructors of the binary, so that those behind ours have not run: the fork runs them first, in their order. It
 //! gets the environment that it is given, and no arguments but the path of the binary. What is left of the guardian is
-//! memory that nobody reads, and `/proc/PID/environ`, which shows what the guardian was started with.
+//! memory that is of no use to anybody, but can be read, and `/proc/PID/environ`, which shows what the guardian was started with.
 //!
 //! Where the other constructors cannot be found, or a fork would not do, the binary is executed once more, and taken over
 //! in the same place. Where there is no array of constructors that we can walk, it is taken over behind the others.
