@@ -17,7 +17,7 @@ const WARM_UP: usize = 200;
 
 /// Tables and allocators have found their size after some thousand starts. A hundred bytes a start would be a leak, and would show
 /// where there are tens of thousands.
-const SLACK_KB: u64 = 1024;
+const SLACK_KB: u64 = 512;
 
 fn panics(n: usize) {
     panic!("{n}")
