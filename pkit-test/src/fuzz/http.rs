@@ -65,8 +65,8 @@ fn ask(answer: Vec<Vec<u8>>) -> Result<(u16, Vec<u8>), String> {
     let limits = Limits::until(Instant::now() + LIMIT, &|| false);
     let answer = http_exchange::exchange(server.addr, &request, &Whole, &limits);
     answer.map(|answer| (answer.status, answer.body)).map_err(|trouble| match trouble {
-        // What is quoted of a strange answer is as much as had arrived.
-        Trouble::Garbage(_) | Trouble::Tls => "garbage".to_owned(),
+        // What is quoted of a strange answer, and what it is taken for, hangs on how much had arrived.
+        Trouble::Garbage(_) | Trouble::Tls | Trouble::Http2 => "garbage".to_owned(),
         other => other.to_string(),
     })
 }
