@@ -128,6 +128,9 @@ fn nginx_answers_and_logs_to_its_own_stdout() {
     for how in [Restart::Graceful, Restart::Forced] {
         ask();
         web.wait_for_output("GET /mine HTTP/1.0", HANG).unwrap();
+        // The first worker may answer before there is a second one.
+        let first = web.wait_for_output("start worker process [0-9]", HANG).unwrap();
+        web.wait_for_output_after(&first, "start worker process [0-9]", HANG).unwrap();
         assert!(nginx.survivors().len() >= 3, "a master and two workers");
         web.restart(how).unwrap();
         assert_eq!(web.port(), port);
