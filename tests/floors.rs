@@ -117,7 +117,7 @@ fn no_file_is_too_long_unfinished_or_silences_lints_for_ever() {
 /// What takes more shows that the traits are wrong.
 #[test]
 fn an_executor_and_a_probe_of_ones_own_are_short() {
-    let executor = block("pkit-test/src/lib.rs", "//! # Your own executor and probe\n");
+    let executor = block("pkit-test/src/executors.rs", "//! Executors of one's own.\n");
     let probe = block("pkit-test/src/ready/poll.rs", "/// One that speaks a protocol:");
     let lines = [executor, probe].map(|block| shown_lines(&block));
     assert!(lines.iter().all(|lines| (15..40).contains(lines)), "{lines:?}");

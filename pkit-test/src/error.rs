@@ -31,11 +31,11 @@ struct Inner {
     facts: Vec<Fact>,
     exit: Option<Exit>,
     also: Vec<Error>,
-    source: Option<io::Error>,
+    source: Option<Box<dyn error::Error + Send + Sync>>,
 }
 
 struct Fact {
-    label: &'static str,
+    label: Cow<'static, str>,
     text: String,
 }
 
@@ -66,6 +66,23 @@ pub(crate) enum Kind {
     State,
     Cancelled,
     GuardianLost,
+    /// A key of a state that is not there.
+    Absent,
+    /// A value that is of another type than is wanted.
+    WrongType,
+    /// A state whose server is gone.
+    StateGone,
+    /// A change that others were always quicker than.
+    Contended,
+    /// A transaction whose closure returned an error.
+    RolledBack,
+    /// A meeting that somebody else has left, or closed.
+    Broken,
+    Closed,
+    /// More changes than are kept for a watch.
+    Overflow,
+    /// Values that are larger than a state may be.
+    TooLarge,
     Unsupported,
     System,
     /// Somebody else's.
@@ -92,16 +109,23 @@ impl Error {
     /// A refusal of the operating system, while we were doing something.
     pub(crate) fn system(doing: impl fmt::Display, error: io::Error) -> Error {
         let mut made = Error::new(Kind::System, format!("{doing}: {error}"));
-        made.inner.source = Some(error);
+        made.inner.source = Some(error.into());
         made
+    }
+
+    /// Somebody else's error is why.
+    #[must_use]
+    pub(crate) fn because(mut self, source: Box<dyn error::Error + Send + Sync>) -> Error {
+        self.inner.source = Some(source);
+        self
     }
 
     /// Adds a line. A fact without text is left out.
     #[must_use]
-    pub(crate) fn fact(mut self, label: &'static str, text: impl Into<String>) -> Error {
+    pub(crate) fn fact(mut self, label: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Error {
         let text = text.into();
         if !text.is_empty() {
-            self.inner.facts.push(Fact { label, text });
+            self.inner.facts.push(Fact { label: label.into(), text });
         }
         self
     }
@@ -263,7 +287,8 @@ impl fmt::Display for Error {
         for fact in &self.inner.facts {
             let mut lines = fact.text.lines().map(shortened);
             let first = lines.next().unwrap_or_default();
-            write!(f, "\n  {:<LABEL_WIDTH$}{first}", format!("{}:", fact.label))?;
+            // One that is longer than the column still ends before its text.
+            write!(f, "\n  {:<width$} {first}", format!("{}:", fact.label), width = LABEL_WIDTH - 1)?;
             for line in lines {
                 write!(f, "\n  {:LABEL_WIDTH$}{line}", "")?;
             }
@@ -293,7 +318,7 @@ impl fmt::Debug for Error {
 
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        self.inner.source.as_ref().map(|source| source as _)
+        self.inner.source.as_deref().map(|source| source as _)
     }
 }
 
@@ -306,10 +331,11 @@ mod tests {
         let error = Error::new(Kind::Timeout, "`api` was not ready in time")
             .fact("spec", "tcp(\"api\", 0)")
             .fact("empty", "")
+            .fact("last push", "1 s before")
             .fact("stderr", "one\ntwo");
         assert_eq!(
             format!("{error:?}"),
-            "`api` was not ready in time\n  spec:   tcp(\"api\", 0)\n  stderr: one\n          two",
+            "`api` was not ready in time\n  spec:   tcp(\"api\", 0)\n  last push: 1 s before\n  stderr: one\n          two",
         );
     }
 }

@@ -198,52 +198,41 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Shared state
+//!
+//! A [`State`] is what several processes share: values that they change atomically, wait for and watch, and points where they meet.
+//! With it a test says in which order things happen, and waits for a condition and not for a time. The page [`states`] has all of
+//! it, and how a program in another language takes part.
+//!
+//! ```
+//! use std::time::Duration;
+//! use pkit_test::{State, function, state, with_processes};
+//!
+//! const SECONDS: Duration = Duration::from_secs(10);
+//!
+//! fn bake(state: State) {
+//!     let oven = state.phase("oven");
+//!     oven.pass("hot", SECONDS).unwrap();                    // stands here until it is let on
+//!     state.update("loaves", |loaves: &mut u32| *loaves += 1).unwrap();
+//! }
+//!
+//! #[with_processes(shop = state())]
+//! fn two_bakers_start_at_once(shop: State) -> pkit_test::Result<()> {
+//!     shop.set("loaves", &0)?;
+//!     let _bakers = [function(bake, shop.clone()).start()?, function(bake, shop.clone()).start()?];
+//!     shop.phase("oven").wait_for("hot", 2, SECONDS)?;       // both are there, and neither has begun
+//!     assert_eq!(shop.get("loaves")?, Some(0));
+//!     shop.phase("oven").open("hot")?;
+//!     shop.wait_equal("loaves", &2, SECONDS)?;
+//!     Ok(())
+//! }
+//! # two_bakers_start_at_once().unwrap();
+//! ```
+//!
 //! # Your own executor and probe
 //!
-//! An [`Executor`] is anything that is brought up in more than one step. Here a database that nobody meets before its
-//! migration has ended with exit code 0. On its [`Ground`] it starts one executor, and on a [part](Ground::child) of that
-//! another one; the `?` behind each of them is all that a failure needs: nothing is left, and the error says which step it
-//! was, with its last words. What is no process can have a [port](Ground::port) and a [directory](Ground::dir) there as well.
-//!
-//! ```
-//! use pkit_test::{Executor, Ground, Need, Process, Result, Spec, finished, orchestra, tcp};
-//!
-//! /// A database, and the step that makes it fit to be met.
-//! struct Migrated {
-//!     db: Spec,
-//!     migration: Spec,
-//! }
-//!
-//! impl Executor for Migrated {
-//!     type Handle = Process;
-//!
-//!     fn needs(&self) -> Vec<Need> {
-//!         [self.db.needs(), self.migration.needs()].concat()
-//!     }
-//!
-//!     fn start_on(self, ground: &Ground) -> Result<Process> {
-//!         let db = ground.start(self.db)?;
-//!         ground.child("migration").start(self.migration)?;
-//!         Ok(db)
-//!     }
-//!
-//!     fn process(db: &Process) -> Option<&Process> {
-//!         Some(db)
-//!     }
-//! }
-//!
-//! # fn main() -> Result<()> {
-//! let db = || tcp("python3 -m http.server --bind {host} {port}", 0);
-//! let good = Migrated { db: db(), migration: finished("touch {db.dir}/schema") };
-//! let stack = orchestra().with("db", good).start()?;
-//! assert!(stack["db"].is_alive() && stack["db"].dir().join("schema").exists());
-//!
-//! let bad = Migrated { db: db(), migration: finished("sh -c 'echo no table at {db.addr} >&2; exit 3'") };
-//! let error = orchestra().with("db", bad).start().unwrap_err().to_string();
-//! assert!(error.starts_with("`db.migration` did not finish with exit code 0\n"));
-//! assert!(error.contains("\n  stderr: no table at 127.0.0.1:"));
-//! # Ok(()) }
-//! ```
+//! An [`Executor`] is anything that is brought up in more than one step: a database that nobody meets before its migration has
+//! ended, a process with a file that it finds, something that is no process at all. The page [`executors`] has one.
 //!
 //! A probe is a closure, and [`ready::poll`] makes it one. It asks the server in the server's own words, as often as
 //! it takes; what it gets instead is what an error shows. It may even block: a start that is over does not wait for it.
@@ -357,20 +346,8 @@
 //!
 //! # Settings from outside
 //!
-//! | variable | values | meaning |
-//! |---|---|---|
-//! | `PKIT_TIMEOUT_SCALE` | a positive number, default 1 | multiplies the timeouts of start, stop and crash, of waiting for output and of clearing up after others |
-//! | `PKIT_OUTPUT` | `failed` (default), `always`, `never` | when the output of processes is shown, and the table of them |
-//! | `PKIT_KEEP` | `failed`, `always` | leaves up what is up at the end, and says how to reach it and how to end it |
-//! | `PKIT_KEEP_FOR` | such as `90s`, `30m`, `12h` (default), `7d` | for how long; after that each is ended in its own way |
-//! | `PKIT_DIR` | a directory, default `pkit` in the target directory; `pkit-of-UID` among temporary files where there is none | where the logs are; those of tests that failed go after a week |
-//! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
-//! | `PKIT_USER_NAMESPACE` | `1` | lets a test binary begin in a user namespace, so that tests without root can have [a network of their own](Isolation::Net) |
-//! | `PKIT_UNTRIED` | `1` | starts processes also on systems other than Linux, where this crate was never run |
-//!
-//! `PKIT_KEEP` is for people who want to look, and changes nothing of what a test does: a parameter that the body drops before its
-//! end is stopped there, also where the test fails later. A handle by itself (`spec.start()?`) does not know why it is dropped:
-//! with `failed` it is kept where a panic drops it, with `always` wherever it is dropped.
+//! Variables of the environment scale timeouts, show the output of tests that pass, and leave processes up for those who want to
+//! look: `PKIT_KEEP=failed cargo test`. The page [`settings`] has all of them.
 //!
 //! # What is promised
 //!
@@ -406,10 +383,18 @@ compile_error!(
 pub mod __private;
 #[cfg(unix)]
 pub mod attributes;
+#[cfg(unix)]
+pub mod executors;
 #[cfg(all(unix, feature = "rstest"))]
 pub mod fixtures;
 #[cfg(all(unix, feature = "function"))]
 pub mod functions;
+#[cfg(unix)]
+pub mod settings;
+#[cfg(all(unix, feature = "function"))]
+pub mod states;
+#[cfg(all(unix, feature = "function"))]
+mod state;
 #[cfg(unix)]
 mod orchestra;
 #[cfg(unix)]
@@ -480,6 +465,11 @@ pub mod __fuzz;
 pub use function::{
     Callable, Current, Failure, Map, Peer, Pool, PoolSpec, Task, Ticket, Worker, Workers, current, function, pool,
     task, try_current, workers,
+};
+#[cfg(all(unix, feature = "function"))]
+pub use state::{
+    Barrier, Change, Counter, Latch, Leased, Outcome, Party, Permit, Phase, Queue, Semaphore, Snapshot, State,
+    StateSpec, Transaction, Watch, state,
 };
 #[cfg(unix)]
 pub use {

@@ -187,3 +187,45 @@ pub(crate) const NOTE_BYTES: u64 = 512 * 1024;
 pub(crate) const NOTE_MESSAGE_BYTES: usize = 128 * 1024;
 pub(crate) const NOTE_BACKTRACE_BYTES: usize = 256 * 1024;
 pub(crate) const NOTE_NAME_BYTES: usize = 8 * 1024;
+
+/// How long the server of a state may take to answer what it can answer at once, before it is an error instead of a hang.
+pub(crate) const STATE_ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// How many links to a state a process keeps that nobody uses.
+pub(crate) const STATE_IDLE_LINKS: usize = 64;
+
+/// How long one process may keep the changes of all others waiting for its own.
+pub(crate) const TURN_LIMIT: Duration = Duration::from_secs(1);
+
+/// How many changes, and how many bytes of them, are kept for a watch that nobody asks.
+pub(crate) const WATCHED_CHANGES: usize = 65_536;
+pub(crate) const WATCHED_BYTES: usize = 16 * 1024 * 1024;
+
+/// How many bytes of changes one answer has, unless the first of them has more by itself: others want answers, too.
+pub(crate) const ANSWERED_BYTES: usize = 1024 * 1024;
+
+/// How long a name in a state may be, of a key, a namespace or a step; and that of a type, which grows with its parameters.
+pub(crate) const STATE_NAME_BYTES: usize = 4096;
+pub(crate) const TYPE_NAME_BYTES: usize = 64 * 1024;
+
+/// How large one value of a state may be, and all of them together.
+pub(crate) const VALUE_BYTES: u64 = 64 * 1024 * 1024;
+pub(crate) const STATE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// How many of the last changes of a state are kept for people, and how many characters of each value.
+pub(crate) const HISTORY_CHANGES: usize = 64;
+pub(crate) const HISTORY_CHARS: usize = 80;
+
+/// How often a change is tried that others may overtake, before it asks for its turn; and how many turns it gets.
+pub(crate) const STATE_TRIES: u32 = 4;
+pub(crate) const STATE_TURNS: u32 = 3;
+
+/// How long a turn is waited for, and the end of others' turns: ten before it may need theirs whole.
+pub(crate) const TURN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many keys a process remembers that it has changed last, and how large a value of one may be.
+pub(crate) const REMEMBERED_KEYS: usize = 64;
+pub(crate) const REMEMBERED_BYTES: usize = 64 * 1024;
+
+/// How many characters of a value are shown in an error.
+pub(crate) const SHOWN_CHARS: usize = 240;

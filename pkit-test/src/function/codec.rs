@@ -6,7 +6,7 @@
 use std::any::type_name;
 use std::io::{self, Cursor, Write};
 
-use rmp_serde::{Deserializer, Serializer};
+use rmp_serde::{Deserializer, Serializer, decode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -29,14 +29,14 @@ pub(super) fn arguments<T: Serialize>(value: &T) -> Result<Vec<u8>, String> {
 
 /// Why a value was not written, or only in part.
 #[derive(Debug)]
-pub(super) enum Unwritten {
+pub(crate) enum Unwritten {
     TooLarge,
     /// What its `Serialize` says, or what cannot be told apart.
     Mistake(String),
 }
 
 /// Encodes a value behind what is there, unless it takes more than so many bytes.
-pub(super) fn append<T: Serialize>(bytes: &mut Vec<u8>, limit: u64, value: &T) -> Result<(), Unwritten> {
+pub(crate) fn append<T: Serialize>(bytes: &mut Vec<u8>, limit: u64, value: &T) -> Result<(), Unwritten> {
     let limit = limit.saturating_add(bytes.len() as u64);
     let mut limited = Limited { bytes, limit, is_full: false };
     let written = write(&mut limited, value);
@@ -53,15 +53,27 @@ pub(super) fn write<T: Serialize>(writer: &mut impl Write, value: &T) -> Result<
 /// Decodes what is one value and nothing more.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut deserializer = Deserializer::new(Cursor::new(bytes));
-    let value = T::deserialize(&mut deserializer).map_err(|error| format!("{error}, as `{}`", type_name::<T>()))?;
+    let value =
+        T::deserialize(&mut deserializer).map_err(|error| format!("{}, as `{}`", mistake(&error), type_name::<T>()))?;
     match deserializer.position() {
         end if end == bytes.len() as u64 => Ok(value),
         end => Err(format!("`{}` ends after {end} of {} bytes", type_name::<T>(), bytes.len())),
     }
 }
 
+/// In the words that serde has for it. The format calls what it finds by its own marks, which are known by nothing but their names here.
+fn mistake(error: &decode::Error) -> String {
+    let decode::Error::TypeMismatch(marker) = error else { return error.to_string() };
+    let mark = format!("{marker:?}");
+    let kinds = [("Str", "a string"), ("Array", "a list"), ("Map", "a map"), ("Bin", "bytes"), ("Null", "nothing")];
+    match kinds.iter().find(|(part, _)| mark.contains(part)) {
+        Some((_, kind)) => format!("invalid type: {kind}"),
+        None => error.to_string(),
+    }
+}
+
 /// A number of bytes, for people.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
     let exact = units.iter().find(|(bits, _)| bytes > 0 && bytes % (1 << bits) == 0);
     exact.map_or_else(|| format!("{bytes} bytes"), |(bits, unit)| format!("{} {unit}", bytes >> bits))

@@ -436,7 +436,7 @@ impl Inner {
         };
         let error = Error::new(kind, self.title.clone());
         let error = error.fact("item", self.item.map(|item| item.to_string()).unwrap_or_default());
-        self.facts.iter().fold(error, |error, (label, text)| error.fact(label, text))
+        self.facts.iter().fold(error, |error, (label, text)| error.fact(*label, text))
     }
 }
 

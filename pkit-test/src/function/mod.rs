@@ -9,7 +9,7 @@
 mod callable;
 mod task;
 mod failure;
-mod codec;
+pub(crate) mod codec;
 mod current;
 mod inside;
 mod panics;

@@ -7,9 +7,11 @@
 mod command;
 mod http;
 mod input;
+mod json_line;
 mod lines;
 mod log;
 mod notify;
+mod packed;
 mod protocol;
 mod registry;
 mod settings;
@@ -66,4 +68,6 @@ targets! {
     settings: settings::settings, 1024;
     notify: notify::notify, 4096;
     registry: registry::registry, 4096;
+    packed: packed::packed, 4096;
+    json_line: json_line::json_line, 4096;
 }

@@ -7,20 +7,26 @@ mod lockfile;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-use linux::{abstract_address, new_socket, peer};
+pub(crate) use linux::peer;
+#[cfg(target_os = "linux")]
+use linux::{abstract_address, new_socket};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{ephemeral_ports, first_unprivileged_port, hold_along, hold_name, reserved_ports};
 
 #[cfg(not(target_os = "linux"))]
 mod other;
 #[cfg(not(target_os = "linux"))]
-use other::{abstract_address, new_socket, peer};
+pub(crate) use other::peer;
+#[cfg(not(target_os = "linux"))]
+use other::{abstract_address, new_socket};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use other::{ephemeral_ports, first_unprivileged_port, hold_along, hold_name, reserved_ports};
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -77,6 +83,22 @@ pub(crate) fn ask_who_listens(name: &[u8]) -> io::Result<Option<i32>> {
     super::fd::set_nonblocking(socket.as_fd())?;
     connect(socket.as_raw_fd(), &address)?;
     Ok(peer(&socket))
+}
+
+/// Connects to a unix socket, and waits no longer than that for whoever listens there to let others in. What is written to it
+/// waits no longer, either. `WouldBlock` when the time is over.
+pub(crate) fn connect_unix(path: &Path, limit: Duration) -> io::Result<UnixStream> {
+    let socket = new_socket(AddressFamily::Unix, SockType::Stream)?;
+    let stream = UnixStream::from(socket);
+    stream.set_write_timeout(Some(limit))?;
+    let address = UnixAddr::new(path)?;
+    loop {
+        match connect(stream.as_raw_fd(), &address) {
+            // Nothing has begun yet.
+            Err(Errno::EINTR) => {}
+            connected => return Ok(connected.map(|()| stream)?),
+        }
+    }
 }
 
 /// Ends a connection with a reset, which leaves no `TIME_WAIT` on the port.

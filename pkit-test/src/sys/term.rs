@@ -7,6 +7,7 @@
 //! is then written to the number of ours would be in a file of its own.
 
 use std::io;
+use std::os::fd::{AsFd as _, IntoRawFd as _, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
@@ -15,17 +16,31 @@ use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 use super::child::own_pid;
+use super::fd::set_nonblocking;
+use super::platform;
 
 /// Whether one has come since it is caught.
 static HAS_COME: AtomicBool = AtomicBool::new(false);
 /// The process that catches it; what it forks does not.
 static CATCHER: AtomicI32 = AtomicI32::new(0);
 static NEWS: OnceLock<Semaphore> = OnceLock::new();
+/// Where a byte is written when one has come; -1 where nobody wants one.
+static TOLD: AtomicI32 = AtomicI32::new(-1);
 
 /// From now on SIGTERM is a note, and no end. Says so once; more often it changes nothing.
 pub(crate) fn catch() -> io::Result<()> {
     static CAUGHT: OnceLock<Result<(), Errno>> = OnceLock::new();
     Ok((*CAUGHT.get_or_init(install))?)
+}
+
+/// Catches it, and makes a descriptor that can be read from when one has come: for a process that is wholly ours, whose code does
+/// not close what it finds.
+pub(crate) fn told() -> io::Result<OwnedFd> {
+    let (reader, writer) = platform::pipe()?;
+    set_nonblocking(writer.as_fd())?;
+    TOLD.store(writer.into_raw_fd(), Ordering::Relaxed);
+    catch()?;
+    Ok(reader)
 }
 
 fn install() -> Result<(), Errno> {
@@ -73,7 +88,16 @@ extern "C" fn on_term(_: libc::c_int) {
     if let Some(news) = NEWS.get() {
         let errno = Errno::last_raw();
         news.post();
+        tell();
         Errno::set_raw(errno);
+    }
+}
+
+fn tell() {
+    let fd = TOLD.load(Ordering::Relaxed);
+    if fd >= 0 {
+        // SAFETY: write is allowed in a handler, and the byte lives on our stack. A full pipe is as good as one byte more.
+        unsafe { libc::write(fd, [0_u8].as_ptr().cast(), 1) };
     }
 }
 

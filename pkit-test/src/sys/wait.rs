@@ -121,7 +121,8 @@ fn until(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
 }
 
-fn events(what: For) -> libc::c_short {
+/// The same for `poll`.
+pub(super) fn events(what: For) -> libc::c_short {
     match what {
         For::Reading => libc::POLLIN,
         For::Writing => libc::POLLOUT,

@@ -229,3 +229,19 @@ fn a_writer_that_is_full_stops_it() {
 }
 
 const RESULT: u64 = crate::limits::RESULT_BYTES;
+
+#[test]
+fn what_is_no_number_is_called_as_people_call_it() {
+    fn said<T: Serialize>(value: &T) -> String {
+        let mut bytes = Vec::new();
+        write(&mut bytes, value).unwrap();
+        read::<u32>(&bytes).unwrap_err()
+    }
+    assert_eq!(said(&"a"), "invalid type: a string, as `u32`");
+    assert_eq!(said(&"a".repeat(300)), "invalid type: a string, as `u32`");
+    assert_eq!(said(&[1, 2]), "invalid type: a list, as `u32`");
+    assert_eq!(said(&BTreeMap::from([(1, 2)])), "invalid type: a map, as `u32`");
+    for text in [said(&()), said(&true), said(&1.5), said(&-1)] {
+        assert!(!text.contains("marker"), "{text}");
+    }
+}

@@ -5,15 +5,18 @@ use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use nix::sys::time::TimeSpec;
 
 use super::Failure;
-use super::portable::{PolledCrowd, close_one_by_one, poll_with_signal_pipe, prepare_signal_pipe, spawn_by_fork};
+use super::portable::{
+    PolledCrowd, close_one_by_one, milliseconds_until, poll_with_signal_pipe, prepare_signal_pipe, spawn_by_fork,
+};
 pub(crate) use super::portable::{fail, forget_signal_pipe, note_signal, spawn_copy};
 use crate::sys::wait::For;
 use crate::sys::without::{Means, lacks};
@@ -308,6 +311,39 @@ impl Crowd {
                 Ok(())
             }
         }
+    }
+
+    /// Waits for something else at one of them from now on.
+    pub(crate) fn wait_for(&self, member: impl AsFd, id: u32, what: For) -> io::Result<()> {
+        let flags = match what {
+            For::Reading => EpollFlags::EPOLLIN,
+            For::Writing => EpollFlags::EPOLLOUT,
+            For::Both => EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT,
+        };
+        match self {
+            Crowd::Epoll(epoll) => Ok(epoll.modify(member, &mut EpollEvent::new(flags, id.into()))?),
+            Crowd::Polled(crowd) => {
+                crowd.wait_for(id, what);
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for nothing else than these, and tells of those that are worth a look; of none after a signal or at the deadline.
+    pub(crate) fn wait(&self, deadline: Option<Instant>, ready: &mut Vec<u32>) -> io::Result<()> {
+        ready.clear();
+        let epoll = match self {
+            Crowd::Polled(crowd) => return crowd.wait(deadline, ready),
+            Crowd::Epoll(epoll) => epoll,
+        };
+        let mut events = [EpollEvent::empty(); CROWD_EVENTS];
+        let timeout = EpollTimeout::try_from(milliseconds_until(deadline)).unwrap_or(EpollTimeout::NONE);
+        let count = match epoll.wait(&mut events, timeout) {
+            Err(Errno::EINTR) => 0,
+            count => count?,
+        };
+        ready.extend(events[..count].iter().filter_map(|event| u32::try_from(event.data()).ok()));
+        Ok(())
     }
 
     /// Waits also for room to write, or no longer.

@@ -8,7 +8,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 
@@ -159,6 +159,18 @@ impl Crowd {
     pub(crate) fn wait_for_room(&self, _member: impl AsFd, id: u32, is_wanted: bool) -> io::Result<()> {
         self.0.wait_for_room(id, is_wanted);
         Ok(())
+    }
+
+    /// Waits for something else at one of them from now on.
+    pub(crate) fn wait_for(&self, _member: impl AsFd, id: u32, what: For) -> io::Result<()> {
+        self.0.wait_for(id, what);
+        Ok(())
+    }
+
+    /// Waits for nothing else than these, and tells of those that are worth a look; of none after a signal or at the deadline.
+    pub(crate) fn wait(&self, deadline: Option<Instant>, ready: &mut Vec<u32>) -> io::Result<()> {
+        ready.clear();
+        self.0.wait(deadline, ready)
     }
 
     /// To be called before it is closed.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -15,7 +15,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use super::Failure;
 use crate::sys::child::{self, Side};
 use crate::sys::fd::set_nonblocking;
-use crate::sys::wait::For;
+use crate::sys::wait::{For, events};
 
 /// A pipe, both ends closed at exec. Between the two calls another thread could start a program, which would hold them:
 /// so it is for processes with one thread.
@@ -169,6 +169,11 @@ pub(crate) fn poll_with_signal_pipe(fds: &mut [libc::pollfd], timeout: Option<Du
     Ok(usize::try_from(ready).unwrap_or(0))
 }
 
+/// How long a wait may take: rounded up, and -1 where there is no deadline.
+pub(super) fn milliseconds_until(deadline: Option<Instant>) -> libc::c_int {
+    milliseconds(deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())))
+}
+
 /// Rounded up, so that nobody comes back before a deadline and goes round without a pause.
 fn milliseconds(timeout: Option<Duration>) -> libc::c_int {
     timeout.map_or(-1, |time| libc::c_int::try_from(time.as_micros().div_ceil(1000)).unwrap_or(libc::c_int::MAX))
@@ -193,9 +198,29 @@ impl PolledCrowd {
     }
 
     pub(crate) fn wait_for_room(&self, id: u32, is_wanted: bool) {
+        self.wait_for(id, if is_wanted { For::Both } else { For::Reading });
+    }
+
+    pub(crate) fn wait_for(&self, id: u32, wish: For) {
         if let Some((_, what)) = self.members.borrow_mut().get_mut(&id) {
-            *what = if is_wanted { For::Both } else { For::Reading };
+            *what = wish;
         }
+    }
+
+    /// Waits for all of them, and tells of those that are worth a look.
+    pub(crate) fn wait(&self, deadline: Option<Instant>, ready: &mut Vec<u32>) -> io::Result<()> {
+        let members = self.members.borrow();
+        let mut polled: Vec<libc::pollfd> =
+            members.values().map(|(fd, what)| libc::pollfd { fd: *fd, events: events(*what), revents: 0 }).collect();
+        // SAFETY: the array lives through the call.
+        let count =
+            unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, milliseconds_until(deadline)) };
+        match Errno::result(count) {
+            Err(Errno::EINTR) => return Ok(()),
+            count => count?,
+        };
+        ready.extend(members.keys().zip(polled).filter(|(_, one)| one.revents != 0).map(|(id, _)| *id));
+        Ok(())
     }
 
     pub(crate) fn remove(&self, member: RawFd) {

@@ -5,7 +5,7 @@
 use std::fs;
 use std::io::{self, IoSlice};
 use std::ops::RangeInclusive;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, bind, getsockname, getsockopt, sendmsg,
@@ -24,8 +24,8 @@ pub(super) fn abstract_address(name: &[u8]) -> io::Result<UnixAddr> {
 }
 
 /// Who is at the other end of a unix socket; 0 is somebody who cannot be seen from here.
-pub(super) fn peer(socket: &OwnedFd) -> Option<i32> {
-    getsockopt(socket, sockopt::PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0)
+pub(crate) fn peer(socket: impl AsFd) -> Option<i32> {
+    getsockopt(&socket, sockopt::PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0)
 }
 
 /// Holds a name for as long as the descriptor, or a copy of it in whatever process, is open. The error is `AddrInUse`

@@ -19,7 +19,7 @@ pub(super) fn abstract_address(_name: &[u8]) -> io::Result<UnixAddr> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "abstract names of sockets are those of Linux"))
 }
 
-pub(super) fn peer(_socket: &OwnedFd) -> Option<i32> {
+pub(crate) fn peer(_socket: impl std::os::fd::AsFd) -> Option<i32> {
     None
 }
 
