@@ -40,6 +40,7 @@ pub(crate) const CHILDREN: &[Child] = &[
     function("function_forks"),
     function("function_nests"),
     function("function_pool"),
+    function("function_state"),
 ];
 
 /// The children whose one process is the child of its shim, and dies with it by the kernel's own signal. What a function has
@@ -54,4 +55,5 @@ pub(crate) const ON_THE_LEASH: &[&str] = &[
     "function",
     "function_nests",
     "function_pool",
+    "function_state",
 ];

@@ -11,10 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pkit_test_tests::private::Private;
+use pkit_test_tests::seed::Seed;
 
 use crate::attempt::{Stage, Verdict, attempt};
 use crate::scenario::Scenario;
-use crate::seed::Seed;
 
 /// Most of the time they all wait, so there are more of them than processors.
 const PER_PROCESSOR: usize = 3;

@@ -10,7 +10,6 @@
 mod attempt;
 mod detector;
 mod scenario;
-mod seed;
 mod truth;
 
 use detector::Detector;

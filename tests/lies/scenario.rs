@@ -1,6 +1,6 @@
 //! What a start is about: a server with its habits, its probes, a stranger, and what may come of it.
 
-use crate::seed::Seed;
+use pkit_test_tests::seed::Seed;
 
 /// One start, or one start after another.
 #[derive(Debug, Clone)]

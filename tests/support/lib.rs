@@ -9,5 +9,6 @@ pub mod portrait;
 pub mod private;
 pub mod process;
 pub mod seccomp;
+pub mod seed;
 pub mod servers;
 pub mod source;

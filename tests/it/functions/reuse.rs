@@ -53,11 +53,12 @@ fn other_arguments_have_to_be_what_it_takes() {
     let error = worker.start_with("1".to_owned()).unwrap_err();
     assert!(error.is_spec());
     expect![[r#"
-        `double` was not started: it takes u32, and was given alloc::string::String: wrong msgpack marker FixStr(1), as `u32`
-          spec:   function(double, u32)   tests/it/functions/reuse.rs"#]].assert_eq(&normalised(&error.to_string()));
+        `double` was not started: it takes u32, and was given alloc::string::String: invalid type: a string, as `u32`
+          spec:   function(double, u32)   tests/it/functions/reuse.rs"#]]
+    .assert_eq(&normalised(&error.to_string()));
     let failure = worker.call((1_u32, 2_u32)).unwrap_err();
     expect![[r#"
-        `double` was not started: it takes u32, and was given (u32, u32): wrong msgpack marker FixArray(2), as `u32`
+        `double` was not started: it takes u32, and was given (u32, u32): invalid type: a list, as `u32`
           spec:   function(double, u32)   tests/it/functions/reuse.rs"#]]
     .assert_eq(&normalised(&failure.to_string()));
     worker.start_with(-1).unwrap_err();

@@ -13,6 +13,8 @@ mod lost;
 mod ports;
 mod settings;
 mod record;
+mod state;
+mod history;
 mod supervised;
 mod isolate;
 mod without;

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use pkit_test::{Executor, Ground, Isolation, Need, Pool, Process, Result, Spec, Supervision, Worker};
+use pkit_test::{Executor, Ground, Isolation, Need, Pool, Process, Result, Spec, State, Supervision, Worker};
 
 /// An executor of either kind.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub enum Chosen {
     Function(Spec<Worker<()>>),
     /// The same, and a pool beside it.
     Pooled(Spec<Worker<()>>),
+    /// The same, and a state that it finds in its environment.
+    Stateful(Spec<Worker<()>>),
 }
 
 /// Its handle.
@@ -25,17 +27,19 @@ pub enum Held {
     Function(Worker<()>),
     /// Of a function, and of a pool.
     Pooled(Worker<()>, Pool),
+    /// Of a function, and the state.
+    Stateful(Worker<()>, State),
 }
 
 /// The processes of a pool.
 const POOL: usize = 2;
 
 impl Chosen {
-    /// As of a spec; without the pool, as nobody supervises one: that it is lost with a guardian is an error of the scope.
+    /// As of a spec; without pool and state, as nobody supervises one: that it is lost with a guardian is an error of the scope.
     #[must_use]
     pub fn supervise(self, supervision: Supervision) -> Chosen {
         match self.map(|spec| spec.supervise(supervision), |spec| spec.supervise(supervision)) {
-            Chosen::Pooled(spec) => Chosen::Function(spec),
+            Chosen::Pooled(spec) | Chosen::Stateful(spec) => Chosen::Function(spec),
             other => other,
         }
     }
@@ -67,6 +71,7 @@ impl Chosen {
             Chosen::Program(spec) => Chosen::Program(program(spec)),
             Chosen::Function(spec) => Chosen::Function(function(spec)),
             Chosen::Pooled(spec) => Chosen::Pooled(function(spec)),
+            Chosen::Stateful(spec) => Chosen::Stateful(function(spec)),
         }
     }
 }
@@ -77,21 +82,21 @@ impl Executor for Chosen {
     fn needs(&self) -> Vec<Need> {
         match self {
             Chosen::Program(spec) => spec.needs(),
-            Chosen::Function(spec) | Chosen::Pooled(spec) => spec.needs(),
+            Chosen::Function(spec) | Chosen::Pooled(spec) | Chosen::Stateful(spec) => spec.needs(),
         }
     }
 
     fn isolates(&self, isolation: Isolation) -> bool {
         match self {
             Chosen::Program(spec) => spec.isolates(isolation),
-            Chosen::Function(spec) | Chosen::Pooled(spec) => spec.isolates(isolation),
+            Chosen::Function(spec) | Chosen::Pooled(spec) | Chosen::Stateful(spec) => spec.isolates(isolation),
         }
     }
 
     fn place(&mut self, ground: &Ground) -> Result<()> {
         match self {
             Chosen::Program(spec) => spec.place(ground),
-            Chosen::Function(spec) | Chosen::Pooled(spec) => spec.place(ground),
+            Chosen::Function(spec) | Chosen::Pooled(spec) | Chosen::Stateful(spec) => spec.place(ground),
         }
     }
 
@@ -102,6 +107,11 @@ impl Executor for Chosen {
             Chosen::Pooled(spec) => {
                 let worker = ground.start(spec)?;
                 Held::Pooled(worker, ground.child("pool").start(pkit_test::pool(POOL))?)
+            }
+            Chosen::Stateful(spec) => {
+                let state = ground.child("state").start(pkit_test::state())?;
+                let path = state.path().display().to_string();
+                Held::Stateful(ground.start(spec.env(State::ENV, path))?, state)
             }
         })
     }
@@ -117,7 +127,7 @@ impl Deref for Held {
     fn deref(&self) -> &Process {
         match self {
             Held::Program(process) => process,
-            Held::Function(worker) | Held::Pooled(worker, _) => worker,
+            Held::Function(worker) | Held::Pooled(worker, _) | Held::Stateful(worker, _) => worker,
         }
     }
 }

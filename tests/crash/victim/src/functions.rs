@@ -1,11 +1,13 @@
 //! The functions of the matrix: what the children of the driver do, by processes that execute the victim itself.
 
 use std::env;
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::Signal::{SIGHUP, SIGTERM};
 use nix::unistd::setsid;
 use pkit_test::ready::Said;
-use pkit_test::{Pool, Spec, Worker, current, function, output};
+use pkit_test::{Pool, Spec, State, Worker, current, function, output};
 use pkit_test_tests::child::daemon::{close_all, detached};
 use pkit_test_tests::child::{forked, ignore, pause};
 
@@ -25,6 +27,7 @@ pub(crate) fn named(name: &str) -> Chosen {
             Chosen::Function(ready(function(nests, command)))
         }
         "function_pool" => Chosen::Pooled(ready(function(waits, ()))),
+        "function_state" => Chosen::Stateful(ready(function(meets, ()))),
         _ => panic!("there is no function called {name}"),
     }
 }
@@ -57,6 +60,25 @@ fn nests(command: String) {
     let _pool = Pool::new(2).expect("and a pool");
     waits()
 }
+
+/// Holds, watches and waits, all at once, in the state that it was given; where nobody keeps one, in one of its own.
+fn meets() {
+    let state = State::from_env().or_else(|_| State::new()).expect("there is a state, or can be one");
+    let _permit = state.semaphore("permits", 2).and_then(|permits| permits.acquire(FOR_EVER)).expect("it is free");
+    state.queue("items").push(&1).expect("it is open");
+    let _item = state.queue::<u32>("items").lease(FOR_EVER).expect("it was just pushed");
+    let (watching, waiting, standing) = (state.clone(), state.clone(), state.clone());
+    let _watch = thread::spawn(move || watching.watch_all().map(Iterator::count));
+    let _wait = thread::spawn(move || waiting.wait_present::<u32>("never", FOR_EVER));
+    let _stand = thread::spawn(move || standing.phase("walk").pass("first", FOR_EVER));
+    current().ready();
+    // Once nobody is there any more to meet it is an error, and no end.
+    let _broken = state.barrier("many", 1_000).and_then(|barrier| barrier.wait(FOR_EVER));
+    pause()
+}
+
+/// Longer than any run of the matrix.
+const FOR_EVER: Duration = Duration::from_secs(3600);
 
 fn pause_for_ever() {
     pause()

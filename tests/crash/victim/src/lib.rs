@@ -49,8 +49,9 @@ fn program() -> Chosen {
 /// Waits until nothing runs the driver's program any more, or as long as the driver wants: for who goes on when a test is
 /// over.
 pub fn wait_until_all_are_gone() {
-    // A runner has no such wish, and a limit of its own.
-    let most_ms = env::var("VICTIM_PATIENCE_MS").map_or(60_000, |text| text.parse().expect("a number"));
+    // A runner has no such wish. Two of its tests that go on execute the same file, and wait for each other: so it is half of what
+    // the driver waits.
+    let most_ms = env::var("VICTIM_PATIENCE_MS").map_or(30_000, |text| text.parse().expect("a number"));
     let most = Duration::from_millis(most_ms);
     let _ = wait_gone(&PathBuf::from(variable("VICTIM_PROGRAM")), most); // The driver counts.
     if env::var_os("VICTIM_FUNCTION").is_some() {
