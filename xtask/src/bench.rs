@@ -92,7 +92,7 @@ fn origin() -> String {
 /// The versions of the peers: those in Python as required, those in Rust as locked.
 fn pinned() -> String {
     let requirements = fs::read_to_string(root().join("benches/peers/requirements.txt")).unwrap_or_default();
-    let wanted = ["mirakuru==", "pytest-xprocess=="];
+    let wanted = ["mirakuru==", "pytest-xprocess==", "zproc=="];
     let python = requirements.lines().filter(|line| wanted.iter().any(|name| line.starts_with(name)));
     let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap_or_default();
     let rust = ["process-wrap", "processkit", "procspawn"].into_iter().filter_map(|name| {

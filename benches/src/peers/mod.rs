@@ -5,5 +5,5 @@ mod python;
 mod wrap;
 
 pub(crate) use kit::Kit;
-pub(crate) use python::{NOT_THERE, Python};
+pub(crate) use python::{NOT_THERE, Python, interpreter};
 pub(crate) use wrap::Wrap;

@@ -106,7 +106,7 @@ impl Drop for Python {
 }
 
 /// That of the environment that xtask makes, beside what cargo builds.
-fn interpreter() -> Option<PathBuf> {
+pub(crate) fn interpreter() -> Option<PathBuf> {
     let program = env::current_exe().ok()?;
     let places = program.ancestors().map(|above| above.join("peers/bin/python"));
     places.into_iter().find(|python| Path::is_file(python))

@@ -22,6 +22,7 @@ mod ctor;
 mod isolate;
 mod function;
 mod pool;
+mod state;
 
 /// One row of the list.
 pub(crate) struct Row {
@@ -31,7 +32,7 @@ pub(crate) struct Row {
 }
 
 /// All of them, in the order of the budgets.
-pub(crate) const ALL: [Row; 18] = [
+pub(crate) const ALL: [Row; 19] = [
     Row { name: "ready", about: "lag and CPU of a start behind the server's listen()", measure: ready::measure },
     Row { name: "output", about: "lag and CPU of a start behind a banner", measure: output::measure },
     Row {
@@ -58,4 +59,5 @@ pub(crate) const ALL: [Row; 18] = [
         measure: function::measure,
     },
     Row { name: "pool", about: "functions in processes that stay, beside procspawn", measure: pool::measure },
+    Row { name: "state", about: "the shared state, beside an echo, redis and Python's", measure: state::measure },
 ];
