@@ -11,7 +11,7 @@
 //! | `redirects` | answers 302 |
 //! | `text` `binary` | answers what is no HTTP |
 //! | `endless_status` `endless_headers` `endless_body` `endless_chunks` | goes on for ever with that |
-//! | `dribbles` `drips` | answers a byte a millisecond, and the latter never comes to the end of a line |
+//! | `dribbles` `drips` | answers seven bytes a millisecond, or one, and the latter never comes to the end of a line |
 //! | `cut` `short` | says that its body is longer, or shorter, than it is |
 //! | `early` | answers before it is asked |
 //! | `dies` | answers 200, and exits with 3 |
@@ -111,8 +111,8 @@ fn treat(mut stream: TcpStream, told: &Told) -> io::Result<()> {
             let chunk = format!("3e8\r\n{}\r\n", "more ".repeat(200));
             say_for_ever(&mut stream, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", chunk.as_bytes())?;
         }
-        "dribbles" => dribble(&mut stream, OK.iter())?,
-        "drips" => dribble(&mut stream, b"HTTP/1.1 200 ".iter().chain(repeat(&b'O')))?,
+        "dribbles" => dribble(&mut stream, OK.chunks(7))?,
+        "drips" => dribble(&mut stream, b"HTTP/1.1 200 ".chunks(1).chain(repeat(&b"O"[..])))?,
         "cut" => say(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nready")?,
         "short" => say(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nready")?,
         "dies" => {
@@ -164,11 +164,11 @@ fn say_for_ever(stream: &mut TcpStream, begin: &[u8], more: &[u8]) -> io::Result
     }
 }
 
-/// One byte at a time, each after a while.
-fn dribble<'a>(stream: &mut TcpStream, bytes: impl Iterator<Item = &'a u8>) -> io::Result<()> {
+/// A few bytes at a time, each time after a while, which is longer where many want to run.
+fn dribble<'a>(stream: &mut TcpStream, portions: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    for byte in bytes {
-        stream.write_all(&[*byte])?;
+    for portion in portions {
+        stream.write_all(portion)?;
         wait_ms(1);
     }
     Ok(())

@@ -51,7 +51,7 @@ impl State {
     /// # fn main() -> pkit_test::Result<()> {
     /// let state = State::new()?;
     /// let _counter = function(count, state.clone()).start()?;
-    /// assert!(state.wait_until("n", |n: &u32| *n > 50, Duration::from_secs(10))? > 50);
+    /// assert_eq!(state.wait_until("n", |n: &u32| *n >= 100, Duration::from_secs(10))?, 100);
     ///
     /// let error = state.wait_until("n", |n: &u32| *n > 100, Duration::from_millis(200)).unwrap_err();
     /// assert!(error.is_timeout());
