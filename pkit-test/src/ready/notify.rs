@@ -49,7 +49,7 @@ const TRIES: usize = 3;
 /// manager.sendto(b"STATUS=loading 3 of 7", os.environ["NOTIFY_SOCKET"])
 /// time.sleep(60)
 /// "#;
-/// let late = Spec::new(["python3", "-c", SERVICE]).ready(Notify::ready()).start_timeout(Duration::from_secs(1));
+/// let late = Spec::new(["python3", "-c", SERVICE]).ready(Notify::ready()).start_timeout(Duration::from_secs(3));
 /// let error = late.start().unwrap_err();
 /// assert!(error.is_timeout());
 /// assert!(error.to_string().contains("READY=1 at $NOTIFY_SOCKET: its status is \"loading 3 of 7\", "));

@@ -174,8 +174,10 @@ fn whoever_finds_none_is_told_why() {
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let error = thread::scope(|scope| {
         scope.spawn(|| {
-            use std::io::Write as _;
+            use std::io::{Read as _, Write as _};
             let (mut stream, _) = listener.accept().unwrap();
+            // A connection that is closed with something unread is broken, and takes the answer with it.
+            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
         });
         State::at(&path).unwrap_err()
