@@ -80,7 +80,7 @@ impl Exec {
     /// use pkit_test::{Spec, ready::Exec};
     /// # fn main() -> pkit_test::Result<()> {
     /// let hangs = Exec::new("sleep 60").try_timeout(Duration::from_millis(20));
-    /// let error = Spec::new("cat").ready(hangs).start_timeout(Duration::from_millis(500)).start().unwrap_err();
+    /// let error = Spec::new("cat").ready(hangs).start_timeout(Duration::from_millis(1500)).start().unwrap_err();
     /// assert!(error.to_string().contains("still running after 20 ms"));
     /// # Ok(()) }
     /// ```
