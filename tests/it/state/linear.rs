@@ -26,7 +26,7 @@ use crate::race::random;
 
 const CLIENTS: usize = 8;
 /// How many there are of themselves: a few seconds.
-const HISTORIES: u64 = 40;
+const HISTORIES: u64 = 20;
 /// From the first call to the last of a history there are some milliseconds.
 const A_MOMENT_US: u64 = 12_000;
 
