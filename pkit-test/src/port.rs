@@ -21,17 +21,16 @@ mod pool;
 mod remains;
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
-use std::time::SystemTime;
 
 use bind::is_taken;
 use pool::{Pool, System};
 
 use crate::sys::diag::{Diag, Listener};
+use crate::sys::random::random;
 use crate::sys::{procfs, socket, user};
 pub(crate) use circle::{Note, circle};
 pub(crate) use holder::Holder;
@@ -165,12 +164,6 @@ fn local_servers(number: u16) -> io::Result<Vec<Listener>> {
 
 fn local(number: u16) -> [SocketAddr; 2] {
     [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].map(|ip| SocketAddr::new(ip, number))
-}
-
-/// A number that differs between processes and between calls, also between forks of one process.
-fn random() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    RandomState::new().hash_one((std::process::id(), now))
 }
 
 impl fmt::Display for PortTrouble {

@@ -5,6 +5,8 @@
 //! script just far enough to know it. It does not know here-documents and `case` patterns inside `$( )`.
 //! There it may take one place for another, which only matters for values that are not plain words: ports,
 //! addresses and ordinary paths are the same text in all places.
+//!
+//! And what others have said or are called, as a part of a line for people.
 
 use std::borrow::Cow;
 
@@ -21,6 +23,22 @@ pub(crate) fn word(text: &str) -> Cow<'_, str> {
 pub(crate) fn line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<_> = words.into_iter().map(word).collect();
     quoted.join(" ")
+}
+
+/// As much of somebody's text as fits into a line, which stays one and does nothing to a terminal.
+pub(crate) fn one_line(text: &str, most_chars: usize) -> Cow<'_, str> {
+    if text.len() <= most_chars && !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown: String = text.chars().take(most_chars).flat_map(visible).collect();
+    if text.chars().nth(most_chars).is_some() {
+        shown.push('…');
+    }
+    Cow::Owned(shown)
+}
+
+fn visible(c: char) -> Vec<char> {
+    if c.is_control() { c.escape_default().collect() } else { vec![c] }
 }
 
 /// Where in a script something stands.

@@ -24,6 +24,7 @@ use crate::limits::LOCK_LIMIT;
 use crate::sync::lock;
 use crate::sys::child::own_pid;
 use crate::sys::directory::{self, How};
+use crate::sys::random::random;
 use crate::sys::room;
 
 /// How the names of all run directories begin.
@@ -88,12 +89,6 @@ impl Home {
 pub(super) fn base() -> PathBuf {
     const LONGEST: usize = 40;
     room::temporary(LONGEST)
-}
-
-/// A number that another process does not have, from the keys of the standard library's hash maps.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
 /// Makes one at that path, with a registry in it, and locks it.

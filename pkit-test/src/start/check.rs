@@ -27,6 +27,7 @@ use crate::limits::{EXEC_REST, EXEC_REST_LEAST_MAX, EXEC_REST_MAX, HTTP_LAST_TRY
 use crate::network::Network;
 use crate::output::LogFiles;
 use crate::output::tail::tail;
+use crate::quote::one_line;
 use crate::ready::{Look, Probe, Sight, says_less};
 use crate::signal::Signal;
 use crate::sys::child::Step;
@@ -223,8 +224,7 @@ impl Attempt {
         // Without a log it wrote nothing.
         let lines = tail(&self.log, usize::MAX, SAID_BYTES).unwrap_or_default().lines;
         let last = lines.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty()).unwrap_or_default();
-        let shown: String = last.chars().take(SAID_CHARS).flat_map(visible).collect();
-        if last.chars().nth(SAID_CHARS).is_some() { shown + "…" } else { shown }
+        one_line(last, SAID_CHARS).into_owned()
     }
 }
 
@@ -233,10 +233,6 @@ impl Drop for Attempt {
         self.end();
         LogFiles::at(&self.log).remove();
     }
-}
-
-fn visible(c: char) -> Vec<char> {
-    if c.is_control() { c.escape_default().collect() } else { vec![c] }
 }
 
 /// Beside that of the service, and no other one: two may wait for one service.

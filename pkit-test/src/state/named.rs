@@ -2,27 +2,13 @@
 //! does nothing to a terminal.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use crate::limits::SHOWN_CHARS;
+use crate::quote::one_line;
 
 /// The name, or the first part of it, with what is no text escaped.
 pub(crate) fn plain(name: &str) -> Cow<'_, str> {
-    if name.len() <= SHOWN_CHARS && !name.contains(char::is_control) {
-        return Cow::Borrowed(name);
-    }
-    let mut shown = String::new();
-    for character in name.chars().take(SHOWN_CHARS) {
-        let written = match character.is_control() {
-            true => write!(shown, "{}", character.escape_default()),
-            false => write!(shown, "{character}"),
-        };
-        written.expect("a string takes everything");
-    }
-    if name.chars().nth(SHOWN_CHARS).is_some() {
-        shown.push('…');
-    }
-    Cow::Owned(shown)
+    one_line(name, SHOWN_CHARS)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::Trouble;
 use super::body::Framing;
+use crate::quote::one_line;
 
 /// How much is shown of what a server calls its answer, and of where it sends us.
 const REASON_CHARS: usize = 60;
@@ -117,14 +118,5 @@ fn values<'a>(head: &'a [u8], name: &'static str) -> impl Iterator<Item = &'a [u
 
 /// One line, whatever it is, and not too long a one.
 fn for_people(bytes: &[u8], most: usize) -> String {
-    let text = String::from_utf8_lossy(bytes.trim_ascii()).into_owned();
-    let mut shown: String = text.chars().take(most).flat_map(escaped).collect();
-    if text.chars().nth(most).is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
-fn escaped(c: char) -> Vec<char> {
-    if c.is_control() { c.escape_default().collect() } else { vec![c] }
+    one_line(&String::from_utf8_lossy(bytes.trim_ascii()), most).into_owned()
 }
