@@ -39,6 +39,15 @@ pub fn state() -> StateSpec {
 }
 
 /// What a [`State`] is to be: what [`state`] makes.
+///
+/// ```
+/// use pkit_test::{State, StateSpec, orchestra, state};
+/// # fn main() -> pkit_test::Result<()> {
+/// let spec: StateSpec = state();
+/// let stack = orchestra().with("shared", spec).start()?;
+/// assert!(stack.get::<State>("shared").is_empty()?);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a state does nothing until it is started"]
 pub struct StateSpec {

@@ -14,6 +14,17 @@ use crate::error::Result;
 ///
 /// When a process that has a place dies, those who wait are told at once ([`is_broken`](crate::Error::is_broken)), and whoever comes
 /// later as well, until somebody else takes its place. Dropping it gives the place back, without harm.
+///
+/// ```
+/// use std::time::Duration;
+/// use pkit_test::State;
+/// # fn main() -> pkit_test::Result<()> {
+/// let state = State::new()?;
+/// let alone = state.barrier("alone", 1)?;
+/// assert_eq!(alone.wait(Duration::from_secs(10))?, 0);
+/// assert_eq!(alone.waiting()?, 0);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Barrier {
     point: Point,

@@ -7,7 +7,16 @@ use std::time::Duration;
 use super::super::state::State;
 use crate::error::Result;
 
-/// What [`State::counter`] gives.
+/// A number that goes up and down: what [`State::counter`] gives.
+///
+/// ```
+/// use pkit_test::State;
+/// # fn main() -> pkit_test::Result<()> {
+/// let state = State::new()?;
+/// let done = state.counter("done");
+/// assert_eq!((done.add(3)?, done.add(-1)?, done.get()?), (3, 2, 2));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Counter {
     values: State,

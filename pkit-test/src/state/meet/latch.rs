@@ -8,7 +8,18 @@ use super::point::{Point, count};
 use crate::config::scaled;
 use crate::error::Result;
 
-/// What [`State::latch`] gives.
+/// A number that is counted down, and those who wait until nothing is left: what [`State::latch`] gives.
+///
+/// ```
+/// use std::time::Duration;
+/// use pkit_test::State;
+/// # fn main() -> pkit_test::Result<()> {
+/// let state = State::new()?;
+/// let loaded = state.latch("loaded", 2)?;
+/// assert_eq!((loaded.count_down()?, loaded.count_down()?), (1, 0));
+/// loaded.wait(Duration::ZERO)?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Latch {
     point: Point,

@@ -9,7 +9,19 @@ use super::point::{Point, count};
 use crate::config::scaled;
 use crate::error::Result;
 
-/// What [`State::phase`] gives.
+/// Steps at which processes stand until they are let on: what [`State::phase`] gives.
+///
+/// ```
+/// use std::time::Duration;
+/// use pkit_test::State;
+/// # fn main() -> pkit_test::Result<()> {
+/// let state = State::new()?;
+/// let phase = state.phase("writers");
+/// phase.open("write")?;
+/// phase.pass("write", Duration::ZERO)?;    // nobody stops at what is open
+/// assert!(phase.standing("write")?.is_empty());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Phase {
     point: Point,

@@ -17,7 +17,18 @@ use super::point::{Point, count};
 use crate::config::scaled;
 use crate::error::Result;
 
-/// What [`State::queue`] gives.
+/// Items in the order of coming, each for one who takes it: what [`State::queue`] gives.
+///
+/// ```
+/// use pkit_test::State;
+/// # fn main() -> pkit_test::Result<()> {
+/// let state = State::new()?;
+/// let jobs = state.queue::<u32>("jobs");
+/// jobs.push(&1)?;
+/// jobs.push(&2)?;
+/// assert_eq!((jobs.try_pop()?, jobs.len()?), (Some(1), 1));
+/// # Ok(()) }
+/// ```
 pub struct Queue<T> {
     point: Point,
     items: PhantomData<fn(T) -> T>,
@@ -25,6 +36,21 @@ pub struct Queue<T> {
 
 /// An item of a [`Queue`] that is being worked on: [`done`](Leased::done) takes it out for good. When it is dropped without, or this
 /// process is gone, it is back in its place at the front. In a fork of the process it is only the value.
+///
+/// ```
+/// use std::time::Duration;
+/// use pkit_test::State;
+/// # fn main() -> pkit_test::Result<()> {
+/// let state = State::new()?;
+/// let jobs = state.queue::<u32>("jobs");
+/// jobs.push(&7)?;
+/// drop(jobs.lease(Duration::from_secs(10))?);
+/// let job = jobs.lease(Duration::from_secs(10))?;
+/// assert_eq!(*job, 7);
+/// job.done()?;
+/// assert!(jobs.is_empty()?);
+/// # Ok(()) }
+/// ```
 #[must_use = "it is back in the queue when it is dropped"]
 pub struct Leased<T> {
     queue: Queue<T>,

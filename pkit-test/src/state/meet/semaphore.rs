@@ -11,7 +11,17 @@ use super::point::{Point, count};
 use crate::config::scaled;
 use crate::error::Result;
 
-/// What [`State::semaphore`] gives.
+/// So many permits, each for one at a time: what [`State::semaphore`] gives.
+///
+/// ```
+/// use pkit_test::State;
+/// # fn main() -> pkit_test::Result<()> {
+/// let state = State::new()?;
+/// let lock = state.semaphore("lock", 1)?;
+/// let permit = lock.try_acquire()?;
+/// assert!(permit.is_some() && lock.try_acquire()?.is_none());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Semaphore {
     point: Point,
@@ -19,6 +29,19 @@ pub struct Semaphore {
 
 /// One of the permits of a [`Semaphore`], which is given back when it is dropped, or when this process is gone. In a fork of the
 /// process it is nothing.
+///
+/// ```
+/// use std::time::Duration;
+/// use pkit_test::State;
+/// # fn main() -> pkit_test::Result<()> {
+/// let state = State::new()?;
+/// let lock = state.semaphore("lock", 1)?;
+/// let permit = lock.acquire(Duration::from_secs(10))?;
+/// assert_eq!(lock.free()?, 0);
+/// drop(permit);
+/// assert_eq!(lock.free()?, 1);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "it is given back when it is dropped"]
 pub struct Permit {
