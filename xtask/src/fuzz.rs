@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use crate::gauntlet::{Counts, Verdict};
+use crate::gauntlet::{Counts, Evidence, Verdict};
 use crate::run::{cargo, check};
 use crate::{install, outside, root, target_directory};
 
@@ -139,7 +139,11 @@ fn run_all(program: &Path, targets: &[String], wish: &Wish) -> Verdict {
 fn verdict(targets: usize, failures: &[String]) -> Verdict {
     let count = |number: usize| u32::try_from(number).expect("there are few targets");
     let counts = Counts { passed: count(targets - failures.len()), failed: count(failures.len()), skipped: 0 };
-    if failures.is_empty() { Verdict::Passed(counts) } else { Verdict::Failed(counts, failures.join("; ")) }
+    if failures.is_empty() {
+        Verdict::Passed(counts)
+    } else {
+        Verdict::Failed(counts, failures.join("; "), Evidence::new())
+    }
 }
 
 /// The new inputs go to the first directory that is named.

@@ -9,11 +9,14 @@ use std::time::{Duration, Instant};
 pub(crate) enum Verdict {
     /// It holds.
     Passed(Counts),
-    /// It does not, or it could not be found out though it should have been.
-    Failed(Counts, String),
+    /// It does not, or it could not be found out though it should have been; with what is to be read about it.
+    Failed(Counts, String, Evidence),
     /// It could not be tried here, and why.
     Skipped(String),
 }
+
+/// Lines of the output of a step that failed.
+pub(crate) type Evidence = Vec<String>;
 
 /// Tests by outcome. A step that runs none counts as one itself.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +49,11 @@ impl Gauntlet {
         self.steps.push(Step { name, verdict, took: began.elapsed() });
     }
 
-    /// Prints the table and the sum.
+    /// Prints what failed once more, the table and the sum: of a long log often only the end is kept.
     pub(crate) fn report(&self) -> ExitCode {
+        for step in &self.steps {
+            step.repeat_evidence();
+        }
         println!("\n{:<38} {:<8} {:>8}  note", "step", "verdict", "time");
         for step in &self.steps {
             println!("{step}");
@@ -58,12 +64,21 @@ impl Gauntlet {
     }
 }
 
+impl Step {
+    fn repeat_evidence(&self) {
+        if let Verdict::Failed(_, _, evidence) = &self.verdict {
+            println!("\n=== once more: {}", self.name);
+            evidence.iter().for_each(|line| println!("{line}"));
+        }
+    }
+}
+
 impl Verdict {
     /// For a step that is one check.
     pub(crate) fn of(result: Result<(), String>) -> Verdict {
         match result {
             Ok(()) => Verdict::Passed(Counts::default()),
-            Err(why) => Verdict::Failed(Counts::default(), why),
+            Err(why) => Verdict::Failed(Counts::default(), why, Evidence::new()),
         }
     }
 
@@ -72,7 +87,7 @@ impl Verdict {
         match self {
             Verdict::Passed(counts) => at_least_one(*counts, Counts { passed: 1, ..Counts::default() }),
             // A run of tests can fail though no test did: it did not build, or left something behind.
-            Verdict::Failed(counts, _) => Counts { failed: counts.failed.max(1), ..*counts },
+            Verdict::Failed(counts, ..) => Counts { failed: counts.failed.max(1), ..*counts },
             Verdict::Skipped(_) => Counts { skipped: 1, ..Counts::default() },
         }
     }
@@ -99,7 +114,7 @@ impl Display for Step {
         let (word, note) = match &self.verdict {
             Verdict::Passed(counts) if *counts == Counts::default() => ("passed", String::new()),
             Verdict::Passed(counts) => ("passed", counts.to_string()),
-            Verdict::Failed(_, why) => ("FAILED", why.clone()),
+            Verdict::Failed(_, why, _) => ("FAILED", why.clone()),
             Verdict::Skipped(why) => ("skipped", why.clone()),
         };
         let line = format!("{:<38} {word:<8} {:>6.1} s  {note}", self.name, self.took.as_secs_f64());
@@ -120,7 +135,7 @@ mod tests {
         let tests = Counts { passed: 7, failed: 0, skipped: 2 };
         assert_eq!(sum(&Verdict::of(Ok(()))), "1 passed, 0 failed, 0 skipped");
         assert_eq!(sum(&Verdict::Passed(tests)), "7 passed, 0 failed, 2 skipped");
-        assert_eq!(sum(&Verdict::Failed(tests, "LEAK".into())), "7 passed, 1 failed, 2 skipped");
+        assert_eq!(sum(&Verdict::Failed(tests, "LEAK".into(), Evidence::new())), "7 passed, 1 failed, 2 skipped");
         assert_eq!(sum(&Verdict::Skipped("no tool".into())), "0 passed, 0 failed, 1 skipped");
     }
 }

@@ -6,6 +6,7 @@
 
 mod bench;
 mod ci;
+mod evidence;
 mod fuzz;
 mod gauntlet;
 mod install;

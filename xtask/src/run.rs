@@ -6,7 +6,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::gauntlet::{Counts, Verdict};
+use crate::evidence::evidence;
+use crate::gauntlet::{Counts, Evidence, Verdict};
 use crate::root;
 
 /// Only catches a hang: the slowest step takes a fraction of it.
@@ -32,15 +33,17 @@ pub(crate) fn check(command: Command) -> Verdict {
 pub(crate) fn tests(command: Command) -> Verdict {
     let (status, lines) = match execute(command) {
         Ok(end) => end,
-        Err(why) => return Verdict::Failed(Counts::default(), why),
+        Err(why) => return Verdict::Failed(Counts::default(), why, Evidence::new()),
     };
     let counts = lines.iter().filter_map(|line| summary(line)).fold(Counts::default(), Counts::plus);
     let leak = lines.iter().find(|line| line.trim_start().starts_with("LEAK"));
     match (succeeded(status), leak) {
         (Ok(()), None) if counts.passed > 0 => Verdict::Passed(counts),
-        (Ok(()), None) => Verdict::Failed(counts, "ran no test".into()),
-        (Ok(()), Some(line)) => Verdict::Failed(counts, format!("left its output held: {}", line.trim())),
-        (Err(why), _) => Verdict::Failed(counts, format!("{why}; {counts}")),
+        (Ok(()), None) => Verdict::Failed(counts, "ran no test".into(), evidence(&lines)),
+        (Ok(()), Some(line)) => {
+            Verdict::Failed(counts, format!("left its output held: {}", line.trim()), evidence(&lines))
+        }
+        (Err(why), _) => Verdict::Failed(counts, format!("{why}; {counts}"), evidence(&lines)),
     }
 }
 
@@ -175,12 +178,12 @@ mod tests {
     #[test]
     fn a_command_that_fails_or_is_not_there_is_a_failure() {
         assert!(matches!(check(Command::new("true")), Verdict::Passed(_)));
-        assert!(matches!(check(Command::new("false")), Verdict::Failed(_, why) if why.contains("1")));
+        assert!(matches!(check(Command::new("false")), Verdict::Failed(_, why, _) if why.contains("1")));
         assert!(matches!(check(Command::new("/no/such/program")), Verdict::Failed(..)));
     }
 
     #[test]
     fn a_run_without_tests_is_a_failure() {
-        assert!(matches!(tests(Command::new("true")), Verdict::Failed(_, why) if why == "ran no test"));
+        assert!(matches!(tests(Command::new("true")), Verdict::Failed(_, why, _) if why == "ran no test"));
     }
 }

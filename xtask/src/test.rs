@@ -51,7 +51,7 @@ fn without(verdict: Verdict, left_out: u32) -> Verdict {
     };
     match verdict {
         Verdict::Passed(counts) => Verdict::Passed(moved(counts)),
-        Verdict::Failed(counts, why) => Verdict::Failed(moved(counts), why),
+        Verdict::Failed(counts, why, evidence) => Verdict::Failed(moved(counts), why, evidence),
         Verdict::Skipped(why) => Verdict::Skipped(why),
     }
 }
