@@ -45,6 +45,9 @@ pub(crate) fn run(gauntlet: &mut Gauntlet) {
     gauntlet.step("fuzz", fuzz);
 }
 
+/// What of the tests of whole processes is run there: all that a compiler has a part in. The rest is compiled, and run by others.
+const OF_MSRV: [&str; 6] = ["attribute", "errors::", "functions::", "handle::", "orchestra::", "shared::"];
+
 /// In a directory of its own: the children that two toolchains build have the same names.
 fn msrv() -> Verdict {
     if let Err(why) = outside::toolchain(MSRV) {
@@ -52,10 +55,11 @@ fn msrv() -> Verdict {
     }
     let toolchain = format!("+{MSRV}");
     let directory = target_directory().join("msrv").display().to_string();
+    let build = [&[toolchain.as_str(), "test"], &LIBRARIES[..], &["--target-dir", &directory]].concat();
     // Without the test attributes of others, which take longer to build than the tests to run.
-    let tests_alone = ["--package", "pkit-test-tests", "--no-default-features", "--lib", "--test", "it"];
-    let which = [&tests_alone[..], &["--target-dir", &directory]].concat();
-    tests(cargo(&[&[toolchain.as_str(), "test"], &LIBRARIES[..], &which[..]].concat()))
+    let whole = ["--package", "pkit-test-tests", "--no-default-features", "--test", "it", "--"];
+    let lib = || tests(cargo(&[&build[..], &["--lib"]].concat()));
+    lib().and(|| tests(cargo(&[&build[..], &whole[..], &OF_MSRV[..]].concat())))
 }
 
 /// Those that the library declares, and none at all.

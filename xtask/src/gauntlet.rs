@@ -82,6 +82,16 @@ impl Verdict {
         }
     }
 
+    /// Both, where the first one passed.
+    pub(crate) fn and(self, next: impl FnOnce() -> Verdict) -> Verdict {
+        let Verdict::Passed(first) = self else { return self };
+        match next() {
+            Verdict::Passed(second) => Verdict::Passed(first.plus(second)),
+            Verdict::Failed(second, why, evidence) => Verdict::Failed(first.plus(second), why, evidence),
+            Verdict::Skipped(why) => Verdict::Skipped(why),
+        }
+    }
+
     fn counts(&self) -> Counts {
         let at_least_one = |counts: Counts, one: Counts| if counts == Counts::default() { one } else { counts };
         match self {
@@ -137,5 +147,14 @@ mod tests {
         assert_eq!(sum(&Verdict::Passed(tests)), "7 passed, 0 failed, 2 skipped");
         assert_eq!(sum(&Verdict::Failed(tests, "LEAK".into(), Evidence::new())), "7 passed, 1 failed, 2 skipped");
         assert_eq!(sum(&Verdict::Skipped("no tool".into())), "0 passed, 0 failed, 1 skipped");
+    }
+
+    #[test]
+    fn what_follows_is_tried_where_the_first_one_passed() {
+        let tests = |passed| Verdict::Passed(Counts { passed, failed: 0, skipped: 0 });
+        assert_eq!(sum(&tests(3).and(|| tests(4))), "7 passed, 0 failed, 0 skipped");
+        let fails = || Verdict::of(Err("why".into()));
+        assert_eq!(sum(&tests(3).and(fails)), "3 passed, 1 failed, 0 skipped");
+        assert_eq!(sum(&fails().and(|| unreachable!("it has failed"))), "0 passed, 1 failed, 0 skipped");
     }
 }
