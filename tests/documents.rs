@@ -22,7 +22,8 @@ fn every_file_is_built() {
     let sources: Vec<Source> = roots.flat_map(|below| Source::all_below(&below)).collect();
     // The sources of `tests/ui` are data, but for its driver.
     let sources = sources.into_iter().filter(|source| !source.path.starts_with("ui")).collect::<Vec<_>>();
-    let manifests = ["tests", "tests/crash/victim"].map(|package| read(&format!("{package}/Cargo.toml")));
+    let manifests =
+        ["tests", "tests/crash/victim", "tests/shared/crowd"].map(|package| read(&format!("{package}/Cargo.toml")));
     let forgotten = in_no_build(&sources, &manifests);
     assert!(forgotten.is_empty(), "in no build: {forgotten:?}");
 }

@@ -64,6 +64,7 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("handle", "place", "its ports and its directory outlive a run"),
     ("ground", "handle", "an executor shows the process behind its handle"),
     ("ground", "place", "a ground gives places out"),
+    ("shared", "state", "a state can be shared, and knows nothing of that"),
 ];
 
 const MOST_LINES: usize = 500;

@@ -65,6 +65,24 @@ impl Store {
         number.parse().map_err(io::Error::other)
     }
 
+    /// Goes over to one of the numbered databases that a real redis-server has.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer, or has no such database.
+    pub fn select(&mut self, database: u32) -> io::Result<()> {
+        self.ask(&format!("SELECT {database}")).map(drop)
+    }
+
+    /// Removes all that is in the database.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.ask("FLUSHDB").map(drop)
+    }
+
     fn ask(&mut self, line: &str) -> io::Result<Option<String>> {
         self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes())?;
         let answer = self.line()?;

@@ -10,6 +10,8 @@ use crate::sys::fresh::Entry;
 pub(crate) struct Callee {
     /// What people call it.
     pub(crate) name: String,
+    /// Its own type, with the whole path of it.
+    pub(crate) kind: &'static str,
     /// The type of its arguments, for messages.
     pub(crate) takes: &'static str,
     /// Whether arguments of another type are such ones as well: a 4 is one whatever it was written as.

@@ -115,6 +115,16 @@ impl Command {
         self.program.holes().chain(self.args.iter().flat_map(Template::holes))
     }
 
+    /// What makes two of them the same.
+    pub(crate) fn identity(&self) -> String {
+        format!("{} {:?}", self.program.identity(), self.args)
+    }
+
+    /// Whether it depends on where the test runs which program that is.
+    pub(crate) fn is_meant_from_here(&self) -> bool {
+        self.program.is_meant_from_here()
+    }
+
     /// The command with its holes filled, or the first error of `lookup`.
     pub(crate) fn render<E>(&self, lookup: &mut dyn FnMut(&Hole) -> Result<String, E>) -> Result<Line, E> {
         let program = self.program.render(lookup)?;

@@ -8,6 +8,7 @@
 //! | `PKIT_KEEP_FOR` | such as `90s`, `30m`, `12h` (default), `7d` | for how long; then it is ended, each in its own way |
 //! | `PKIT_DIR` | a directory, default `pkit` in the target directory of the test binary | logs and reports |
 //! | `PKIT_LOG` | `1` | says on stderr what we do, with times |
+//! | `PKIT_RUN_ID` | a name, or a name, `@` and a process id | read in `shared/run.rs`: overrides which run a test is in |
 //! | `PKIT_USER_NAMESPACE` | `1` | read before `main`, in `sys/namespace`: the test binary begins in a user namespace |
 //! | `PKIT_UNTRIED` | `1` | starts processes also on systems other than Linux, where this crate was never run |
 
@@ -29,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) directory: PathBuf,
     pub(crate) logs: bool,
     pub(crate) untried: bool,
+    /// Not understood here: it is about processes.
+    pub(crate) run_id: Option<String>,
     /// What was set and could not be understood.
     pub(crate) mistakes: Vec<String>,
 }
@@ -102,8 +105,9 @@ pub(crate) fn read(get: &dyn Fn(&str) -> Option<String>) -> Config {
     let directory = std::path::absolute(&directory).unwrap_or(directory);
     let logs = get("PKIT_LOG").is_some_and(|value| value != "0");
     let untried = get("PKIT_UNTRIED").is_some_and(|value| value != "0");
+    let run_id = get("PKIT_RUN_ID");
     mistakes.extend(get(without::VARIABLE).and_then(|_| without_mistake()));
-    Config { timeout_scale, output, keep, keep_for, directory, logs, untried, mistakes }
+    Config { timeout_scale, output, keep, keep_for, directory, logs, untried, run_id, mistakes }
 }
 
 fn scale(value: Option<String>, mistakes: &mut Vec<String>) -> f64 {

@@ -7,6 +7,8 @@ use std::io;
 
 use crate::exit::Exit;
 
+mod bytes;
+
 /// What a fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -64,6 +66,8 @@ pub(crate) enum Kind {
     Callback,
     /// A method that does not fit the state of the process.
     State,
+    /// One that others would feel who share the process.
+    Shared,
     Cancelled,
     GuardianLost,
     /// A key of a state that is not there.
@@ -261,6 +265,21 @@ impl Error {
     #[must_use]
     pub fn is_guardian_lost(&self) -> bool {
         self.inner.kind == Kind::GuardianLost
+    }
+
+    /// The process is [shared](crate::Spec::shared) with other tests of the run, which would feel what was asked for.
+    ///
+    /// ```
+    /// use pkit_test::simple;
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let sleeper = simple("sleep 60").shared().start()?;
+    /// assert!(sleeper.kill().unwrap_err().is_shared());
+    /// assert!(sleeper.is_alive());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.inner.kind == Kind::Shared
     }
 
     /// How the process ended that this error is about, where it did.

@@ -10,14 +10,26 @@ use crate::place::{Claim, Place, hold_all};
 use crate::sync::lock;
 use crate::template::{Hole, Template};
 
+mod identity;
+mod lent;
 mod need;
+mod last;
 mod parts;
+mod publication;
 mod scope;
+mod sharing;
 mod unknown;
+mod values;
 
+pub use identity::Identity;
+pub(crate) use identity::Refusal;
+pub(crate) use last::Last;
 pub use need::Need;
+pub(crate) use parts::name_of_type;
+pub use publication::{Attaching, Publication};
 use scope::Found;
 pub(crate) use scope::Scope;
+pub use sharing::Sharing;
 pub(crate) use unknown::unknown_name;
 
 /// Anything that can be brought up and taken down.
@@ -148,7 +160,7 @@ pub trait Executor: Send {
     where
         Self: Sized,
     {
-        let ground = Ground::alone(parts::name_of_type::<Self>(), &self)?;
+        let ground = Ground::alone(name_of_type::<Self>(), &self)?;
         ground.start(self)
     }
 
@@ -180,6 +192,15 @@ pub trait Executor: Send {
     fn values(handle: &Self::Handle) -> Vec<(String, String)> {
         let _ = handle;
         Vec::new()
+    }
+
+    /// How it is shared, so that an orchestra can be that has it as a member: `Some(Sharing::of())` of what is
+    /// [`Shareable`](crate::Shareable), where an example is.
+    fn sharing() -> Option<Sharing<Self>>
+    where
+        Self: Sized,
+    {
+        None
     }
 }
 
@@ -435,7 +456,7 @@ impl Ground {
 
     fn env_value(&self, hole: &Hole) -> Result<String> {
         let name = hole.rest();
-        let why = match std::env::var(&name) {
+        let why = match self.variable(&name) {
             Ok(value) => return Ok(value),
             Err(_) if name.is_empty() => "it needs a name, as in {env.HOME}".to_owned(),
             Err(std::env::VarError::NotPresent) => format!("the variable `{name}` is not set"),

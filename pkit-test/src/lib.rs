@@ -229,6 +229,10 @@
 //! # two_bakers_start_at_once().unwrap();
 //! ```
 //!
+//! # Shared for a run
+//!
+//! With `.shared()` there is one for all tests of a run, and [`each`](Shared::each) gives every test a part of it: [`sharing`].
+//!
 //! # Your own executor and probe
 //!
 //! An [`Executor`] is anything that is brought up in more than one step: a database that nobody meets before its migration has
@@ -391,10 +395,14 @@ pub mod fixtures;
 pub mod functions;
 #[cfg(unix)]
 pub mod settings;
+#[cfg(unix)]
+pub mod sharing;
 #[cfg(all(unix, feature = "function"))]
 pub mod states;
 #[cfg(all(unix, feature = "function"))]
 mod state;
+#[cfg(unix)]
+mod shared;
 #[cfg(unix)]
 mod orchestra;
 #[cfg(unix)]
@@ -467,6 +475,8 @@ pub use function::{
     task, try_current, workers,
 };
 #[cfg(all(unix, feature = "function"))]
+pub use shared::undo;
+#[cfg(all(unix, feature = "function"))]
 pub use state::{
     Barrier, Change, Counter, Latch, Leased, Outcome, Party, Permit, Phase, Queue, Semaphore, Snapshot, State,
     StateSpec, Transaction, Watch, state,
@@ -476,12 +486,13 @@ pub use {
     command::{Command, IntoArgs, sh},
     error::{Error, Result},
     exit::Exit,
-    ground::{Executor, Ground, Need},
+    ground::{Attaching, Executor, Ground, Identity, Need, Publication, Sharing},
     handle::{Mark, Process},
     isolation::Isolation,
     orchestra::{Member, Orchestra, Stack, orchestra, orchestrate, orchestrated},
     pkit_test_macros::with_processes,
     record::{ProcessRecord, ProcessState, RunRecord, processes},
+    shared::{Each, Seat, Shareable, Shared, Undo, View},
     signal::Signal,
     spec::{Spec, file, finished, http, notify, output, simple, tcp, unix},
     start::Restart,

@@ -24,6 +24,9 @@ pub(crate) const SHIM_MARGIN: Duration = Duration::from_secs(2);
 /// How long a request to a shim may stay unanswered before it is an error instead of a hang.
 pub(crate) const REPLY_LIMIT: Duration = Duration::from_secs(10);
 
+/// How often whoever waits for something shared looks whether it is still wanted.
+pub(crate) const LEASE_LOOK: Duration = Duration::from_millis(50);
+
 /// How long the end of a test waits until all shims know that it has begun.
 pub(crate) const PARDON_LIMIT: Duration = Duration::from_secs(2);
 
@@ -229,3 +232,37 @@ pub(crate) const REMEMBERED_BYTES: usize = 64 * 1024;
 
 /// How many characters of a value are shown in an error.
 pub(crate) const SHOWN_CHARS: usize = 240;
+
+/// How many requests of one test to what is shared may be unanswered: it waits for each before the next, in each of its threads.
+pub(crate) const PENDING_REQUESTS: usize = 4096;
+
+/// How many runs of what is shared are remembered that have ended, so that who comes later can be told of them.
+pub(crate) const REMEMBERED_RUNS: usize = 1024;
+
+/// How many unsent bytes of what is shared are kept for a test that does not read, beside one frame of any size: it is cut off then.
+pub(crate) const SHARED_BACKLOG_BYTES: usize = FRAME_BYTES + 4 * 1024 * 1024;
+
+/// How many unsent bytes a guardian of the broker may have until those who talk to it have to wait.
+pub(crate) const GUARDIAN_BACKLOG_BYTES: usize = 1024 * 1024;
+
+/// How many connections a broker has at a time: more than a machine runs tests beside each other.
+pub(crate) const SHARED_CLIENTS: usize = 8192;
+
+/// How often a broker looks at processes that it cannot wait for, and whether there is room again for one more connection.
+pub(crate) const BROKER_LOOK: Duration = Duration::from_millis(100);
+
+/// How long a test waits for what is shared, beyond the time of its start: others may each have it for themselves before. Long
+/// enough for a queue of slow tests, and short enough that somebody reads of it.
+pub(crate) const LEASE_WAIT: Duration = Duration::from_secs(300);
+
+/// How often a broker is asked that ends instead of an answer. Each is a new one; who kills that many kills all.
+pub(crate) const BROKER_TRIES: usize = 5;
+
+/// How long the broker of a run may take to be there: one that has been told to end first ends all that is shared.
+pub(crate) const BROKER_LIMIT: Duration = GOODBYE_LIMIT;
+
+/// How many brokers of a run in a row may be killed before anybody has come to them.
+pub(crate) const BROKER_STARTS: u32 = 3;
+
+/// How often the directory of a run is made that others remove in the same moment, as it seems to be nobody's.
+pub(crate) const RUN_DIRECTORY_TRIES: u32 = 100;

@@ -102,6 +102,18 @@ impl Parcel {
         Ok(Parcel { slate, head })
     }
 
+    /// The one that somebody else has packed.
+    ///
+    /// # Errors
+    ///
+    /// When it is something else.
+    pub(crate) fn of_slate(slate: OwnedFd) -> io::Result<Parcel> {
+        let slate = Slate::given(slate);
+        let lengths = [slate.number_at(ARGUMENTS_LENGTH)?, slate.number_at(SURROUNDINGS_LENGTH)?];
+        let head = head_after(lengths).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(Parcel { slate, head })
+    }
+
     /// For the function process.
     pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
         self.slate.descriptor()

@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex};
 use crate::config::deadline_in;
 use crate::error::{Error, Kind, Result};
 use crate::guardian::client::{self, Guardian};
-use crate::guardian::home;
 use crate::limits::MOVE_LIMIT;
 use crate::network::Network;
 use crate::port::{Note, Port, PortTrouble};
@@ -39,6 +38,16 @@ pub(crate) struct Wish<'a> {
     pub(crate) user: Option<&'a str>,
     /// What was reserved under the same name before.
     pub(crate) base: Option<Arc<Place>>,
+    /// Who is to hold it, where that is not the guardian of this process.
+    pub(crate) guardian: Option<Arc<Guardian>>,
+}
+
+/// Where something is that somebody else has started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) host: IpAddr,
+    pub(crate) ports: Vec<(String, u16)>,
+    pub(crate) directory: PathBuf,
 }
 
 /// The reserved place of one process.
@@ -60,6 +69,8 @@ pub(crate) struct Place {
     /// That of the network in which its ports are, or 0 where there is only one.
     network_id: u64,
     has_directory: Mutex<bool>,
+    /// The directory where somebody else has made it.
+    given: Option<PathBuf>,
     is_kept: AtomicBool,
 }
 
@@ -67,24 +78,11 @@ impl Place {
     /// Reserves what is asked for and not reserved already, but for the ports of a fixed number: those are held when a
     /// [`Claim`] was met.
     pub(crate) fn reserve(name: &str, wish: &Wish<'_>) -> Result<Place> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let guardian = client::current()?;
-        let host = parse_host(wish.host)?;
-        let user = wish.user.map(find_user).transpose()?;
-        let mut place = Place {
-            name: name.to_owned(),
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
-            host,
-            ports: Vec::new(),
-            held: Mutex::default(),
-            notes: Mutex::default(),
-            user,
-            base: wish.base.clone(),
-            guardian: Mutex::new(guardian),
-            network_id: Network::here().map_or(0, |network| network.id()),
-            has_directory: Mutex::new(false),
-            is_kept: AtomicBool::new(false),
-        };
+        let guardian = wish.guardian.clone().map_or_else(client::current, Ok)?;
+        let mut place = Place::empty(name, parse_host(wish.host)?, guardian);
+        place.user = wish.user.map(find_user).transpose()?;
+        place.base.clone_from(&wish.base);
+        place.network_id = Network::here().map_or(0, |network| network.id());
         let wants_other = |known: &(String, u16)| {
             wish.ports.iter().any(|(name, number)| *name == known.0 && ![0, known.1].contains(number))
         };
@@ -98,6 +96,40 @@ impl Place {
             any.map_or(Ok(()), |port| place.hold(port))?;
         }
         Ok(place)
+    }
+
+    /// That of what somebody else has started: nothing of it is held here, and nothing goes with it.
+    pub(crate) fn attached(name: &str, known: Known, user: Option<&str>, guardian: &Arc<Guardian>) -> Result<Place> {
+        let Known { host, ports, directory } = known;
+        let mut place = Place::empty(name, host, Arc::clone(guardian));
+        place.user = user.map(find_user).transpose()?;
+        (place.ports, place.given) = (ports, Some(directory));
+        place.keep();
+        Ok(place)
+    }
+
+    fn empty(name: &str, host: IpAddr, guardian: Arc<Guardian>) -> Place {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Place {
+            name: name.to_owned(),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            host,
+            ports: Vec::new(),
+            held: Mutex::default(),
+            notes: Mutex::default(),
+            user: None,
+            base: None,
+            guardian: Mutex::new(guardian),
+            network_id: 0,
+            has_directory: Mutex::new(false),
+            given: None,
+            is_kept: AtomicBool::new(false),
+        }
+    }
+
+    /// What others have to know of it who attach to it. Its directory is made by now.
+    pub(crate) fn known(&self) -> Result<Known> {
+        Ok(Known { host: self.host, ports: self.ports.clone(), directory: self.directory()? })
     }
 
     /// Gives one of its ports to the guardian, until the place is gone.
@@ -129,9 +161,13 @@ impl Place {
         self.base.as_ref()?.port(name)
     }
 
-    /// The guardian that owns what is started here. A place whose guardian was killed moves to the next one.
+    /// The guardian that owns what is started here. A place whose guardian was killed moves to the next one, if there will be one.
     pub(crate) fn guardian(&self) -> Result<Arc<Guardian>> {
         let mut guardian = lock(&self.guardian);
+        if guardian.is_dead() && !guardian.has_successor() {
+            let title = format!("`{}` was not started: the guardian of what is shared is gone", self.name);
+            return Err(Error::new(Kind::GuardianLost, title));
+        }
         if guardian.is_dead() {
             self.base.as_ref().map_or(Ok(()), |base| base.guardian().map(drop))?;
             let next = client::current()?;
@@ -172,6 +208,9 @@ impl Place {
 
     /// The private directory, made when somebody asks for it first.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
+        if let Some(given) = &self.given {
+            return Ok(given.clone());
+        }
         if let Some(base) = &self.base {
             return self.take_over(base.directory()?, base);
         }
@@ -179,7 +218,7 @@ impl Place {
         let path = self.path_below(guardian.directory());
         let mut has_directory = lock(&self.has_directory);
         if !*has_directory {
-            let made = make_directory(&path, self.user.as_ref());
+            let made = make_directory(&guardian, &path, self.user.as_ref());
             made.map_err(|error| {
                 Error::system(format_args!("`{}` got no directory {}", self.name, path.display()), error)
             })?;
@@ -191,7 +230,8 @@ impl Place {
     /// The same where somebody has asked for it.
     pub(crate) fn made_directory(&self) -> Option<PathBuf> {
         let guardian = lock(&self.guardian);
-        lock(&self.has_directory).then(|| self.path_below(guardian.directory()))
+        let made = lock(&self.has_directory).then(|| self.path_below(guardian.directory()));
+        made.or_else(|| self.given.clone())
     }
 
     /// The directory of what was reserved before, for the user of this place.
@@ -228,6 +268,13 @@ impl Place {
         [&["dir", "host"], of_port].concat().into_iter().map(str::to_owned).collect()
     }
 
+    /// All that has a value, with it; but for a directory that cannot be made.
+    pub(crate) fn values(&self) -> Vec<(String, String)> {
+        let of_port = |name: &String| ["port", "addr", "url"].map(|key| join(key, name));
+        let keys = self.ports.iter().flat_map(|(name, _)| of_port(name)).chain(["host", "dir"].map(str::to_owned));
+        keys.filter_map(|key| Some((key.clone(), self.value(&key)?.ok()?))).collect()
+    }
+
     /// Leaves ports and directory as they are, for people who look at what was kept.
     pub(crate) fn keep(&self) {
         self.is_kept.store(true, Ordering::Relaxed);
@@ -261,6 +308,10 @@ impl std::fmt::Debug for Place {
     }
 }
 
+fn join(key: &str, name: &str) -> String {
+    if name.is_empty() { key.to_owned() } else { format!("{key}.{name}") }
+}
+
 fn parse_host(host: Option<&str>) -> Result<IpAddr> {
     match host {
         None | Some("localhost") => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
@@ -270,7 +321,7 @@ fn parse_host(host: Option<&str>) -> Result<IpAddr> {
     }
 }
 
-fn find_user(name: &str) -> Result<User> {
+pub(crate) fn find_user(name: &str) -> Result<User> {
     let found =
         user::find(name).map_err(|error| Error::system(format_args!("the user `{name}` was not looked up"), error))?;
     let found = found.ok_or_else(|| Error::new(Kind::User, format!("there is no user `{name}` on this system")))?;
@@ -288,9 +339,9 @@ fn port_error(trouble: &PortTrouble) -> Error {
     Error::new(kind, trouble.to_string())
 }
 
-fn make_directory(path: &Path, user: Option<&User>) -> io::Result<()> {
+fn make_directory(guardian: &Guardian, path: &Path, user: Option<&User>) -> io::Result<()> {
     let make = || {
-        home::make()?;
+        guardian.make_directory()?;
         DirBuilder::new().mode(0o700).create(path)
     };
     // A guardian that ends removes the outer one, once: for whoever makes it then it is gone between the two.

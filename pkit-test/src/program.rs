@@ -60,6 +60,30 @@ impl Program {
         template.into_iter().flat_map(Template::holes)
     }
 
+    /// What makes two of them the same: of a binary of the package, which file it is.
+    pub(crate) fn identity(&self) -> String {
+        match self {
+            Program::Named(template) => template.source().to_owned(),
+            Program::Path(path) => format!("{path:?}"),
+            Program::Bin(bin) => match bin.locate(&env::current_dir().unwrap_or_default()) {
+                Ok(path) => format!("{path:?}"),
+                Err(_) => format!("{bin:?}"),
+            },
+        }
+    }
+
+    /// Whether it depends on the working directory of the test which file that is.
+    pub(crate) fn is_meant_from_here(&self) -> bool {
+        let is_relative = |path: &OsStr| path.as_bytes().contains(&b'/') && !path.as_bytes().starts_with(b"/");
+        match self {
+            Program::Named(template) => {
+                is_relative(OsStr::new(template.source())) && !template.source().starts_with('{')
+            }
+            Program::Path(path) => is_relative(path.as_os_str()),
+            Program::Bin(_) => false,
+        }
+    }
+
     pub(crate) fn render<E>(&self, lookup: &mut dyn FnMut(&Hole) -> Result<String, E>) -> Result<Wanted, E> {
         Ok(match self {
             Program::Named(template) => Wanted::File(template.render(lookup)?.into()),

@@ -10,6 +10,10 @@
 
 use std::borrow::Cow;
 
+mod types;
+
+pub(crate) use types::{without_crates, without_modules};
+
 /// `text` as one word of a command line, quoted only if a shell would read it in another way.
 pub(crate) fn word(text: &str) -> Cow<'_, str> {
     if text.chars().any(char::is_control) {

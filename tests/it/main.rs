@@ -33,6 +33,7 @@ mod ready;
 mod record;
 mod servers;
 mod settings;
+mod shared;
 mod state;
 mod supervise;
 mod surprise;

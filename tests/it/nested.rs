@@ -98,6 +98,13 @@ impl Victim {
         self.ended(self.command().arg("--exact").arg(self.path()))
     }
 
+    /// Runs it in a run of its own, whose runner has nothing else to do: what is shared in it ends soon after it.
+    pub(crate) fn run_in_a_run(&self) -> Ended {
+        let mut runner = self.clean("/bin/sh");
+        runner.args(["-c", r#"PKIT_RUN_ID=own "$0" "$@"; exit $?"#]).arg(self.binary());
+        self.ended(runner.arg("--exact").arg(self.path()))
+    }
+
     /// Runs it as nextest would.
     pub(crate) fn run_uncaptured(&self) -> Ended {
         self.ended(self.command().arg("--exact").arg(self.path()).arg("--nocapture"))
@@ -133,6 +140,15 @@ impl Victim {
     pub(crate) fn is_gone(&self, ended: &Ended) {
         assert_eq!(ended.directories(), Vec::<PathBuf>::new());
         assert_eq!(self.binary.survivors(), Vec::<u32>::new(), "the victim, its guardian or a shim");
+        for (name, child) in &self.children {
+            assert_eq!(child.count(), 0, "{name}");
+        }
+    }
+
+    /// Nothing runs any more, whatever it was that was run.
+    #[track_caller]
+    pub(crate) fn is_gone_by_name(&self) {
+        assert_eq!(self.binary.survivors(), Vec::<u32>::new(), "a victim, a guardian, a shim or a broker");
         for (name, child) in &self.children {
             assert_eq!(child.count(), 0, "{name}");
         }

@@ -5,6 +5,7 @@ use regex_lite::Regex;
 /// What differs from run to run, and what stands for it.
 const DIFFERS: &[(&str, &str)] = &[
     (r"(\bpid:? +|`kill )\d+", "${1}N"),
+    (r"\(process \d+", "(process N"),
     (r"/\d+\.(\d+-\w+\.\d+)-[0-9a-f]+\.log", "/PID.$1.log"),
     // Newer versions of Rust say more.
     (r"thread '([^']+)' (?:\(\d+\) )?panicked", "$1 panicked"),
@@ -36,8 +37,11 @@ fn replaced(text: &str, pattern: &str, stands_for: &str) -> String {
 }
 
 /// What differs in a table of processes: pids, times, and the widths of both.
-const DIFFERS_IN_TABLES: &[(&str, &str)] =
-    &[(r"[\d.]+ m?s\b", "T"), (r"(starting|ready|stopping|ended|died|failed) +\d+", "$1  N"), (r" {2,}", "  ")];
+const DIFFERS_IN_TABLES: &[(&str, &str)] = &[
+    (r"[\d.]+ m?s\b", "T"),
+    (r"(starting|ready|stopping|ended|died|failed)(, shared)? +\d+", "$1$2  N"),
+    (r" {2,}", "  "),
+];
 
 /// The text with tables of processes and timelines that are the same at every run.
 fn without_times(text: &str) -> String {

@@ -5,6 +5,7 @@
 pub mod child;
 pub mod left_out;
 pub mod namespace;
+pub mod nested;
 pub mod portrait;
 pub mod private;
 pub mod process;

@@ -9,8 +9,9 @@ use crate::run::cargo;
 use crate::servers::{LEFT_OUT_VARIABLE, SERVERS_VARIABLE};
 use crate::{install, outside, run, survivors, target_directory};
 
-/// The crash tests bring runners of their own, nextest among them, and take as long as all others together: once is enough.
-const OF_NEXTEST: [&str; 3] = ["--no-fail-fast", "--filterset", "not binary(crash)"];
+/// The tests of crashes and of sharing bring runners of their own, nextest among them, and take as long as all others together: once
+/// is enough.
+const OF_NEXTEST: [&str; 3] = ["--no-fail-fast", "--filterset", "not (binary(crash) or binary(shared))"];
 
 /// Runs them all.
 pub(crate) fn run(gauntlet: &mut Gauntlet) {

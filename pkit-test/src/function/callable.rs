@@ -137,6 +137,7 @@ where
     let pointer = pointer.unwrap_or_default();
     Callee {
         name: name_of(type_name::<F>()),
+        kind: type_name::<F>(),
         takes: type_name::<A>(),
         reads: reads::<A>,
         entry: enter::<F, A, M>,

@@ -13,7 +13,7 @@
 use std::any::Any;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::exit;
+use std::process::{Termination, exit};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,6 +24,7 @@ use crate::sys::likeness;
 
 use super::callable::Callable;
 use super::codec;
+use super::errand::number_of;
 use super::failure::PANIC_CODE;
 use super::inside::Inside;
 use super::panics;
@@ -35,6 +36,31 @@ where
     A: DeserializeOwned,
     F::Output: Serialize,
 {
+    run::<F, A, M>(gifts, |inside, ran| finish(inside, ran.and_then(|result| send(inside, result))))
+}
+
+/// The same for a function that hands nothing back: nobody may be there to take it.
+pub(crate) fn enter_errand<F, A, M>(gifts: Gifts) -> !
+where
+    F: Callable<A, M>,
+    A: DeserializeOwned,
+    F::Output: Termination,
+{
+    run::<F, A, M>(gifts, |inside, ran| {
+        // What is an error is printed here, and that may panic as well.
+        let code = ran.and_then(|result| catch_unwind(AssertUnwindSafe(|| result.report())));
+        match code {
+            Ok(code) => number_of(code),
+            Err(payload) => finish(inside, Err(payload)),
+        }
+    })
+}
+
+fn run<F, A, M>(gifts: Gifts, end: impl FnOnce(&Inside, std::thread::Result<F::Output>) -> i32) -> !
+where
+    F: Callable<A, M>,
+    A: DeserializeOwned,
+{
     let inside = unpack(gifts);
     let Some((function, arguments)) = understand::<F, A>(inside) else { exit(PANIC_CODE) };
     inside.say_begun();
@@ -43,8 +69,7 @@ where
         // A fork of it that came to the end as well.
         exit(if ran.is_ok() { 0 } else { PANIC_CODE });
     }
-    let sent = ran.and_then(|result| send(inside, result));
-    exit(finish(inside, sent))
+    exit(end(inside, ran))
 }
 
 /// By this name a backtrace ends where the function begins: what is below is how the process came to be.

@@ -39,7 +39,8 @@ pub trait Task: Serialize + DeserializeOwned + 'static {
 
 /// What a spec holds of a task.
 pub(crate) fn callee_of_task<T: Task>(task: &T) -> Callee {
-    Callee { name: name_of(std::any::type_name::<T>()), ..callee(T::run, task) }
+    let kind = std::any::type_name::<T>();
+    Callee { name: name_of(kind), kind, ..callee(T::run, task) }
 }
 
 #[cfg(test)]

@@ -330,7 +330,7 @@ impl<R: DeserializeOwned> Worker<R> {
                 codec::read(&bytes).map_err(|why| Failure::unreadable(name, &why))
             }
             outcome => {
-                let words = last_words(run.log(), LAST_WORDS_LINES, TAIL_BYTES);
+                let words = last_words(run.log(), run.since(), LAST_WORDS_LINES, TAIL_BYTES);
                 let last_words = words.map(|(stream, tail)| (stream.name(), tail.lines.join("\n")));
                 Err(Failure::of(Ran { name, exit, outcome, panic: parcel.panic(), last_words }))
             }

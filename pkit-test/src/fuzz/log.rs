@@ -29,7 +29,7 @@ pub(super) fn log(bytes: &[u8]) {
     let _ = Follower::new(&base, offset).each_until(end_of(&base), |piece| found += piece.bytes.len());
     assert!(found <= 2 * length, "{found} bytes were read of {length}");
     assert!(tail(&base, 3, 100).map_or(0, |tail| tail.lines.len()) <= 3);
-    assert!(last_words(&base, 3, 100).map_or(0, |(_, tail)| tail.lines.len()) <= 3);
+    assert!(last_words(&base, 0, 3, 100).map_or(0, |(_, tail)| tail.lines.len()) <= 3);
 }
 
 /// A directory for one log, where files cost little.

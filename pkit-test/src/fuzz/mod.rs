@@ -15,6 +15,7 @@ mod packed;
 mod protocol;
 mod registry;
 mod settings;
+mod shared;
 mod template;
 mod web;
 
@@ -70,4 +71,6 @@ targets! {
     registry: registry::registry, 4096;
     packed: packed::packed, 4096;
     json_line: json_line::json_line, 4096;
+    said: shared::said, 4096;
+    leases: shared::leases, 1024;
 }

@@ -204,7 +204,8 @@ impl Ground {
         let base = self.place();
         let host = base.as_ref().map(|place| place.host.to_string());
         let user = base.as_ref().and_then(|place| Some(place.user.as_ref()?.name.clone()));
-        let wish = Wish { host: host.as_deref(), ports, user: user.as_deref(), base };
+        let guardian = self.scope().guardian();
+        let wish = Wish { host: host.as_deref(), ports, user: user.as_deref(), base, guardian };
         let place = Arc::new(Place::reserve(&self.full_name(), &wish)?);
         self.settle(&place);
         Ok(place)
@@ -221,13 +222,14 @@ impl Ground {
         let process = E::process(handle);
         let mut values = E::values(handle);
         let pid = process.and_then(Process::pid).map(|pid| ("pid".to_owned(), pid.to_string()));
-        values.extend(pid);
+        let slot = process.and_then(Process::slot).map(|slot| ("slot".to_owned(), slot.to_string()));
+        values.extend(pid.into_iter().chain(slot));
         self.scope().publish(self.name(), process.map(|process| &process.core), values);
     }
 }
 
 /// `JobRunner` of whatever module and parameters is `job_runner`.
-pub(super) fn name_of_type<T>() -> String {
+pub(crate) fn name_of_type<T>() -> String {
     let full = std::any::type_name::<T>();
     let plain = full.split('<').next().unwrap_or_default().rsplit("::").next().unwrap_or_default();
     let mut name = String::new();

@@ -9,7 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use super::Ground;
+use super::last::Lasts;
 use crate::error::Result;
+use crate::guardian::client::Guardian;
+use crate::guardian::lease::Environment;
 use crate::handle::Core;
 use crate::network::{Network, Stay};
 use crate::place::{Claim, Place, hold_all};
@@ -22,7 +25,7 @@ use crate::sync::lock;
 pub(crate) struct Scope {
     pub(super) members: Mutex<BTreeMap<String, Member>>,
     /// Of a stack in a stack: where that was started.
-    outer: Option<Ground>,
+    pub(super) outer: Option<Ground>,
     is_cancelled: AtomicBool,
     /// The body has ended: what is dropped from now on the test has not dropped.
     has_body_ended: AtomicBool,
@@ -31,6 +34,8 @@ pub(crate) struct Scope {
     /// The fixed ports that its members want, until all of them have said so.
     claims: Mutex<Option<Vec<Claim>>>,
     cores: Mutex<Vec<(String, Arc<Core>)>>,
+    /// What is done when all of them are down.
+    pub(super) lasts: Lasts,
     /// Which test it is of.
     pub(crate) part: Part,
     /// Where the supervisor of these processes hears of them.
@@ -44,18 +49,33 @@ pub(crate) struct Scope {
     network: Option<Network>,
     /// The same of what is started by itself, and what keeps that thread there: for a stack somebody else does.
     stay: Option<Stay>,
+    /// Of what is started for others as well: whose it is.
+    lent: Option<Lent>,
+    /// What is started for others from here, for as long as it takes.
+    apart: Mutex<Vec<Weak<Scope>>>,
+}
+
+/// What something that outlives this process is started with, in place of what this process has.
+#[derive(Debug, Clone)]
+struct Lent {
+    guardian: Arc<Guardian>,
+    environment: Environment,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Member {
     pub(super) place: Option<Arc<Place>>,
     pub(super) core: Weak<Core>,
-    values: BTreeMap<String, String>,
+    pub(super) values: BTreeMap<String, String>,
     /// The members that are ready before it.
     needs: Vec<String>,
     /// Of a stack inside a stack: what its own members mean. It lives as long as the inner stack does, which holds on to
     /// this scope: the other way round neither would ever end, and their places would stay reserved.
     pub(super) inner: Weak<Scope>,
+    /// Of what somebody else has started: the environment that it is started in.
+    pub(super) environment: Option<Environment>,
+    /// Where it is nobody knows before it is there.
+    pub(super) is_late: bool,
     is_up: bool,
 }
 
@@ -72,6 +92,41 @@ impl Scope {
     /// That of a process, or of an executor, that is started by itself.
     pub(super) fn alone(stay: Option<Stay>) -> Arc<Scope> {
         Arc::new(Scope { stay, ..Scope::default() })
+    }
+
+    /// That of something that others are to have as well, and of which this test has nothing: apart from whatever the test has.
+    pub(super) fn starting(guardian: Arc<Guardian>, environment: Environment) -> Arc<Scope> {
+        let (part, lent) = (Part::apart(), Some(Lent { guardian, environment }));
+        Arc::new(Scope { is_managed: true, part, lent, ..Scope::default() })
+    }
+
+    fn lent(&self) -> Option<&Lent> {
+        self.lent.as_ref().or_else(|| self.outer.as_ref()?.scope.lent())
+    }
+
+    /// Who owns what is started here, where that is not the guardian of this process.
+    pub(crate) fn guardian(&self) -> Option<Arc<Guardian>> {
+        self.lent().map(|lent| Arc::clone(&lent.guardian))
+    }
+
+    /// The environment that a member is started in, where that is not this process's own.
+    pub(super) fn environment_of(&self, name: &str) -> Option<Environment> {
+        let own = lock(&self.members).get(name).and_then(|member| member.environment.clone());
+        own.or_else(|| self.lent().map(|lent| Arc::clone(&lent.environment)))
+    }
+
+    /// Lets all of it be, for others: from here on nothing that this process does with it or with its places has any effect.
+    pub(super) fn hand_over(&self) {
+        let members: Vec<_> = {
+            let members = lock(&self.members);
+            members.values().map(|member| (member.place.clone(), member.inner.upgrade())).collect()
+        };
+        for (place, inner) in members {
+            place.iter().for_each(|place| place.keep());
+            inner.iter().for_each(|inner| inner.hand_over());
+        }
+        self.cores().iter().for_each(|core| core.hand_over());
+        self.forget_cores();
     }
 
     /// The network that its processes are in, if the test has one of its own.
@@ -128,6 +183,15 @@ impl Scope {
                 drop(members);
                 self.outer.as_ref().is_some_and(|outer| outer.has_place(name))
             }
+        }
+    }
+
+    /// Whether nobody knows where it is before it is there.
+    pub(super) fn is_late(&self, from: &str, name: &str) -> bool {
+        let found = resolve(&lock(&self.members), from, &[name.to_owned()]);
+        match found {
+            Some((name, _)) => lock(&self.members).get(&name).is_some_and(|member| member.is_late),
+            None => self.outer.as_ref().is_some_and(|outer| outer.scope.is_late(&outer.name, name)),
         }
     }
 
@@ -223,6 +287,18 @@ impl Scope {
         for core in self.cores() {
             core.wake();
         }
+        // Without the lock: it is taken by whoever starts something more.
+        let apart: Vec<_> = lock(&self.apart).iter().filter_map(Weak::upgrade).collect();
+        apart.iter().for_each(|apart| apart.cancel());
+    }
+
+    /// Notes something that is started for others, and given up with whatever is around it.
+    pub(super) fn note_apart(&self, apart: &Arc<Scope>) {
+        let mut known = lock(&self.apart);
+        known.retain(|known| known.strong_count() > 0);
+        known.push(Arc::downgrade(apart));
+        drop(known);
+        self.outer.iter().for_each(|outer| outer.scope.note_apart(apart));
     }
 
     pub(super) fn is_cancelled(&self) -> bool {

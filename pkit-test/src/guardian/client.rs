@@ -1,4 +1,7 @@
 //! The test's side: starts the guardian when the first process is started, and reads what it says.
+//!
+//! What is shared has a guardian that is not this process's own, at the other end of a lease (`lease.rs`): to whatever orders
+//! runs and hears of them it is one like the other.
 
 use std::collections::HashMap;
 use std::io;
@@ -17,6 +20,7 @@ use nix::sys::signal::SigSet;
 
 use super::SHIM_NAME;
 use super::home;
+use super::lease::Line;
 use super::protocol::{Event, Hello, Keep, Launch, Order};
 use super::report;
 use super::run::Run;
@@ -30,18 +34,21 @@ use crate::sys::bell::Rope;
 use crate::sys::takeover::{self, Owner};
 use crate::sys::{child, directory, fd, platform, procfs};
 
-/// The connection of this process to its guardian.
+/// The connection of this process to a guardian: its own, or by a lease that of something that is shared.
 pub(crate) struct Guardian {
-    socket: UnixStream,
+    pub(super) socket: UnixStream,
     /// Frames of several threads must not mix.
-    writing: Mutex<()>,
-    child: Mutex<Child>,
-    owner: i32,
-    pid: i32,
-    directory: PathBuf,
-    runs: Mutex<HashMap<u32, Weak<Run>>>,
-    next_id: AtomicU32,
-    is_dead: Monitor<bool>,
+    pub(super) writing: Mutex<()>,
+    /// None of ours is that of a lease.
+    pub(super) child: Option<Mutex<Child>>,
+    pub(super) owner: i32,
+    pub(super) pid: i32,
+    pub(super) directory: PathBuf,
+    pub(super) runs: Mutex<HashMap<u32, Weak<Run>>>,
+    pub(super) next_id: AtomicU32,
+    pub(super) is_dead: Monitor<bool>,
+    /// What the broker says in between, where there is one.
+    pub(super) line: Option<Line>,
 }
 
 /// The descriptors that go with an order to start something.
@@ -51,6 +58,8 @@ pub(crate) struct Luggage<'a> {
     pub(crate) bell: Option<Rope>,
     /// What a function is given.
     pub(crate) slate: Option<OwnedFd>,
+    /// The binary that the function is in, where that is not ours.
+    pub(crate) binary: Option<OwnedFd>,
     /// Where it is to be.
     pub(crate) network: Option<&'a Network>,
 }
@@ -109,16 +118,17 @@ impl Guardian {
         let child = network::at_home(spawn).map_err(trouble)?;
         let guardian = Arc::new(Guardian {
             pid: child.id() as i32,
-            child: Mutex::new(child),
+            child: Some(Mutex::new(child)),
             writing: Mutex::new(()),
             owner: child::own_pid(),
             directory: home::path(),
             runs: Mutex::new(HashMap::new()),
             next_id: AtomicU32::new(1),
             is_dead: Monitor::new(false),
+            line: None,
             socket: ours,
         });
-        let heard = guardian.greet().and_then(|()| listen(&guardian));
+        let heard = guardian.greet().and_then(|()| listen(&guardian, Inbox::default()));
         heard.map_err(|error| guardian.give_up(error))?;
         takeover::at_exit(goodbye);
         config::log(|| format!("guardian {} for process {}", guardian.pid, guardian.owner));
@@ -135,13 +145,13 @@ impl Guardian {
     /// Takes it down again, as nobody can hear what it says.
     fn give_up(&self, error: io::Error) -> Error {
         let _ = self.socket.shutdown(Shutdown::Both);
-        let _ = lock(&self.child).wait();
+        let _ = self.with_child(Child::wait);
         // One that ended before it was told of it does not remove it; nor does anybody where this was the last try.
         let _ = directory::remove_all(&self.directory);
         not_started(error)
     }
 
-    fn hello(&self, has_directory: bool) -> Order {
+    pub(super) fn hello(&self, has_directory: bool) -> Order {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Order::Hello(Hello {
             directory: self.directory.clone(),
@@ -178,7 +188,7 @@ impl Guardian {
         }
         let run = Arc::new(Run::new(id, Arc::clone(self), log, on_end));
         lock(&self.runs).insert(id, Arc::downgrade(&run));
-        let ahead = [(Order::Network, network), (Order::Slate, luggage.slate)];
+        let ahead = [(Order::Network, network), (Order::Slate, luggage.slate), (Order::Binary, luggage.binary)];
         if self.is_dead() || self.order(&order, ahead, luggage.bell).is_err() {
             lock(&self.runs).remove(&id);
             return Ok(None);
@@ -187,7 +197,7 @@ impl Guardian {
     }
 
     /// A frame has room for one descriptor, so that all others go ahead.
-    fn order(&self, spawn: &Frame, ahead: [(Order, Option<OwnedFd>); 2], bell: Option<Rope>) -> io::Result<()> {
+    fn order(&self, spawn: &Frame, ahead: [(Order, Option<OwnedFd>); 3], bell: Option<Rope>) -> io::Result<()> {
         for (order, descriptor) in ahead {
             if descriptor.is_some() {
                 self.send(&order.to_frame(spawn.id), descriptor)?;
@@ -239,6 +249,16 @@ impl Guardian {
         &self.directory
     }
 
+    /// Makes it. That of something that is shared was made before its guardian.
+    pub(crate) fn make_directory(&self) -> io::Result<()> {
+        if self.line.is_some() { Ok(()) } else { home::make() }
+    }
+
+    /// Whether another one of this process takes its place when it is killed.
+    pub(crate) fn has_successor(&self) -> bool {
+        self.line.is_none()
+    }
+
     pub(super) fn send(&self, frame: &Frame, attached: Option<OwnedFd>) -> io::Result<()> {
         if !self.is_ours() {
             // A fork of the test: what it says would be taken for the test's own words.
@@ -253,21 +273,41 @@ impl Guardian {
         sent
     }
 
-    fn hear(&self, frame: &Frame) {
+    pub(super) fn hear(&self, frame: &Frame, attached: Option<OwnedFd>) {
+        if self.line.as_ref().is_some_and(|line| line.hear_word(frame, attached)) {
+            return;
+        }
         let Some(event) = Event::from_frame(frame) else { return };
         if let Event::Note(text) = event {
             return config::log(|| text);
         }
-        let run = lock(&self.runs).get(&frame.id).and_then(Weak::upgrade);
-        let Some(run) = run else { return };
+        let Some(run) = self.run_of(frame.id, &event) else { return };
         run.hear(event);
         if run.phase().is_over() {
             lock(&self.runs).remove(&frame.id);
         }
     }
 
+    /// Whom an event is for. Where whoever it is for is still to come, it is kept for that.
+    fn run_of(&self, id: u32, event: &Event) -> Option<Arc<Run>> {
+        let runs = lock(&self.runs);
+        match (runs.get(&id), &self.line) {
+            (Some(run), _) => run.upgrade(),
+            (None, Some(line)) => {
+                line.keep(id, event);
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
     fn died(&self) {
-        self.is_dead.change(|is_dead| *is_dead = true);
+        let was_let_go = self.is_dead.change(|is_dead| std::mem::replace(is_dead, true));
+        self.line.iter().for_each(Line::ends);
+        if was_let_go {
+            // What is shared lives on.
+            return;
+        }
         let runs: Vec<Weak<Run>> = lock(&self.runs).drain().map(|(_, run)| run).collect();
         let runs: Vec<Arc<Run>> = runs.iter().filter_map(Weak::upgrade).collect();
         // Their shims see the same end and stop them. Nobody is told that they are gone before they are.
@@ -276,20 +316,31 @@ impl Guardian {
             wait_for_shim(shim, deadline);
         }
         runs.iter().for_each(|run| run.lose());
+        let Some(child) = &self.child else { return };
         // So that it is no zombie. Its socket is closed before it has ended; one that somebody has stopped the goodbye reaps.
         let _ = platform::end_of(self.pid).map(|end| fd::is_readable_until(end.as_fd(), deadline));
-        let _ = lock(&self.child).try_wait();
+        let _ = lock(child).try_wait();
+    }
+
+    /// One of a lease is no child of ours.
+    fn with_child<R>(&self, act: impl FnOnce(&mut Child) -> R) -> Option<R> {
+        self.child.as_ref().map(|child| act(&mut lock(child)))
     }
 }
 
 fn not_started(error: io::Error) -> Error {
-    let why = match error.raw_os_error().map(Errno::from_raw) {
+    let why = why_not_spawned(&error);
+    Error::system("the guardian was not started", error).fact("why", why)
+}
+
+/// What is behind the refusal of a process that is this binary again, where there is more to be said.
+pub(crate) fn why_not_spawned(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EAGAIN) => "no more processes or threads are allowed (RLIMIT_NPROC or a cgroup's limit)",
         Some(Errno::EMFILE | Errno::ENFILE) => "no more open files are allowed (RLIMIT_NOFILE)",
         Some(Errno::EACCES | Errno::EPERM) => "it is this binary, which may not be executed any more",
         _ => "",
-    };
-    Error::system("the guardian was not started", error).fact("why", why)
+    }
 }
 
 fn too_large(name: &str) -> Error {
@@ -299,7 +350,7 @@ fn too_large(name: &str) -> Error {
 }
 
 /// Once a process, and past the harness, which keeps to itself what a test says that passes.
-fn say_mistakes() {
+pub(crate) fn say_mistakes() {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
         let text: String = config().mistakes.iter().map(|mistake| format!("pkit-test: {mistake}\n")).collect();
@@ -308,7 +359,7 @@ fn say_mistakes() {
     });
 }
 
-fn check_system() -> Result<()> {
+pub(crate) fn check_system() -> Result<()> {
     if !platform::IS_TRIED && !config().untried {
         return Err(Error::new(Kind::Unsupported, "pkit-test was never run on this system, and starts nothing here")
             .fact("why", "what it promises was proven on Linux only, and a promise that nobody has seen kept is none")
@@ -332,24 +383,28 @@ fn check_system() -> Result<()> {
     Ok(())
 }
 
-/// Starts the thread that reads. It takes no signal that a handler of the test waits for.
-fn listen(guardian: &Arc<Guardian>) -> io::Result<()> {
+/// Starts the thread that reads on from there. It takes no signal that a handler of the test waits for.
+pub(super) fn listen(guardian: &Arc<Guardian>, inbox: Inbox) -> io::Result<()> {
     let socket = guardian.socket.try_clone()?;
     let guardian = Arc::downgrade(guardian);
     network::at_home(move || {
         let before = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK)?;
-        let spawned = thread::Builder::new().name("pkit-events".to_owned()).spawn(move || read_all(&socket, &guardian));
+        let spawned =
+            thread::Builder::new().name("pkit-events".to_owned()).spawn(move || read_all(&socket, &guardian, inbox));
         before.thread_set_mask()?;
         spawned.map(drop)
     })
 }
 
-fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>) {
-    let mut inbox = Inbox::default();
-    while fd::wait_readable(socket) && !matches!(inbox.fill(socket), Ok(Got::End) | Err(_)) {
+fn read_all(socket: &UnixStream, guardian: &Weak<Guardian>, mut inbox: Inbox) {
+    loop {
         let Some(guardian) = guardian.upgrade() else { return };
         while let Ok(Some(frame)) = inbox.take() {
-            guardian.hear(&frame);
+            guardian.hear(&frame, inbox.attached());
+        }
+        drop(guardian);
+        if !fd::wait_readable(socket) || matches!(inbox.fill(socket), Ok(Got::End) | Err(_)) {
+            break;
         }
     }
     if let Some(guardian) = guardian.upgrade() {
@@ -392,14 +447,14 @@ fn goodbye() {
         if said.is_err() || !fd::is_closed_within(&guardian.socket, GOODBYE_LIMIT) {
             // It is stopped or stuck, or the test has closed its descriptors under us. Its shims see its end and stop their
             // services.
-            let _ = lock(&guardian.child).kill();
+            let _ = guardian.with_child(Child::kill);
         }
         // What it has said last is read by another thread, which this exit would cut short.
         if config().logs {
             guardian.wait_dead();
         }
     }
-    let _ = lock(&guardian.child).wait();
+    let _ = guardian.with_child(Child::wait);
     // Where the guardian was killed nobody else does it.
     let _ = directory::remove_all(&guardian.directory);
 }
@@ -408,10 +463,11 @@ impl Guardian {
     /// One that somebody has stopped would not hear the goodbye. Under the lock under which it is reaped: as long as it is
     /// not, its id means it.
     fn wake(&self) {
-        let mut process = lock(&self.child);
-        if matches!(process.try_wait(), Ok(None)) {
-            child::wake(self.pid);
-        }
+        self.with_child(|process| {
+            if matches!(process.try_wait(), Ok(None)) {
+                child::wake(self.pid);
+            }
+        });
     }
 
     fn has_runs(&self) -> bool {

@@ -62,6 +62,12 @@ pub(super) fn share() -> io::Result<OwnedFd> {
     with_own(|home| home.make()?.try_clone())
 }
 
+/// Another one, for what is shared and outlives this process: made and locked, and nobody's but of whoever holds the descriptor.
+pub(super) fn another() -> io::Result<(PathBuf, OwnedFd)> {
+    let Home { path, .. } = Home::new();
+    made(&path).map(|directory| (path, directory))
+}
+
 fn with_own<R>(act: impl FnOnce(&mut Home) -> R) -> R {
     let mut own = lock(&OWN);
     // A fork of the test is another process. Its copy of the lock is closed here, and the test has its own.

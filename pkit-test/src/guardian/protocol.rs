@@ -75,6 +75,8 @@ pub(crate) struct FunctionOrder {
     pub(crate) name: String,
     /// In this binary executed anew, and not in a fork.
     pub(crate) by_exec: bool,
+    /// Not in this binary, but in one of which a descriptor came ahead.
+    pub(crate) has_binary: bool,
 }
 
 /// What the test says of itself, first thing.
@@ -129,6 +131,8 @@ pub(crate) enum Order {
     Network,
     /// One comes with it of the slate of the function of this id.
     Slate,
+    /// One comes with it of the binary that the function of this id is in.
+    Binary,
     /// From now on an end is no surprise: those around it are being stopped.
     Pardon {
         token: u64,
@@ -208,6 +212,7 @@ pub(crate) enum Event {
 pub(crate) const SPAWN: u8 = 5;
 pub(crate) const NETWORK: u8 = 15;
 pub(crate) const SLATE: u8 = 16;
+pub(crate) const BINARY: u8 = 17;
 
 impl Order {
     pub(crate) fn to_frame(&self, id: u32) -> Frame {
@@ -229,6 +234,7 @@ impl Order {
             Order::Pardon { token } => (14, fields.number(*token)),
             Order::Network => (NETWORK, fields),
             Order::Slate => (SLATE, fields),
+            Order::Binary => (BINARY, fields),
         };
         Frame { id, kind, payload: fields.done() }
     }
@@ -253,6 +259,7 @@ impl Order {
             14 => Order::Pardon { token: fields.number()? },
             NETWORK => Order::Network,
             SLATE => Order::Slate,
+            BINARY => Order::Binary,
             _ => return None,
         })
     }
@@ -305,11 +312,11 @@ impl Event {
     }
 }
 
-fn signed(value: i32) -> u64 {
+pub(super) fn signed(value: i32) -> u64 {
     i64::from(value) as u64
 }
 
-fn read_signed(fields: &mut Reader<'_>) -> Option<i32> {
+pub(super) fn read_signed(fields: &mut Reader<'_>) -> Option<i32> {
     i32::try_from(fields.number()? as i64).ok()
 }
 
@@ -321,12 +328,12 @@ fn read_plan(fields: &mut Reader<'_>) -> Option<StopPlan> {
     Some(StopPlan { signal: read_signed(fields)?, grace_ms: fields.number()?, then_kill: fields.number()? != 0 })
 }
 
-fn write_exit(fields: Writer, exit: Exit) -> Writer {
+pub(super) fn write_exit(fields: Writer, exit: Exit) -> Writer {
     let code = exit.code().map_or(u64::MAX, signed);
     fields.number(code).number(signed(exit.signal().unwrap_or(0))).number(exit.core_dumped().into())
 }
 
-fn read_exit(fields: &mut Reader<'_>) -> Option<Exit> {
+pub(super) fn read_exit(fields: &mut Reader<'_>) -> Option<Exit> {
     let code = fields.number()?;
     let number = read_signed(fields)?;
     let core_dumped = fields.number()? != 0;
@@ -403,7 +410,8 @@ fn read_launch(fields: &mut Reader<'_>) -> Option<Launch> {
 
 fn write_function(fields: Writer, function: Option<&FunctionOrder>) -> Writer {
     let Some(function) = function else { return fields.number(0) };
-    fields.number(1).number(function.entry).text(function.name.as_bytes()).number(function.by_exec.into())
+    let fields = fields.number(1).number(function.entry).text(function.name.as_bytes());
+    fields.number(function.by_exec.into()).number(function.has_binary.into())
 }
 
 fn read_function(fields: &mut Reader<'_>) -> Option<Option<FunctionOrder>> {
@@ -411,7 +419,8 @@ fn read_function(fields: &mut Reader<'_>) -> Option<Option<FunctionOrder>> {
         return Some(None);
     }
     let (entry, name) = (fields.number()?, read_string(fields)?);
-    Some(Some(FunctionOrder { entry, name, by_exec: fields.number()? != 0 }))
+    let by_exec = fields.number()? != 0;
+    Some(Some(FunctionOrder { entry, name, by_exec, has_binary: fields.number()? != 0 }))
 }
 
 fn write_user(fields: Writer, user: Option<&User>) -> Writer {
@@ -433,16 +442,16 @@ fn read_user(fields: &mut Reader<'_>) -> Option<Option<User>> {
     Some(Some(User { name, uid, gid, groups, home: read_path(fields)? }))
 }
 
-fn read_string(fields: &mut Reader<'_>) -> Option<String> {
+pub(crate) fn read_string(fields: &mut Reader<'_>) -> Option<String> {
     String::from_utf8(fields.text()?.to_vec()).ok()
 }
 
-fn write_path(fields: Writer, path: &std::path::Path) -> Writer {
+pub(crate) fn write_path(fields: Writer, path: &std::path::Path) -> Writer {
     use std::os::unix::ffi::OsStrExt;
     fields.text(path.as_os_str().as_bytes())
 }
 
-fn read_path(fields: &mut Reader<'_>) -> Option<PathBuf> {
+pub(crate) fn read_path(fields: &mut Reader<'_>) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt;
     Some(std::ffi::OsString::from_vec(fields.text()?.to_vec()).into())
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::client::Guardian;
+use super::lease::Past;
 use super::protocol::{Event, Order, StopPlan};
 use crate::exit::Exit;
 use crate::limits::REPLY_LIMIT;
@@ -23,6 +24,8 @@ pub(crate) struct Run {
     id: u32,
     guardian: Arc<Guardian>,
     log: PathBuf,
+    /// Where in the log that begins which concerns this test: behind its first bytes where it was up before the test had it.
+    since: u64,
     born: Instant,
     state: Monitor<State>,
     /// Those of the threads that wait for this and for something else.
@@ -119,6 +122,14 @@ pub(crate) enum NoAnswer {
 
 impl Run {
     pub(crate) fn new(id: u32, guardian: Arc<Guardian>, log: PathBuf, on_end: OnEnd) -> Run {
+        let run = Run::shared(id, guardian, Past { log, bytes: 0, age: Duration::ZERO });
+        run.tell_end(on_end);
+        run
+    }
+
+    /// One that somebody else has ordered.
+    pub(super) fn shared(id: u32, guardian: Arc<Guardian>, past: Past) -> Run {
+        let now = Instant::now();
         let state = State {
             phase: Phase::Starting,
             pid: None,
@@ -132,17 +143,33 @@ impl Run {
             was_declined: false,
             stuck: Vec::new(),
             answers: HashMap::new(),
-            on_end: Some(on_end),
+            on_end: None,
         };
         Run {
             id,
             guardian,
-            log,
-            born: Instant::now(),
+            log: past.log,
+            since: past.bytes,
+            born: now.checked_sub(past.age).unwrap_or(now),
             state: Monitor::new(state),
             bells: Mutex::default(),
             told: OnceLock::new(),
         }
+    }
+
+    /// Its orders and events say this.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Tells somebody when nothing of it is left, unless that is known already.
+    pub(super) fn tell_end(&self, on_end: OnEnd) {
+        self.look(|state| state.on_end = (!state.phase.is_over()).then_some(on_end));
+    }
+
+    /// How much of its output is older than the test's hold on it.
+    pub(crate) fn since(&self) -> u64 {
+        self.since
     }
 
     /// Where its output is.
@@ -213,7 +240,7 @@ impl Run {
 
     /// Whether there is somebody who might answer.
     pub(crate) fn can_be_asked(&self) -> bool {
-        !self.phase().is_over() && self.guardian.is_ours()
+        !self.phase().is_over() && self.guardian.is_ours() && !self.guardian.is_let_go()
     }
 
     /// Asks for its end. The exit that follows is one that was asked for.
@@ -226,6 +253,11 @@ impl Run {
         self.ask(|token| Order::Pardon { token })
     }
 
+    /// Asks for nothing but an answer: whatever has happened to it before is known then.
+    pub(crate) fn sync(&self) -> Asked<'_> {
+        self.ask(|token| Order::Sync { token })
+    }
+
     /// Asks to be told when more than `seen` bytes were written.
     pub(crate) fn watch(&self, seen: u64) {
         self.send(&Order::Watch { seen });
@@ -233,7 +265,9 @@ impl Run {
 
     /// Lets the shim do something and waits for its answer: the id of the process that stands for the service now.
     pub(crate) fn request(&self, order: impl FnOnce(u64) -> Order) -> Result<Option<i32>, NoAnswer> {
-        self.ask(order).answer(Instant::now() + REPLY_LIMIT)
+        // Nobody is asked any more by a lease that is over.
+        let limit = if self.guardian.is_let_go() { Duration::ZERO } else { REPLY_LIMIT };
+        self.ask(order).answer(Instant::now() + limit)
     }
 
     fn ask(&self, order: impl FnOnce(u64) -> Order) -> Asked<'_> {
@@ -273,7 +307,12 @@ impl Run {
 
     /// Takes what the shim said. Called by the one thread that reads.
     pub(super) fn hear(&self, event: Event) {
-        self.update(|state| state.hear(event));
+        self.update(|state| {
+            // Of something shared the same may be told twice, by whoever tells it live and by whoever remembers it.
+            if !state.phase.is_over() {
+                state.hear(event);
+            }
+        });
     }
 
     /// The guardian is gone, and everything of it.

@@ -23,7 +23,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::protocol::{Event, Hello, NETWORK, Order, SLATE, SPAWN};
+use super::protocol::{BINARY, Event, Hello, NETWORK, Order, SLATE, SPAWN};
 use super::registry::Ledger;
 use super::wire::{Frame, Got, Inbox, Outbox};
 use crate::limits::FRAME_BYTES;
@@ -31,7 +31,7 @@ use crate::sys::child::{self, FileLimit, Reaped};
 use crate::sys::platform::Crowd;
 use crate::sys::strays::{self, Whose};
 use crate::sys::wait::{self, For};
-use crate::sys::{directory, fd, namespace, platform, procfs};
+use crate::sys::{directory, fd, namespace, platform, procfs, takeover};
 
 mod birth;
 mod decline;
@@ -79,6 +79,8 @@ struct Guardian {
     networks: BTreeMap<u32, OwnedFd>,
     /// What functions that are about to be started are given.
     slates: BTreeMap<u32, OwnedFd>,
+    /// And the binaries of those that are in another one.
+    binaries: BTreeMap<u32, OwnedFd>,
     file_limit: Option<FileLimit>,
     phase: Phase,
     /// A shim that has nothing to run yet, and when there is to be one.
@@ -119,7 +121,7 @@ impl Guardian {
         // Should somebody have stopped us, we are to see the death of the test all the same.
         platform::wake_with_parent();
         namespace::share_rights_no_further();
-        let file_limit = child::raise_file_limit();
+        let file_limit = child::raise_file_limit().map(|limit| limit.or_said(takeover::said_file_limit().as_deref()));
         // Asked once here, and known in every shim.
         procfs::knows_children();
         let socket = UnixStream::from(control);
@@ -137,6 +139,7 @@ impl Guardian {
             ports: BTreeMap::new(),
             networks: BTreeMap::new(),
             slates: BTreeMap::new(),
+            binaries: BTreeMap::new(),
             file_limit,
             phase: Phase::Serving,
             spare: None,
@@ -271,7 +274,7 @@ impl Guardian {
     }
 
     fn obey(&mut self, frame: Frame) {
-        if frame.id != 0 && !matches!(frame.kind, SPAWN | NETWORK | SLATE) {
+        if frame.id != 0 && !matches!(frame.kind, SPAWN | NETWORK | SLATE | BINARY) {
             return self.pass_on(frame);
         }
         match Order::from_frame(&frame) {
@@ -280,6 +283,7 @@ impl Guardian {
             Some(Order::Release(port)) => drop(self.ports.remove(&port)),
             Some(Order::Network) => self.networks.extend(self.inbox.attached().map(|network| (frame.id, network))),
             Some(Order::Slate) => self.slates.extend(self.inbox.attached().map(|slate| (frame.id, slate))),
+            Some(Order::Binary) => self.binaries.extend(self.inbox.attached().map(|binary| (frame.id, binary))),
             Some(Order::Spawn(launch)) => self.spawn(&frame, &launch),
             Some(Order::Goodbye { failed }) => self.goodbye(failed),
             _ => {}

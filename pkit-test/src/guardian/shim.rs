@@ -66,9 +66,9 @@ pub(crate) struct Birth {
 pub(crate) fn main(birth: Birth) -> ! {
     let mut birth = birth;
     let mut inbox = Inbox::default();
-    if let Some((id, launch, slate)) = first_order(&birth, &mut inbox) {
+    if let Some((id, launch, [slate, binary])) = first_order(&birth, &mut inbox) {
         let rope = inbox.attached().map(Rope::from);
-        let gifts = Gifts { slate, rope: rope.as_ref() };
+        let gifts = Gifts { slate, binary, rope: rope.as_ref() };
         match settle(&mut birth).and_then(|outside| start(&launch, gifts, birth.file_limit, outside)) {
             Ok(started) => {
                 let mut shim = Shim { rope, ..Shim::new(id, &launch, birth, inbox, started) };
@@ -89,10 +89,10 @@ fn settle(birth: &mut Birth) -> Result<Option<Outside>, (Step, io::Error)> {
     birth.apart.as_ref().map(Apart::settle).transpose()
 }
 
-/// Waits for something to run; `None` when the guardian goes before there is. The slate, where there is one, comes ahead.
-fn first_order(birth: &Birth, inbox: &mut Inbox) -> Option<(u32, Launch, Option<OwnedFd>)> {
+/// Waits for something to run; `None` when the guardian goes before there is. What a function is given comes ahead.
+fn first_order(birth: &Birth, inbox: &mut Inbox) -> Option<(u32, Launch, [Option<OwnedFd>; 2])> {
     let socket = &birth.socket;
-    let mut slate = None;
+    let (mut slate, mut binary) = (None, None);
     child::adopt_orphans(Whose::All);
     loop {
         if wait::is_asked_to_end() || is_lost(birth.guardian) {
@@ -101,7 +101,8 @@ fn first_order(birth: &Birth, inbox: &mut Inbox) -> Option<(u32, Launch, Option<
         if let Some(frame) = inbox.take().ok()? {
             match Order::from_frame(&frame)? {
                 Order::Slate => slate = inbox.attached(),
-                Order::Spawn(launch) => return Some((frame.id, *launch, slate)),
+                Order::Binary => binary = inbox.attached(),
+                Order::Spawn(launch) => return Some((frame.id, *launch, [slate, binary])),
                 _ => return None,
             }
             continue;
@@ -417,6 +418,7 @@ impl Shim {
             Order::Hello(_)
             | Order::Network
             | Order::Slate
+            | Order::Binary
             | Order::Hold(_)
             | Order::Release(_)
             | Order::Goodbye { .. }

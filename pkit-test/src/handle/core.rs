@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use super::awaited::Awaited;
+use super::held::Held;
 use crate::callbacks::Pending;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
@@ -39,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) desk: Arc<Desk>,
     /// Those that need it and end before it.
     dependents: Mutex<Vec<Weak<Core>>>,
+    /// Of what others have as well: by what this test has it.
+    pub(super) held: Option<Held>,
 }
 
 /// What changes in the life of a process.
@@ -128,10 +131,23 @@ impl Life {
 
 impl Core {
     pub(crate) fn new(place: Arc<Place>, ground: Ground, spec: Spec) -> Arc<Core> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let record = ground.scope().part.record.process(&place.name, place.number, place.address(""));
         let scope = ground.scope();
         let desk = if scope.is_managed { Arc::clone(&scope.desk) } else { Desk::new(None) };
+        Core::with_desk(place, ground, spec, desk, None)
+    }
+
+    /// That of what somebody else has started: no supervisor of this test hears of it.
+    pub(crate) fn attached(place: Arc<Place>, ground: Ground, spec: Spec, held: Held) -> Arc<Core> {
+        Core::with_desk(place, ground, spec, Desk::new(None), Some(held))
+    }
+
+    fn with_desk(place: Arc<Place>, ground: Ground, spec: Spec, desk: Arc<Desk>, held: Option<Held>) -> Arc<Core> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let of_test = &ground.scope().part.record;
+        let record = of_test.process(&place.name, place.number, place.address(""));
+        if held.is_some() {
+            record.is_shared();
+        }
         Arc::new(Core {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             place,
@@ -143,6 +159,7 @@ impl Core {
             record,
             desk,
             dependents: Mutex::default(),
+            held,
         })
     }
 

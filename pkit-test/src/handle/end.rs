@@ -1,6 +1,7 @@
 //! How a process is brought to its end, and what is to be said about it.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,13 @@ use crate::guardian::run::{Phase, Run};
 
 use crate::limits::{CALLBACK_LIMIT, KILL_LIMIT, LAST_WORDS_LINES, RECORDED_RUNS, SHIM_MARGIN, TAIL_BYTES, TAIL_LINES};
 use crate::output::LogFiles;
-use crate::output::tail::{last_words, tail};
+use crate::output::tail::{last_words, tail, tail_since};
 use crate::signal::Signal;
 use crate::spec::Expected;
+use crate::sys::procfs;
 
 const PROGRAM_ENDED: &str = "`.may_exit()` or `.expect_exit(code)` where that is right";
+const SHARED_OUTPUT: &str = "shared; since this test had it: ";
 const FUNCTION_ENDED: &str = "`join` it where the test expects that, or `.may_exit()` or `.expect_exit(code)`";
 
 /// What became of a process in the scope that it was started in.
@@ -33,16 +36,19 @@ pub(crate) struct Outcome {
 
 impl Core {
     pub(crate) fn stop(&self) -> Result<()> {
+        self.control("stop it")?;
         self.leave_down();
         self.end(self.spec().stop_plan())
     }
 
     pub(crate) fn kill(&self) -> Result<()> {
+        self.control("kill it")?;
         self.leave_down();
         self.end(StopPlan { signal: Signal::Kill.number(), grace_ms: 0, then_kill: true })
     }
 
     pub(crate) fn terminate(&self) -> Result<()> {
+        self.control("terminate it")?;
         self.leave_down();
         let result = self.end(StopPlan { then_kill: false, ..self.spec().stop_plan() });
         if !self.is_over() {
@@ -174,14 +180,18 @@ impl Core {
             self.remove_logs(has_failed);
             self.ground.scope().part.report(has_failed);
         }
+        // What has become of it by now is the test's business, and what becomes of it then is not.
+        self.settle();
+        self.let_lease_go();
     }
 
-    /// Stops what needs it first, the newest first. What cannot be stopped is the business of whoever reports.
+    /// Stops what needs it first, the newest first. What cannot be stopped is the business of whoever reports. What others have
+    /// as well stays up.
     pub(crate) fn stop_with_dependents(self: &Arc<Core>) {
         for dependent in self.dependents() {
             dependent.stop_with_dependents();
         }
-        let result = self.stop();
+        let result = if self.is_own() { self.stop() } else { Ok(()) };
         let report = |error: Error| self.life(|life| life.troubles.push(error));
         result.err().into_iter().for_each(report);
     }
@@ -189,7 +199,9 @@ impl Core {
     /// Leaves it up, and says how to reach it and how to end it.
     pub(crate) fn keep(self: &Arc<Core>) {
         self.place().keep();
-        client::note_kept();
+        if self.is_own() {
+            client::note_kept();
+        }
         say(&self.kept().unwrap_or_default());
     }
 
@@ -204,12 +216,22 @@ impl Core {
         let net = self.ground.scope().network().zip(self.pid());
         facts.extend(net.map(|(_, pid)| ("net", format!("its own: `nsenter --net --target {pid}` is a way in"))));
         facts.push(("output", self.log_path().display().to_string()));
-        facts.push(("end", format!("`kill {}` ends it, with all that is kept of this test", run.guardian().pid())));
+        facts.push(("end", self.how_to_end(&run)));
         Some(report::facts(&format!("`{}` stays up", place.name), &facts))
+    }
+
+    fn how_to_end(&self, run: &Run) -> String {
+        if self.is_own() {
+            return format!("`kill {}` ends it, with all that is kept of this test", run.guardian().pid());
+        }
+        // Its guardian is no child of ours, and nobody has told us of it.
+        let guardian = run.look(|state| state.shim).and_then(procfs::parent);
+        guardian.map_or_else(String::new, |pid| format!("`kill {pid}` ends it, for all tests of this run"))
     }
 
     /// Shows the end of its output, in the words of the thread that asks: a test's own thread is captured.
     pub(crate) fn show(&self, has_failed: bool) {
+        self.note_verdict(has_failed);
         if !config().output.applies(has_failed) {
             return;
         }
@@ -218,7 +240,11 @@ impl Core {
             Some(exit) if !run.look(|state| state.is_asked_to_end) => format!("{exit}, "),
             _ => String::new(),
         };
-        let tail = tail(run.log(), TAIL_LINES, TAIL_BYTES).unwrap_or_default();
+        let tail = match run.since() {
+            0 => tail(run.log(), TAIL_LINES, TAIL_BYTES).unwrap_or_default(),
+            since => tail_since(run.log(), since, TAIL_LINES, TAIL_BYTES),
+        };
+        let why = if self.is_own() { why } else { format!("{why}{SHARED_OUTPUT}") };
         say(&render(&self.place().name, &tail, &self.log_path(), &why));
     }
 
@@ -285,8 +311,18 @@ impl Core {
             return None;
         }
         match (phase, self.spec().expects) {
-            (Phase::Refused { .. } | Phase::Lost { with_guardian: true }, _) => None,
-            (Phase::Lost { with_guardian: false }, _) => Some(self.died("was killed together with its shim", run)),
+            // Whoever stops it is told.
+            (Phase::Refused { .. } | Phase::Lost { with_guardian: true }, _) if self.is_own() => None,
+            (Phase::Lost { with_guardian: true }, _) => {
+                Some(self.died("was killed together with the broker of the run", run))
+            }
+            (Phase::Refused { .. }, _) => None,
+            (Phase::Lost { with_guardian: false }, _) if self.is_own() => {
+                Some(self.died("was killed together with its shim", run))
+            }
+            (Phase::Lost { with_guardian: false }, _) => {
+                Some(self.died("was killed together with its shim, or with its guardian", run))
+            }
             (_, expected @ (Expected::MayExit | Expected::Return)) if expected.covers(phase.exit()) => None,
             (_, Expected::Code(code)) if phase.exit().and_then(|exit| exit.code()) == Some(code) => None,
             // Whoever is stopped before its time has had no chance; that it still ran is said elsewhere.
@@ -318,7 +354,8 @@ impl Core {
             let pid = run.look(|state| state.pid).map(|pid| format!("pid {pid}, ")).unwrap_or_default();
             format!("   {pid}in {}", in_words(run.lived()))
         });
-        error.fact("spec", shown).fact("ran", format!("{ran}{}", times.unwrap_or_default()))
+        let ran = format!("{ran}{}", times.unwrap_or_default());
+        error.fact("spec", shown).fact("ran", ran).fact("shared", self.shared_by())
     }
 
     /// At the end of a scope: what is to be said. Waits for an exit that is expected; everything else has ended.
@@ -331,7 +368,9 @@ impl Core {
         let is_new = |trouble: &Error| outcome.failures.iter().all(|known| known.to_string() != trouble.to_string());
         let troubles: Vec<Error> = troubles.into_iter().filter(is_new).collect();
         outcome.failures.extend(troubles);
-        let run = self.run().filter(|run| run.look(|state| state.was_killed && state.is_asked_to_end));
+        let is_asked_by_test = self.control("stop it").is_ok();
+        let run =
+            self.run().filter(|run| is_asked_by_test && run.look(|state| state.was_killed && state.is_asked_to_end));
         let plan = self.spec().stop_plan();
         let had_to_kill = run.as_ref().and_then(|run| self.had_to_kill(run, plan));
         if let Some(error) = had_to_kill {
@@ -356,7 +395,7 @@ impl Core {
     /// Gives a process that is expected to end by itself the time of a stop for it.
     pub(crate) fn await_expected_exit(&self) {
         let spec = self.spec();
-        let (Expected::Code(code), Some(run)) = (spec.expects, self.run()) else { return };
+        let (Expected::Code(code), Some(run)) = (spec.expects, self.run().filter(|_| self.is_own())) else { return };
         // Once is enough: the end of a scope asks, and so does the drop of a handle in it.
         if self.life(|life| life.is_settled) && !(spec.supervision.is_some() && run.phase().is_over()) {
             return;
@@ -375,12 +414,17 @@ impl Core {
 
 /// Adds the last lines that a process wrote.
 pub(crate) fn with_last_words(error: Error, run: &Run) -> Error {
-    match last_words(run.log(), LAST_WORDS_LINES, TAIL_BYTES) {
+    with_words_of(error, run.log(), run.since())
+}
+
+/// The same of what has written to this log, from there on.
+pub(crate) fn with_words_of(error: Error, log: &Path, since: u64) -> Error {
+    match last_words(log, since, LAST_WORDS_LINES, TAIL_BYTES) {
         Some((stream, tail)) => error.fact(stream.name(), tail.lines.join("\n")),
         None => error.fact("output", "none"),
     }
 }
 
 fn command_of(pid: i32) -> String {
-    crate::sys::procfs::command_line(pid).map(|line| format!("`{line}`")).unwrap_or_default()
+    procfs::command_line(pid).map(|line| format!("`{line}`")).unwrap_or_default()
 }

@@ -14,12 +14,16 @@ mod awaited;
 mod core;
 mod end;
 mod fate;
+mod held;
+mod published;
 
 pub(crate) use awaited::Awaited;
 pub(crate) use core::{Core, Farewell, Life, in_order};
-pub(crate) use end::{Outcome, with_last_words};
+pub(crate) use end::{Outcome, with_last_words, with_words_of};
 pub(crate) use fate::end_of;
+pub(crate) use held::Held;
 pub use log::Mark;
+pub(crate) use published::Published;
 
 /// A process that was started and became ready.
 ///

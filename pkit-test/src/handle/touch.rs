@@ -1,12 +1,13 @@
 //! What can be done to a process that runs: its standard input, and signals.
 
 use std::io;
+use std::sync::Arc;
 
 use super::Process;
 use crate::duration::in_words;
 use crate::error::{Error, Kind, Result};
 use crate::guardian::protocol::Order;
-use crate::guardian::run::NoAnswer;
+use crate::guardian::run::{NoAnswer, Run};
 use crate::limits::{REPLY_LIMIT, STDIN_BYTES, STDIN_PART_BYTES, STDIN_PATIENCE};
 use crate::signal::Signal;
 
@@ -32,7 +33,7 @@ impl Process {
         let text = text.as_ref();
         text.chunks(STDIN_PART_BYTES).enumerate().try_for_each(|(index, bytes)| {
             let (doing, bytes) = ("write to its standard input", bytes.to_vec());
-            let run = self.core.run_or_error(doing)?;
+            let run = self.touched(doing)?;
             let written = run.request(|token| Order::Write { token, bytes });
             written.map(drop).map_err(|why| self.not_written(doing, why, index * STDIN_PART_BYTES, text.len()))
         })
@@ -103,12 +104,14 @@ impl Process {
     ///
     /// When it has ended, or when the signal is not allowed or not known on this system.
     pub fn signal(&self, signal: Signal) -> Result<()> {
+        let doing = "send it a signal";
+        self.core.control(doing)?;
         // Before it is sent: the end that it causes may be heard of before the answer.
         let deadly = [Signal::Int, Signal::Quit, Signal::Abort, Signal::Kill, Signal::Term, Signal::Hup];
         if deadly.iter().any(|one| one.number() == signal.number()) {
             self.core.run().iter().for_each(|run| run.look(|state| state.was_signalled = true));
         }
-        self.ask("send it a signal", |token| Order::Signal { token, number: signal.number() })
+        self.ask(doing, |token| Order::Signal { token, number: signal.number() })
     }
 
     /// Stops it and all that descends from it where they stand, until [`resume`](Process::resume).
@@ -155,8 +158,14 @@ impl Process {
         self.ask("resume it", |token| Order::Resume { token })
     }
 
+    /// The run that something is about to be done to.
+    fn touched(&self, doing: &str) -> Result<Arc<Run>> {
+        self.core.control(doing)?;
+        self.core.run_or_error(doing)
+    }
+
     fn ask(&self, doing: &str, order: impl FnOnce(u64) -> Order) -> Result<()> {
-        let run = self.core.run_or_error(doing)?;
+        let run = self.touched(doing)?;
         run.request(order).map(drop).map_err(|why| self.not_done(doing, why))
     }
 

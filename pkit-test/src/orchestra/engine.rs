@@ -41,6 +41,14 @@ impl Handles {
     }
 }
 
+impl FromIterator<(String, Box<dyn Held>)> for Handles {
+    /// Of what was up in this order.
+    fn from_iter<I: IntoIterator<Item = (String, Box<dyn Held>)>>(handles: I) -> Handles {
+        let named = handles.into_iter().enumerate().map(|(number, (name, handle))| Named { name, handle, number });
+        Handles { all: named.collect() }
+    }
+}
+
 /// A handle may stand on an older one, whatever both are.
 impl Drop for Handles {
     fn drop(&mut self) {
@@ -58,7 +66,7 @@ pub(super) fn place(members: &mut [Box<dyn Entry>], scope: &Arc<Scope>) -> Resul
     // A port that a process has not will not be there when it is ready, either.
     members.iter().try_for_each(|member| {
         let ground = Ground::member(member.name(), scope);
-        member.needs().iter().try_for_each(|need| ground.check_port(need))
+        member.needs().iter().try_for_each(|need| ground.refuse_early(need).and_then(|()| ground.check_port(need)))
     })?;
     // Last of all: whoever waits for ports that other tests have should not wait for a mistake.
     scope.meet_claims()
@@ -181,9 +189,10 @@ impl Starts {
         let Some(error) = first_cause(errors) else { return Ok(handles) };
         drop(handles);
         stop_all(scope);
+        let undone = scope.end_lasts(true);
         scope.cores().iter().for_each(|core| core.remove_logs(false));
         scope.forget_cores();
-        Err(error)
+        Err(error.and(undone))
     }
 }
 
@@ -199,13 +208,20 @@ fn first_cause(errors: Vec<Error>) -> Option<Error> {
 pub(crate) fn pardon_all(scope: &Scope) {
     let cores = scope.cores();
     cores.iter().for_each(|core| core.retire());
-    let runs: Vec<_> = cores.iter().filter_map(|core| core.run()).filter(|run| run.can_be_asked()).collect();
-    let pardons: Vec<_> = runs.iter().map(|run| run.pardon()).collect();
+    let (own, shared): (Vec<_>, Vec<_>) = cores.iter().partition(|core| core.is_own());
+    let asked = |cores: Vec<&Arc<Core>>| {
+        cores.into_iter().filter_map(|core| core.run()).filter(|run| run.can_be_asked()).collect()
+    };
+    let (own, shared): (Vec<_>, Vec<_>) = (asked(own), asked(shared));
+    let syncs: Vec<_> = shared.iter().map(|run| run.sync()).collect();
+    let pardons: Vec<_> = own.iter().map(|run| run.pardon()).collect();
+    let deadline = Instant::now() + PARDON_LIMIT;
     if pardons.len() > 1 {
-        let deadline = Instant::now() + PARDON_LIMIT;
         // Whoever is gone needs no pardon any more, and whoever hears nothing is stopped all the same.
         pardons.into_iter().for_each(|pardon| _ = pardon.answer(deadline));
     }
+    // What is shared is not stopped here, which would tell how it is. A test that failed as it had died is to say so.
+    syncs.into_iter().for_each(|sync| _ = sync.answer(deadline));
 }
 
 /// Stops what the body dropped at its end, the newest first: before the handles that it did not have.

@@ -289,6 +289,10 @@ fn in_hands<R>(cores: &[Arc<Core>], act: impl FnOnce() -> R) -> R {
 /// Takes all of them down in reverse order, and tells which of them were up, in order.
 fn take_down(cores: &[Arc<Core>], how: Restart) -> (Vec<Arc<Core>>, Result<()>) {
     let mut taken = Vec::new();
+    // Before any of them is touched.
+    if let Err(error) = cores.iter().try_for_each(|core| core.control("stop it")) {
+        return (taken, Err(error));
+    }
     let mut errors = Vec::new();
     for core in cores.iter().rev().filter(|core| !core.rests()) {
         let result = match how {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
-use crate::ground::{Executor, Ground, Need, Scope};
+use crate::ground::{Executor, Ground, Need, Scope, Sharing};
 use crate::isolation::Isolation;
 use crate::network::Stay;
 use crate::start::supervise;
@@ -20,6 +20,7 @@ mod plan;
 mod scope;
 mod stack;
 mod member;
+mod common;
 pub(crate) mod stage;
 
 use entry::Entry;
@@ -250,6 +251,10 @@ impl Executor for Orchestra {
 
     fn start(self) -> Result<Stack> {
         Orchestra::start(self)
+    }
+
+    fn sharing() -> Option<Sharing<Orchestra>> {
+        Some(Sharing::with(Orchestra::twin))
     }
 }
 

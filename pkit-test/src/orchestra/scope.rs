@@ -89,19 +89,27 @@ pub(super) fn end(scope: &Scope, handles: impl Sized, has_failed: bool) -> Ended
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(handles)));
     // What its executors or their threads begin from now on nobody would stop.
     scope.cancel();
-    if !is_kept {
-        stop_all(scope);
-    }
+    let undone = end_lasts(scope, is_kept, will_fail);
     scope.desk.wait_closed();
     let outcomes: Vec<Outcome> = as_written(scope).iter().map(|core| core.outcome()).collect();
     let (failures, notes): (Vec<_>, Vec<_>) =
         outcomes.into_iter().map(|outcome| (outcome.failures, outcome.notes)).unzip();
-    let failure = Error::all(failures.into_iter().flatten());
+    let failure = Error::all(failures.into_iter().flatten().chain(undone));
     if has_failed || failure.is_some() || dropped.is_err() {
         client::note_failure();
         notes.iter().flatten().for_each(|note| say(&format!("--- {note}\n")));
     }
     Ended { verdict: failure, panic: dropped.err() }
+}
+
+/// Stops what is left of it, and does what comes behind that; or leaves all of it.
+pub(super) fn end_lasts(scope: &Scope, is_kept: bool, has_failed: bool) -> Vec<Error> {
+    if is_kept {
+        scope.keep_lasts();
+        return Vec::new();
+    }
+    stop_all(scope);
+    scope.end_lasts(has_failed)
 }
 
 /// What came of the end of a scope.

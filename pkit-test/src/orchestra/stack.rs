@@ -5,13 +5,14 @@ use std::ops::Index;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::engine::{Handles, stop_all};
+use super::engine::Handles;
 use super::entry::Held;
 use super::scope;
 use crate::config::{Show, config};
 use crate::ground::Scope;
 use crate::handle::Process;
 use crate::network::Stay;
+use crate::quote::without_modules;
 
 /// The handles of an orchestra that is up. Dropping it stops all, in reverse order of start.
 ///
@@ -92,6 +93,11 @@ impl Stack {
         self.handles.all.iter().map(|named| named.name.as_str())
     }
 
+    /// The handles, in the order of the names.
+    pub(super) fn handles(&self) -> impl Iterator<Item = &dyn Held> {
+        self.handles.all.iter().map(|named| named.handle.as_ref())
+    }
+
     pub(super) fn nobody(&self, name: &str) -> String {
         let names: Vec<String> = self.names().map(|name| format!("`{name}`")).collect();
         match names.as_slice() {
@@ -139,9 +145,8 @@ impl Drop for Stack {
         let handles = std::mem::take(&mut self.handles);
         // A handle that is not ours may panic: nothing may be left because of it.
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(handles)));
-        if !is_kept {
-            stop_all(&self.scope);
-        }
+        // Of a stack in a stack the outer one knows what comes last.
+        scope::end_lasts(&self.scope, is_kept, has_failed).iter().for_each(scope::say_error);
         self.scope.desk.wait_closed();
         match self.is_inner {
             true => self.scope.forget_cores(),
@@ -149,19 +154,6 @@ impl Drop for Stack {
         }
         dropped.unwrap_or_else(|panic| scope::go_on(panic, has_failed));
     }
-}
-
-/// The name of a type as users write it: in which of our modules it is defined is nothing that they can see.
-fn without_modules(path: &str) -> String {
-    let is_in_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-    let (mut short, mut rest) = (String::new(), path);
-    while !rest.is_empty() {
-        let (name, other) = rest.split_at(rest.find(|c| !is_in_path(c)).unwrap_or(rest.len()));
-        let (between, behind) = other.split_at(other.find(is_in_path).unwrap_or(other.len()));
-        short.extend([name.rsplit("::").next().unwrap_or(name), between]);
-        rest = behind;
-    }
-    short
 }
 
 impl fmt::Debug for Stack {

@@ -8,7 +8,7 @@ use std::thread;
 
 use super::follow::{Follower, Piece, end_of};
 use super::record::Recorder;
-use super::tail::tail;
+use super::tail::{last_words, tail, tail_since};
 use super::{LogFiles, Stream};
 
 /// A log in a place of its own, and what a service would write to.
@@ -170,4 +170,27 @@ fn a_reader_beside_the_writer_never_mixes_two_generations() {
         (0..LINES).for_each(|number| service.write(Stream::Out, &format!("{number:08}\n")));
         is_done.store(true, Ordering::Relaxed);
     });
+}
+
+#[test]
+fn what_was_written_before_is_left_out_also_when_the_log_was_begun_again() {
+    let mut service = Service::new(200);
+    let lines = |tail: super::tail::Tail| (tail.lines.join(" "), tail.is_cut);
+    service.write(Stream::Err, "others\n");
+    let since = end_of(&service.path);
+    assert_eq!(lines(tail_since(&service.path, since, 9, 999)), (String::new(), false));
+    assert!(last_words(&service.path, since, 9, 999).is_none());
+    service.write(Stream::Out, "own\n");
+    assert_eq!(lines(tail_since(&service.path, since, 9, 999)), ("own".to_owned(), false));
+    let (stream, words) = last_words(&service.path, since, 9, 999).expect("it wrote something");
+    assert_eq!((stream, lines(words)), (Stream::Out, ("own".to_owned(), false)));
+
+    // Two generations later the first of its lines are gone, and so is the place.
+    (0..60).for_each(|number| service.write(Stream::Out, &format!("{number:05}\n")));
+    assert!(LogFiles::at(&service.path).old_data().exists());
+    let (text, is_cut) = lines(tail_since(&service.path, since, 2, 999));
+    assert_eq!((text.as_str(), is_cut), ("00058 00059", true));
+    let late = end_of(&service.path);
+    service.write(Stream::Err, "late\n");
+    assert_eq!(lines(tail_since(&service.path, late, 9, 999)), ("late".to_owned(), false));
 }

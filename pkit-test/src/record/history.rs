@@ -62,6 +62,8 @@ struct Entry {
 
 #[derive(Debug, Default)]
 struct History {
+    /// Other tests have it as well.
+    is_shared: bool,
     spec: String,
     /// How often a run was ordered.
     orders: u32,
@@ -176,6 +178,7 @@ impl Entry {
         ProcessRecord {
             name: self.name.clone(),
             addr: self.addr,
+            is_shared: history.is_shared,
             spec: history.spec.clone(),
             restarts: history.orders.saturating_sub(1),
             forgotten: history.forgotten,
@@ -195,6 +198,11 @@ impl Noted {
     /// The record that it is in.
     pub(crate) fn record(&self) -> &Record {
         &self.record
+    }
+
+    /// It is not the test's own alone.
+    pub(crate) fn is_shared(&self) {
+        self.change(|history| history.is_shared = true);
     }
 
     /// A start begins: from here on there is one more run.

@@ -43,17 +43,18 @@ fn rows(process: &ProcessRecord, unit: Unit) -> Vec<Row> {
     let runs = process.runs.iter().enumerate().skip(skipped);
     let rows = runs.enumerate().map(|(index, (at, run))| {
         let name = if index == 0 { name(process) } else { String::new() };
-        row(name, process.forgotten + at + 1, run, unit)
+        let state = if process.is_shared { format!("{}, shared", run.state()) } else { run.state().to_string() };
+        row(name, process.forgotten + at + 1, state, run, unit)
     });
     rows.collect()
 }
 
-fn row(name: String, number: usize, run: &RunRecord, unit: Unit) -> Row {
+fn row(name: String, number: usize, state: String, run: &RunRecord, unit: Unit) -> Row {
     let time = |time| or_none(time, |time| unit.text(time));
     [
         name,
         number.to_string(),
-        run.state().to_string(),
+        state,
         or_none(run.pid, |pid| pid.to_string()),
         unit.text(run.started),
         time(run.ready.map(|ready| ready.saturating_sub(run.started))),

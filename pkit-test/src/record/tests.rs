@@ -40,7 +40,7 @@ fn died(run: RunRecord, ended: u64, exit: Option<Exit>) -> RunRecord {
 
 fn process(name: &str, runs: impl Into<Vec<RunRecord>>) -> ProcessRecord {
     let (name, runs) = (name.to_owned(), runs.into());
-    ProcessRecord { name, addr: None, spec: String::new(), restarts: 0, forgotten: 0, runs }
+    ProcessRecord { name, addr: None, is_shared: false, spec: String::new(), restarts: 0, forgotten: 0, runs }
 }
 
 /// Told at that time, from the beginning on.

@@ -214,6 +214,7 @@ impl RunRecord {
 pub struct ProcessRecord {
     pub(super) name: String,
     pub(super) addr: Option<SocketAddr>,
+    pub(super) is_shared: bool,
     pub(super) spec: String,
     pub(super) restarts: u32,
     /// How many of its runs are left out at the front.
@@ -265,6 +266,22 @@ impl ProcessRecord {
     #[must_use]
     pub fn addr(&self) -> Option<SocketAddr> {
         self.addr
+    }
+
+    /// Whether it is [shared](crate::Spec::shared) with other tests of the run: then it was started when this test first had
+    /// it, as far as this is concerned, and does not end with it.
+    ///
+    /// ```
+    /// use pkit_test::{processes, simple};
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let _shared = simple("sleep 62").shared().start()?;
+    /// let _own = simple("sleep 62").start()?;
+    /// assert_eq!(processes().iter().map(|process| process.is_shared()).collect::<Vec<_>>(), [true, false]);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// How far its last run has come.

@@ -157,6 +157,11 @@ impl Part {
         Part::open(self.record.clone(), PartKind::Inner)
     }
 
+    /// Of what is started for others: no test is told about it.
+    pub(crate) fn apart() -> Part {
+        Part::open(Record::new(), PartKind::Inner)
+    }
+
     fn open(record: Record, kind: PartKind) -> Part {
         let part = Part { record, kind, is_open: AtomicBool::new(true) };
         part.record.kept(|kept| part.count(kept).into_iter().for_each(|open| *open += 1));

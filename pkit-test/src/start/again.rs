@@ -48,7 +48,7 @@ impl Process {
     ///
     /// While it runs. And as [`Spec::start`].
     pub fn start(&self) -> Result<()> {
-        let _starting = self.starting()?;
+        let _starting = self.starting("start it")?;
         self.start_again()
     }
 
@@ -69,7 +69,7 @@ impl Process {
     ///
     /// As [`stop`](Process::stop), and then it is not started again. And as [`start`](Process::start).
     pub fn restart(&self, how: Restart) -> Result<()> {
-        let _starting = self.starting()?;
+        let _starting = self.starting("restart it")?;
         self.in_hands(|| {
             match how {
                 Restart::Graceful => self.stop()?,
@@ -99,7 +99,7 @@ impl Process {
     /// What shows only at a start (a hole that means nothing here, a program that does not exist) is found after the stop. And as
     /// [`stop`](Process::stop) and [`start`](Process::start), with nothing running after it.
     pub fn replace(&self, spec: Spec) -> Result<()> {
-        let _starting = self.starting()?;
+        let _starting = self.starting("replace it")?;
         spec.check(self.name())?;
         let place = self.core.place();
         if let Some(what) = misfit(place, &spec, self.core.ground.scope().network().is_some()) {
@@ -108,6 +108,7 @@ impl Process {
         }
         self.in_hands(|| {
             self.stop()?;
+            self.core.spoil_lease();
             self.core.settle();
             self.core.life(|life| life.spec = spec);
             self.start_again()
@@ -116,7 +117,7 @@ impl Process {
 
     /// Starts it again, with another thing about it from now on. Returns that run, whoever starts the next one.
     pub(crate) fn start_changed(&self, change: impl FnOnce(&mut Spec)) -> Result<Awaited> {
-        let _starting = self.starting()?;
+        let _starting = self.starting("start it")?;
         self.core.refuse_while_it_runs()?;
         self.core.settle();
         self.core.life(|life| change(&mut life.spec));
@@ -133,7 +134,8 @@ impl Process {
     }
 
     /// One start at a time. A callback does not wait for its turn: whoever has it may wait for the callback.
-    fn starting(&self) -> Result<MutexGuard<'_, ()>> {
+    fn starting(&self, doing: &str) -> Result<MutexGuard<'_, ()>> {
+        self.core.control(doing)?;
         if !callbacks::is_worker() {
             return Ok(lock(&self.core.starting));
         }

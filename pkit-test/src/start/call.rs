@@ -51,7 +51,12 @@ impl Core {
 }
 
 fn order_of(callee: &Callee) -> FunctionOrder {
-    FunctionOrder { entry: fresh::offset_of(callee.entry), name: callee.name.clone(), by_exec: false }
+    FunctionOrder {
+        entry: fresh::offset_of(callee.entry),
+        name: callee.name.clone(),
+        by_exec: false,
+        has_binary: false,
+    }
 }
 
 fn address_of(place: &Place) -> Result<PeerAddress> {

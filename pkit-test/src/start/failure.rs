@@ -15,11 +15,22 @@ use crate::guardian::run::{Phase, Run};
 use crate::handle::{Core, with_last_words};
 use crate::parcel::Outcome;
 use crate::port::{self, Owner};
-use crate::ready::Ready;
+use crate::ready::{Ready, Unprepared};
 use crate::spec::Spec;
 use crate::sys::child::Step;
 use crate::sys::diag::Diag;
 use crate::sys::{namespace, user};
+
+/// A probe that could not even be made ready to ask.
+pub(super) fn unprepared(core: &Core, why: Unprepared<Error>) -> Error {
+    match why {
+        Unprepared::Hole(error) if error.is_spec() => error.fact("spec", core.spec().shown()),
+        // It says so already.
+        Unprepared::Hole(error) => error,
+        Unprepared::Mistake(why) => Error::new(Kind::Spec, format!("`{}` was not started: {why}", core.place().name))
+            .fact("spec", core.spec().shown()),
+    }
+}
 
 pub(super) fn error(core: &Arc<Core>, run: &Arc<Run>, trouble: &Trouble) -> Error {
     let name = &core.place().name;
@@ -94,7 +105,7 @@ pub(super) fn refused(core: &Core, step: Step, error: &io::Error) -> Error {
 }
 
 /// Why the operating system does not run a program.
-pub(super) fn refusal(user: Option<&str>, step: Step, error: &io::Error) -> (Kind, String) {
+pub(crate) fn refusal(user: Option<&str>, step: Step, error: &io::Error) -> (Kind, String) {
     if let Some((what, _)) = isolated(step) {
         return (Kind::Unsupported, format!("it cannot have {what}: {error}"));
     }

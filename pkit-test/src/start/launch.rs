@@ -30,6 +30,7 @@ use crate::supervise::News;
 use crate::sync::lock;
 use crate::sys::child::own_pid;
 use crate::sys::diag::Diag;
+use crate::sys::random::random;
 use crate::sys::user;
 use crate::template::Template;
 
@@ -37,7 +38,7 @@ use crate::template::Template;
 const NAME_CHARS: usize = 40;
 
 /// Notes whom a process needs, so that it ends before them.
-pub(super) fn depend(core: &Arc<Core>) -> Result<()> {
+pub(crate) fn depend(core: &Arc<Core>) -> Result<()> {
     let spec = core.spec();
     for need in spec.needs().iter().filter(|need| need.is_ordered()) {
         match core.ground.cores_behind(need) {
@@ -124,10 +125,11 @@ impl Core {
             let on_end = self.on_end(spec, life.starts + 1);
             let slate = parcel.as_ref().map(|parcel| parcel.descriptor()).transpose();
             let slate = slate.map_err(|error| self.not_passed_on(error))?;
-            let luggage = Luggage { bell: rope, slate, network: self.ground.scope().network() };
+            let luggage = Luggage { bell: rope, slate, binary: None, network: self.ground.scope().network() };
             let run = guardian.launch(launch, luggage, on_end).map_err(with_spec)?;
             let Some(run) = run else { return Ok(None) };
-            life.logs.push(logs);
+            // Those of what others have are theirs as well.
+            life.logs.extend(Some(logs).filter(|_| self.is_own()));
             (life.round, life.parcel) = (round, parcel);
             life.run = Some(Arc::clone(&run));
             life.starts += 1;
@@ -305,7 +307,7 @@ impl Core {
     ) -> Result<BTreeMap<OsString, OsString>> {
         let mut variables: BTreeMap<OsString, OsString> = BTreeMap::new();
         if !spec.clears_env {
-            variables.extend(std::env::vars_os());
+            variables.extend(self.ground.variables());
             // Whoever runs the test would take the word of a service for that of the test.
             variables.remove(OsStr::new(NOTIFY_SOCKET));
         }
@@ -346,7 +348,7 @@ impl Core {
 
     /// What happens when nothing of the run is left: its supervisor is told, and callbacks are called in the order of the
     /// exits.
-    fn on_end(self: &Arc<Core>, spec: &Spec, run: u32) -> Box<dyn FnOnce(&State) + Send> {
+    pub(super) fn on_end(self: &Arc<Core>, spec: &Spec, run: u32) -> Box<dyn FnOnce(&State) + Send> {
         let core: Weak<Core> = Arc::downgrade(self);
         let callbacks = spec.on_exit.clone();
         let pending = Arc::clone(&self.callbacks);
@@ -384,12 +386,12 @@ fn told_by(round: &Round) -> Variables {
 }
 
 /// As `execve` wants them.
-fn as_given(variables: BTreeMap<OsString, OsString>) -> Vec<Vec<u8>> {
+pub(super) fn as_given(variables: BTreeMap<OsString, OsString>) -> Vec<Vec<u8>> {
     variables.into_iter().map(|(name, value)| [name.into_vec(), value.into_vec()].join(&b'=')).collect()
 }
 
 /// Where the test is, from which everything that is relative is meant.
-fn own_directory() -> Result<PathBuf> {
+pub(super) fn own_directory() -> Result<PathBuf> {
     let found = std::env::current_dir();
     found.map_err(|error| Error::system("the working directory of the test was not found", error))
 }
@@ -416,14 +418,22 @@ fn served(probes: &[Box<dyn Probe>]) -> Vec<SocketAddr> {
 /// Every run has a log of its own. The number at its end keeps it apart from that of a process that ran before under
 /// the same id.
 fn log_directory(guardian: &Guardian, number: u64, starts: u32, name: &str) -> PathBuf {
-    let is_plain = |c: &char| c.is_alphanumeric() || "-_.".contains(*c);
-    let safe: String = name.chars().take(NAME_CHARS).map(|c| if is_plain(&c) { c } else { '_' }).collect();
-    let run = starts + 1;
+    let (safe, run) = (safe_name(name), starts + 1);
     config().directory.join(format!("{}.{number}-{safe}.{run}-{}", own_pid(), guardian.token()))
 }
 
+/// The same of what is run for this process by others, once.
+pub(super) fn log_of_errand(name: &str) -> PathBuf {
+    config().directory.join(format!("{}.0-{}.1-{:06x}", own_pid(), safe_name(name), random() & 0xff_ffff))
+}
+
+fn safe_name(name: &str) -> String {
+    let is_plain = |c: &char| c.is_alphanumeric() || "-_.".contains(*c);
+    name.chars().take(NAME_CHARS).map(|c| if is_plain(&c) { c } else { '_' }).collect()
+}
+
 /// Makes sure, once, that there can be logs. The shim makes one when there is something to write.
-fn check_log_base() -> Result<()> {
+pub(super) fn check_log_base() -> Result<()> {
     static BASE: OnceLock<std::result::Result<(), (io::ErrorKind, String)>> = OnceLock::new();
     let base = BASE.get_or_init(|| try_base(&config().directory).map_err(|error| (error.kind(), error.to_string())));
     base.as_ref().map(drop).map_err(|(kind, text)| {
@@ -447,7 +457,7 @@ fn not_if(result: io::Result<()>, kind: io::ErrorKind) -> io::Result<()> {
     result.or_else(|error| if error.kind() == kind { Ok(()) } else { Err(error) })
 }
 
-fn not_found(name: &str, spec: &Spec, why: &NotFound) -> Error {
+pub(super) fn not_found(name: &str, spec: &Spec, why: &NotFound) -> Error {
     let kind = match why {
         NotFound::NotExecutable { .. } | NotFound::Directory { .. } | NotFound::Unreachable { .. } => {
             Kind::NotExecutable
@@ -459,7 +469,7 @@ fn not_found(name: &str, spec: &Spec, why: &NotFound) -> Error {
 }
 
 /// A program sees the name by which it was called.
-fn own_argument(wanted: &Wanted, found: &Path) -> Vec<u8> {
+pub(super) fn own_argument(wanted: &Wanted, found: &Path) -> Vec<u8> {
     let called = match wanted {
         Wanted::File(path) => path.as_path(),
         Wanted::Bin(_) => found,

@@ -18,26 +18,29 @@ use std::time::Instant;
 use crate::config::{deadline_in, log, scaled};
 use crate::duration::in_words;
 use crate::error::{Error, Kind, Result};
-use crate::ground::{Executor, Ground, Need};
+use crate::ground::{Executor, Ground, Need, Sharing};
 use crate::guardian::run::{Phase, Run};
 use crate::handle::{Core, Process, Started};
 use crate::isolation::Isolation;
 use crate::limits::{CALLBACK_LIMIT, HTTP_LAST_TRY, HTTP_TRY};
 use crate::parcel::{Parcel, Stage};
 use crate::place::{Claim, Place, Wish};
-use crate::ready::{Around, Begun, Exec, Fill, Look, Probe, Round, Sight, Site, Unarmed, Unprepared};
+use crate::ready::{Around, Begun, Exec, Fill, Look, Probe, Round, Sight, Site, Unarmed};
 use crate::spec::{Expected, Spec};
 use crate::sync::lock;
 
 mod again;
+mod attach;
 mod call;
 mod check;
-mod failure;
+mod errand;
+pub(crate) mod failure;
 mod launch;
 mod pause;
 mod supervisor;
 
 pub use again::Restart;
+pub(crate) use launch::depend;
 use pause::Pauses;
 pub(crate) use supervisor::supervise;
 
@@ -97,7 +100,7 @@ impl<H: Started> Spec<H> {
             }
         };
         let core = Core::new(place, ground.clone(), self.cast());
-        launch::depend(&core)?;
+        depend(&core)?;
         ground.register(&core);
         Ok(core)
     }
@@ -142,7 +145,8 @@ impl<H: Started> Executor for Spec<H> {
         let known = |name: &str| base.as_ref().and_then(|place| place.port(name)).unwrap_or(0);
         let taken: Vec<_> = ports.iter().filter(|(name, number)| known(name) != *number).cloned().collect();
         refuse_ports_of_siblings(&taken, ground).map_err(|error| error.fact("spec", self.shown()))?;
-        let wish = Wish { host: self.host.as_deref(), ports: &ports, user: self.user.as_deref(), base };
+        let guardian = ground.scope().guardian();
+        let wish = Wish { host: self.host.as_deref(), ports: &ports, user: self.user.as_deref(), base, guardian };
         let place = Place::reserve(&ground.full_name(), &wish).map_err(|error| {
             Error::new(error.kind(), format!("`{}` was not started: {error}", ground.full_name()))
                 .fact("spec", self.shown())
@@ -169,6 +173,10 @@ impl<H: Started> Executor for Spec<H> {
 
     fn process(handle: &H) -> Option<&Process> {
         Some(handle.process())
+    }
+
+    fn sharing() -> Option<Sharing<Spec<H>>> {
+        Some(Sharing::of())
     }
 }
 
@@ -234,6 +242,7 @@ impl Process {
                 // Two may have waited for it.
                 if self.core.change_life(|life| life.ready_after.replace(after)).is_none() {
                     self.core.record.is_ready();
+                    self.core.tell_lease(run);
                     self.core.call_on_start();
                     // Before whoever waits for it can cause its end: the story is to be told in its order.
                     self.core.tell_started();
@@ -442,20 +451,8 @@ impl Core {
         let exec = |exec: &Exec| self.check(&spec, exec);
         let mut fill = Fill { lookup: &mut lookup, is_known: &is_known, cwd: &mut cwd, exec: &exec };
         let prepared = spec.ready.iter().map(|ready| ready.prepare(&site, &mut fill));
-        let prepared = prepared.map(|probe| probe.map_err(|why| self.unprepared(why)));
+        let prepared = prepared.map(|probe| probe.map_err(|why| failure::unprepared(self, why)));
         begun.map(Ok).into_iter().chain(prepared).collect()
-    }
-
-    fn unprepared(&self, why: Unprepared<Error>) -> Error {
-        match why {
-            Unprepared::Hole(error) if error.is_spec() => error.fact("spec", self.spec().shown()),
-            // It says so already.
-            Unprepared::Hole(error) => error,
-            Unprepared::Mistake(why) => {
-                Error::new(Kind::Spec, format!("`{}` was not started: {why}", self.place().name))
-                    .fact("spec", self.spec().shown())
-            }
-        }
     }
 
     /// Does something where its processes are, whoever starts it again.

@@ -41,6 +41,8 @@ pub(super) fn look_after(core: &Arc<Core>) -> Result<()> {
 ///
 /// When the system allows no further thread.
 pub(crate) fn supervise(scope: &Arc<Scope>, desk: &Arc<Desk>, mut cores: Vec<Arc<Core>>) -> Result<()> {
+    // What others have as well nobody here stops.
+    cores.retain(|core| core.is_own());
     let is_wanted = |core: &Arc<Core>| is_direct(core, scope) && core.spec().supervision.is_some();
     if !cores.iter().any(is_wanted) || !desk.open() {
         return Ok(());

@@ -6,7 +6,7 @@ use super::server::serve;
 use super::state::State;
 use crate::error::Result;
 use crate::function::{Worker, function};
-use crate::ground::{Executor, Ground, Need};
+use crate::ground::{Executor, Ground, Need, Sharing};
 use crate::handle::Process;
 use crate::isolation::Isolation;
 use crate::ready::Said;
@@ -74,6 +74,13 @@ impl StateSpec {
     }
 }
 
+impl StateSpec {
+    /// Its server alone.
+    pub(crate) fn into_server(self) -> Spec<Worker<()>> {
+        self.spec
+    }
+}
+
 impl Executor for StateSpec {
     type Handle = State;
 
@@ -100,7 +107,11 @@ impl Executor for StateSpec {
     }
 
     fn process(handle: &State) -> Option<&Process> {
-        handle.owner.as_deref().map(super::life::Owner::process)
+        handle.server()
+    }
+
+    fn sharing() -> Option<Sharing<StateSpec>> {
+        Some(Sharing::of())
     }
 
     fn values(handle: &State) -> Vec<(String, String)> {

@@ -151,8 +151,13 @@ impl State {
         self.client.backend().path().unwrap_or(Path::new(""))
     }
 
+    /// The process of its server, where it was started here.
+    pub(crate) fn server(&self) -> Option<&Process> {
+        self.owner.as_deref().map(Owner::process)
+    }
+
     /// The one that this process has just started.
-    pub(super) fn owned(worker: Worker<()>, path: PathBuf) -> Result<State> {
+    pub(crate) fn owned(worker: Worker<()>, path: PathBuf) -> Result<State> {
         let client = Arc::new(Client::new(Box::new(Socket::new(path, None))));
         let owner = Arc::new(Owner { worker });
         client.backend().belongs_to(Arc::downgrade(&owner));

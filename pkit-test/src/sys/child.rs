@@ -13,6 +13,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+use nix::sys::stat::{Mode, mode_t, umask};
 use nix::sys::wait::waitpid;
 use nix::unistd::{self, ForkResult, Pid};
 
@@ -199,6 +200,9 @@ pub(crate) fn own_children() -> Vec<i32> {
     children
 }
 
+/// How many of the newest processes are looked at for one that hops: fewer take less time than it stays.
+const NEWEST: usize = 16;
+
 /// The id of the first process of its pid namespace.
 const FIRST_PID: i32 = 1;
 
@@ -227,6 +231,13 @@ pub(crate) fn leave_session() {
     let _ = unistd::setsid();
 }
 
+/// Makes files as another process would, or at least so that whoever makes them can use them.
+pub(crate) fn set_file_mask(mask: Option<u32>) {
+    let own = umask(Mode::empty());
+    let mask = mask.map_or(own, |mask| Mode::from_bits_truncate(mask as mode_t));
+    umask(mask.difference(Mode::S_IRWXU));
+}
+
 /// Raises the limit of open files as far as allowed and returns what it was.
 pub(crate) fn raise_file_limit() -> Option<FileLimit> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
@@ -239,6 +250,17 @@ pub(crate) fn raise_file_limit() -> Option<FileLimit> {
 pub(crate) struct FileLimit {
     soft: rlim_t,
     hard: rlim_t,
+}
+
+impl FileLimit {
+    /// For a process that is started by one that has raised its own, and is to give back what was before that.
+    pub(crate) fn said(self) -> String {
+        self.soft.to_string()
+    }
+
+    pub(crate) fn or_said(self, said: Option<&str>) -> FileLimit {
+        FileLimit { soft: said.and_then(|said| said.parse().ok()).unwrap_or(self.soft).min(self.hard), ..self }
+    }
 }
 
 /// Everything that turns a fork into a service. Prepared before the fork; nothing is looked up after it.
@@ -422,6 +444,19 @@ pub(crate) fn c_path(path: &Path) -> io::Result<CString> {
 pub(crate) fn kill_hoppers() {
     strays::kill_group();
     platform::kill_descendants();
+    if !procfs::knows_children() {
+        kill_newest();
+    }
+}
+
+/// Where the kernel lists no children all processes are looked at, and what hops is elsewhere by the end of that. But it is
+/// always one of the newest: they are looked at first, and killed as they are found.
+fn kill_newest() {
+    let mut newest: Vec<i32> = procfs::processes().collect();
+    newest.sort_unstable_by_key(|pid| std::cmp::Reverse(*pid));
+    let own = own_pid();
+    let children = newest.into_iter().take(NEWEST).filter(|pid| procfs::parent(*pid) == Some(own));
+    children.for_each(kill_child);
 }
 
 /// Kills a process of our own making by its unreaped id, whatever state it is in.

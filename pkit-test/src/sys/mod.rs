@@ -13,6 +13,7 @@ pub(crate) mod held;
 pub(crate) mod identity;
 pub(crate) mod letterbox;
 pub(crate) mod likeness;
+pub(crate) mod lock;
 pub(crate) mod namespace;
 pub(crate) mod peer;
 pub(crate) mod pipe;

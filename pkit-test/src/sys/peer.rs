@@ -5,7 +5,7 @@
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
-use super::{platform, socket};
+use super::{platform, socket, user};
 
 /// A process at the other end.
 #[derive(Debug)]
@@ -21,6 +21,12 @@ pub(crate) fn peer(stream: &UnixStream) -> Peer {
     let pid = socket::peer(stream);
     let end = end_of_peer(stream).or_else(|| platform::end_of(pid?).ok());
     Peer { pid, end }
+}
+
+/// Whether it is a process of our own user: of a listener, the one that has begun to listen. What the system does not say is
+/// nobody's.
+pub(crate) fn is_own_user(stream: &UnixStream) -> bool {
+    socket::peer_user(stream) == Some(user::own_uid())
 }
 
 /// By the socket itself, which cannot mean somebody else: a pid may have been given to the next one.
@@ -64,6 +70,7 @@ mod tests {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let peer = peer(&ours);
         assert_eq!(peer.pid, Some(crate::sys::child::own_pid()));
+        assert!(is_own_user(&ours));
         assert!(!is_readable_until(peer.end.unwrap().as_fd(), Instant::now()));
     }
 }

@@ -5,6 +5,8 @@
 //! nothing else to go by, the janitor: it holds a pidfd before it asks, so that the answer is about the process that it signals,
 //! or about nobody.
 
+use std::ffi::OsString;
+
 use nix::unistd::{Pid, getsid};
 
 mod walk;
@@ -18,6 +20,24 @@ pub(crate) use linux::*;
 mod other;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use other::*;
+
+/// Who a process is, and whose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kin {
+    pub(crate) pid: i32,
+    /// 0 where that cannot be seen from here.
+    pub(crate) parent: i32,
+    pub(crate) session: i32,
+    /// With the id this means one process and no later one.
+    pub(crate) birth: u64,
+    /// That it has given itself, or the beginning of that of its program.
+    pub(crate) name: String,
+}
+
+/// The variables that a process was given.
+pub(crate) fn variables(pid: i32) -> Option<Vec<(OsString, OsString)>> {
+    Some(walk::variables(&environment(pid)?))
+}
 
 /// The session of a process, wherever it is known at all: no system asks for a right to this.
 pub(crate) fn session(pid: i32) -> Option<i32> {

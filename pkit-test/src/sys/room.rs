@@ -10,14 +10,24 @@ use nix::unistd::{AccessFlags, access};
 const LEAST_BYTES: u128 = 256 * 1024;
 const LEAST_FILES: u128 = 64;
 
+/// Where everybody may write on most systems.
+const PLACES: [&str; 3] = ["/tmp", "/dev/shm", "/var/tmp"];
+
 /// The first directory for temporary files that has room and whose path is no longer than this. Where there is none, it is
 /// the one that was to be used: the attempt to do so says why not.
 pub(crate) fn temporary(longest: usize) -> PathBuf {
     let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let first = [env::temp_dir(), PathBuf::from("/tmp")];
-    let others = runtime.into_iter().chain(["/dev/shm", "/var/tmp"].map(PathBuf::from));
+    let [first, others @ ..] = PLACES.map(PathBuf::from);
+    let all = [env::temp_dir(), first].into_iter().chain(runtime).chain(others);
     let fits = |directory: &PathBuf| directory.is_absolute() && directory.as_os_str().len() <= longest;
-    first_with_room(first.into_iter().chain(others).filter(fits)).unwrap_or_else(env::temp_dir)
+    first_with_room(all.filter(fits)).unwrap_or_else(env::temp_dir)
+}
+
+/// All of them, whether or not there is room, for whoever has set the first one.
+pub(crate) fn temporary_places(set: Option<PathBuf>) -> impl Iterator<Item = PathBuf> {
+    let others = PLACES.map(PathBuf::from).into_iter();
+    let others: Vec<PathBuf> = others.filter(|place| Some(place) != set.as_ref()).collect();
+    set.into_iter().chain(others)
 }
 
 fn first_with_room(candidates: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {

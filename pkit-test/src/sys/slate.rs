@@ -51,6 +51,11 @@ impl Slate {
         Ok(Slate { file })
     }
 
+    /// One that somebody else has made.
+    pub(crate) fn given(slate: OwnedFd) -> Slate {
+        Slate { file: File::from(slate) }
+    }
+
     pub(crate) fn length(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }

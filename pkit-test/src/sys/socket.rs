@@ -7,22 +7,23 @@ mod lockfile;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::peer;
-#[cfg(target_os = "linux")]
 use linux::{abstract_address, new_socket};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{ephemeral_ports, first_unprivileged_port, hold_along, hold_name, reserved_ports};
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{peer, peer_user};
 
 #[cfg(not(target_os = "linux"))]
 mod other;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use other::peer;
-#[cfg(not(target_os = "linux"))]
 use other::{abstract_address, new_socket};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use other::{ephemeral_ports, first_unprivileged_port, hold_along, hold_name, reserved_ports};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use other::{peer, peer_user};
 
 use std::io;
+use std::mem::offset_of;
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -33,6 +34,9 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockType, SockaddrStorage, UnixAddr, bind, connect, setsockopt, sockopt};
+
+/// How long the path of a unix socket may be: the kernel has so much room, and the standard library wants a zero behind it.
+pub(crate) const PATH_BYTES: usize = size_of::<libc::sockaddr_un>() - offset_of!(libc::sockaddr_un, sun_path) - 1;
 
 /// Binds a TCP port that nobody else has in any state, not even a connection that has just ended.
 ///

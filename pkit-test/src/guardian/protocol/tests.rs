@@ -20,7 +20,7 @@ fn every_order_comes_back() {
         has_own_pids: true,
         has_network: false,
         is_errand: true,
-        function: Some(FunctionOrder { entry: u64::MAX, name: "f".into(), by_exec: true }),
+        function: Some(FunctionOrder { entry: u64::MAX, name: "f".into(), by_exec: true, has_binary: true }),
         ends_with_leader: true,
     };
     let hello = Hello {

@@ -41,10 +41,10 @@ impl Guardian {
     pub(super) fn spawn(&mut self, frame: &Frame, launch: &Launch) {
         let bell = self.inbox.attached();
         match self.joined_for(frame.id, launch) {
-            Ok((Spare { pid, socket }, slate)) => {
+            Ok((Spare { pid, socket }, ahead)) => {
                 let mut shim = Shim::new(pid, socket, launch);
-                if slate.is_some() {
-                    shim.outbox.push_with(&Order::Slate.to_frame(frame.id), slate);
+                for (order, descriptor) in ahead {
+                    shim.outbox.push_with(&order.to_frame(frame.id), Some(descriptor));
                 }
                 shim.outbox.push_with(frame, bell);
                 self.shims.insert(frame.id, shim);
@@ -58,19 +58,24 @@ impl Guardian {
     }
 
     /// The shim for an order, which we hear from now on, and what it is to be given ahead.
-    fn joined_for(&mut self, id: u32, launch: &Launch) -> Forked<(Spare, Option<OwnedFd>)> {
-        // Both before anything can fail: nobody asks again for what is left here.
-        let (slate, network) = (self.slate_of(id, launch), self.network_of(id, launch));
-        let slate = slate.map_err(|error| (Step::Slate, error))?;
+    fn joined_for(&mut self, id: u32, launch: &Launch) -> Forked<(Spare, Vec<Ahead>)> {
+        // All before anything can fail: nobody asks again for what is left here.
+        let (ahead, network) = (self.ahead_of(id, launch), self.network_of(id, launch));
+        let ahead = ahead.map_err(|error| (Step::Slate, error))?;
         let spare = self.shim_for(launch, network.map_err(|error| (Step::Network, error))?)?;
         self.crowd.add(&spare.socket, id).map_err(|error| (Step::Fork, error))?;
-        Ok((spare, slate))
+        Ok((spare, ahead))
     }
 
-    fn slate_of(&mut self, id: u32, launch: &Launch) -> io::Result<Option<OwnedFd>> {
-        // As a network, it may have been lost on the way.
-        let lost = || io::Error::from(Errno::EMFILE);
-        launch.function.as_ref().map(|_| self.slates.remove(&id).ok_or_else(lost)).transpose()
+    fn ahead_of(&mut self, id: u32, launch: &Launch) -> io::Result<Vec<Ahead>> {
+        let (slate, binary) = (self.slates.remove(&id), self.binaries.remove(&id));
+        let Some(function) = &launch.function else { return Ok(Vec::new()) };
+        // As a network, they may have been lost on the way.
+        let mut ahead = vec![(Order::Slate, slate.ok_or(Errno::EMFILE)?)];
+        if function.has_binary {
+            ahead.push((Order::Binary, binary.ok_or(Errno::EMFILE)?));
+        }
+        Ok(ahead)
     }
 
     /// The shim for an order: the one that waits for one, if it is as good as any other.
@@ -122,6 +127,9 @@ impl Guardian {
         }
     }
 }
+
+/// What a shim is given before its order.
+type Ahead = (Order, OwnedFd);
 
 /// Or the step that was refused.
 type Forked<T> = Result<T, (Step, io::Error)>;

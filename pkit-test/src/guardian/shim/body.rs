@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 use nix::errno::Errno;
 
@@ -17,6 +18,8 @@ use crate::sys::{fresh, strays, takeover};
 /// What came with the order for a function.
 pub(super) struct Gifts<'a> {
     pub(super) slate: Option<OwnedFd>,
+    /// Where it is in another binary than ours.
+    pub(super) binary: Option<OwnedFd>,
     pub(super) rope: Option<&'a Rope>,
 }
 
@@ -27,12 +30,20 @@ pub(super) fn of(launch: &Launch, gifts: Gifts<'_>) -> Result<(Body, Vec<OwnedFd
     // There may have been no room for it here.
     let slate = gifts.slate.ok_or((Step::Slate, Errno::EMFILE.into()))?;
     let rope = gifts.rope.map(|rope| rope.as_fd().try_clone_to_owned()).transpose().map_err(prepare)?;
+    let has_rope = rope.is_some();
+    let mut given: Vec<OwnedFd> = std::iter::once(slate).chain(rope).collect();
+    if order.has_binary {
+        let binary = gifts.binary.ok_or((Step::Slate, Errno::EMFILE.into()))?;
+        given.push(binary);
+        let body = takeover::function_command_of_another(name(order), order.entry, has_rope);
+        return Ok((program_at(body.map_err(prepare)?).map_err(prepare)?, given));
+    }
     let entry = fresh::entry_at(order.entry).ok_or((Step::Entry, Errno::EFAULT.into()))?;
     let body = match is_by_exec(order) {
-        true => program_of(order, rope.is_some()).map_err(prepare)?,
+        true => program_of(order, has_rope).map_err(prepare)?,
         false => Body::Function { entry, name: name(order) },
     };
-    Ok((body, std::iter::once(slate).chain(rope).collect()))
+    Ok((body, given))
 }
 
 /// Where orphans are looked for by a mark in the environment, a fork would have that of the guardian.
@@ -45,7 +56,10 @@ fn program(launch: &Launch) -> io::Result<Body> {
 }
 
 fn program_of(order: &FunctionOrder, has_rope: bool) -> io::Result<Body> {
-    let (program, arguments) = takeover::function_command(name(order), order.entry, has_rope)?;
+    program_at(takeover::function_command(name(order), order.entry, has_rope)?)
+}
+
+fn program_at((program, arguments): (PathBuf, Vec<CString>)) -> io::Result<Body> {
     Ok(Body::Program { program: CString::new(program.into_os_string().into_vec())?, arguments })
 }
 

@@ -30,6 +30,14 @@ pub(crate) const GIVES_NAMES: bool = true;
 /// Where a process finds its own executable, also when that was deleted.
 const OWN_EXECUTABLE: &str = "/proc/self/exe";
 
+/// Where a process finds what it has open.
+const OWN_DESCRIPTORS: &str = "/proc/self/fd/";
+
+/// What to execute to become the program that this descriptor is open at, also when that was deleted.
+pub(crate) fn executable_of(program: BorrowedFd<'_>) -> PathBuf {
+    executable_behind(program.as_raw_fd())
+}
+
 /// What to execute to become this program again.
 pub(crate) fn own_executable() -> io::Result<PathBuf> {
     if lacks(Means::Execfn) { std::env::current_exe() } else { Ok(OWN_EXECUTABLE.into()) }
@@ -46,7 +54,13 @@ pub(crate) fn own_command_line() -> Vec<u8> {
     std::fs::read("/proc/self/cmdline").unwrap_or_default()
 }
 
-/// Whether this process was started as [`own_executable`], which nobody but us does with a test binary.
+/// The same by the number that the descriptor will have over there.
+pub(crate) fn executable_behind(number: RawFd) -> PathBuf {
+    format!("{OWN_DESCRIPTORS}{number}").into()
+}
+
+/// Whether this process was started as [`own_executable`], or by a descriptor as [`executable_of`] says, which nobody but us
+/// does with a test binary.
 ///
 /// The auxiliary vector is read because it costs nothing: the check runs at every start of every test binary.
 pub(crate) fn is_started_as_itself() -> bool {
@@ -59,7 +73,8 @@ pub(crate) fn is_started_as_itself() -> bool {
         }
         CStr::from_ptr(address as *const libc::c_char)
     };
-    name.to_bytes() == OWN_EXECUTABLE.as_bytes()
+    let name = name.to_bytes();
+    name == OWN_EXECUTABLE.as_bytes() || name.starts_with(OWN_DESCRIPTORS.as_bytes())
 }
 
 /// A descriptor that becomes readable when the calling process is dead.

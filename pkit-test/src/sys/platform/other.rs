@@ -45,8 +45,18 @@ pub(crate) fn own_executable() -> io::Result<PathBuf> {
     std::env::current_exe()
 }
 
+/// What to execute to become the program that this descriptor is open at: a system with `/dev/fd` may know it by that.
+pub(crate) fn executable_of(program: BorrowedFd<'_>) -> PathBuf {
+    executable_behind(program.as_raw_fd())
+}
+
 pub(crate) fn own_executable_as_itself() -> io::Result<PathBuf> {
     own_executable()
+}
+
+/// The same by the number that the descriptor will have over there.
+pub(crate) fn executable_behind(descriptor: RawFd) -> PathBuf {
+    format!("/dev/fd/{descriptor}").into()
 }
 
 /// Nothing tells how a process was started but its arguments.

@@ -4,18 +4,22 @@ use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, readlinkat};
 use nix::sys::stat::Mode;
 
-use super::walk;
+use super::{Kin, walk};
 use crate::sys::without::{Means, lacks};
 
 /// How much of a command line is read.
 const COMMAND_BYTES: u64 = 4096;
+
+/// How much of a file is read at a time.
+const PROC_BYTES: usize = 4096;
 
 /// The children of a process, of all its threads. One that is born or dies meanwhile may be missing.
 pub(crate) fn children(pid: i32) -> io::Result<Vec<i32>> {
@@ -98,6 +102,23 @@ pub(crate) fn command_line(pid: i32) -> Option<String> {
     Some(walk::for_people(&words))
 }
 
+/// What a process does not allow by default in what it makes.
+pub(crate) fn file_mask(pid: i32) -> Option<u32> {
+    u32::from_str_radix(&line_of(&format!("/proc/{pid}/status"), "Umask:")?, 8).ok()
+}
+
+/// The process that a descriptor means.
+pub(crate) fn pid_of(pidfd: &OwnedFd) -> Option<i32> {
+    let pid = line_of(&format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()), "Pid:")?.parse().ok();
+    // One that is gone, or of another namespace, has none.
+    pid.filter(|pid| *pid > 0)
+}
+
+fn line_of(path: &str, name: &str) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    Some(text.lines().find_map(|line| line.strip_prefix(name))?.trim().to_owned())
+}
+
 /// The name that a process has given itself.
 pub(crate) fn name(pid: i32) -> Option<String> {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
@@ -149,9 +170,28 @@ pub(crate) fn birth(pid: i32) -> Option<u64> {
     Stat::read(pid).filter(Stat::is_alive)?.field(22)?.parse().ok()
 }
 
+/// Who a process is, by one look. Not of one that has ended.
+pub(crate) fn kin(pid: i32) -> Option<Kin> {
+    let stat = Stat::read(pid).filter(Stat::is_alive)?;
+    let number = |field| stat.field(field)?.parse::<i32>().ok();
+    let birth = stat.field(22)?.parse().ok()?;
+    Some(Kin { pid, parent: number(4)?, session: number(6)?, birth, name: stat.name.clone() })
+}
+
+/// The file that a process executes. Unknown for those that we may not look at.
+pub(crate) fn executable(pid: i32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// What a process was given when it was executed, each variable with a zero behind it. Unknown for those that we may not
+/// look at.
+pub(crate) fn environment(pid: i32) -> Option<Vec<u8>> {
+    read_all(&format!("/proc/{pid}/environ"))
+}
+
 /// The value of a variable that a process was given. Unknown for those that we may not look at.
 pub(crate) fn given(pid: i32, variable: &str) -> Option<Vec<u8>> {
-    walk::value_of(&fs::read(format!("/proc/{pid}/environ")).ok()?, variable)
+    walk::value_of(&environment(pid)?, variable)
 }
 
 /// Makes this process one whose descriptors nobody but root may see, like a server that has changed its user.
@@ -210,14 +250,33 @@ fn read_some(path: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// A whole file. Those of `/proc` do not say how large they are, so that the standard library asks more often than needed.
+fn read_all(path: &str) -> Option<Vec<u8>> {
+    // Of all processes it is read while one of them runs away: each microsecond counts.
+    let (mut bytes, mut piece) = (Vec::new(), [0; PROC_BYTES]);
+    let mut file = File::open(path).ok()?;
+    loop {
+        match file.read(&mut piece).ok()? {
+            0 => return Some(bytes),
+            count => bytes.extend_from_slice(&piece[..count]),
+        }
+    }
+}
+
 /// `/proc/PID/stat`. The second field, the name, may hold blanks, parentheses and bytes of any kind.
-struct Stat(String);
+struct Stat {
+    name: String,
+    /// From the third field on.
+    fields: String,
+}
 
 impl Stat {
     fn read(pid: i32) -> Option<Stat> {
-        let bytes = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let bytes = read_all(&format!("/proc/{pid}/stat"))?;
+        let name_begin = bytes.iter().position(|byte| *byte == b'(')? + 1;
         let name_end = bytes.iter().rposition(|byte| *byte == b')')?;
-        Some(Stat(String::from_utf8_lossy(&bytes[name_end + 1..]).into_owned()))
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        Some(Stat { name: text(bytes.get(name_begin..name_end)?), fields: text(&bytes[name_end + 1..]) })
     }
 
     /// Zombies have ended.
@@ -227,7 +286,7 @@ impl Stat {
 
     /// A field by its number in `proc(5)`, from the third on.
     fn field(&self, number: usize) -> Option<&str> {
-        self.0.split_ascii_whitespace().nth(number - 3)
+        self.fields.split_ascii_whitespace().nth(number - 3)
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
-use super::walk;
+use super::{Kin, walk};
 
 #[cfg(target_os = "freebsd")]
 mod freebsd;
@@ -90,6 +92,14 @@ pub(crate) fn command_line(pid: i32) -> Option<String> {
     if words.trim().is_empty() { Some(format!("[{}]", name(pid)?)) } else { Some(walk::for_people(&words)) }
 }
 
+pub(crate) fn file_mask(_pid: i32) -> Option<u32> {
+    None
+}
+
+pub(crate) fn pid_of(_pidfd: &OwnedFd) -> Option<i32> {
+    None
+}
+
 /// The name of the program that a process executes.
 pub(crate) fn name(pid: i32) -> Option<String> {
     system::status(pid).map(|status| status.name)
@@ -115,9 +125,27 @@ pub(crate) fn birth(pid: i32) -> Option<u64> {
     system::status(pid).filter(|status| status.is_alive).map(|status| status.birth)
 }
 
+/// Who a process is, by one look. Not of one that has ended.
+pub(crate) fn kin(pid: i32) -> Option<Kin> {
+    let status = system::status(pid).filter(|status| status.is_alive)?;
+    let session = super::session(pid)?;
+    Some(Kin { pid, parent: status.parent, session, birth: status.birth, name: status.name })
+}
+
+/// The file that a process executes is not asked for here: its name is that of the program.
+pub(crate) fn executable(_pid: i32) -> Option<PathBuf> {
+    None
+}
+
+/// What a process was given when it was executed, each variable with a zero behind it. Unknown for those that we may not
+/// look at.
+pub(crate) fn environment(pid: i32) -> Option<Vec<u8>> {
+    system::environment(pid)
+}
+
 /// The value of a variable that a process was given. Unknown for those that we may not look at.
 pub(crate) fn given(pid: i32, variable: &str) -> Option<Vec<u8>> {
-    walk::value_of(&system::environment(pid)?, variable)
+    walk::value_of(&environment(pid)?, variable)
 }
 
 /// The arguments of a process, each with a zero behind it.

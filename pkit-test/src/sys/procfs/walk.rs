@@ -1,6 +1,8 @@
 //! Trees of processes, whoever lists them.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 
 /// How much of a command line is shown.
 const COMMAND_CHARS: usize = 240;
@@ -59,6 +61,16 @@ pub(super) fn value_of(given: &[u8], variable: &str) -> Option<Vec<u8>> {
     variables.find_map(|one| Some(one.strip_prefix(variable.as_bytes())?.strip_prefix(b"=")?.to_vec()))
 }
 
+/// All of them. What is no variable, as it has no name or no value, is passed over.
+pub(super) fn variables(given: &[u8]) -> Vec<(OsString, OsString)> {
+    let text = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+    let pair = |one: &[u8]| {
+        let name_end = one.iter().skip(1).position(|byte| *byte == b'=')? + 1;
+        Some((text(&one[..name_end]), text(&one[name_end + 1..])))
+    };
+    given.split(|byte| *byte == 0).filter_map(pair).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +94,11 @@ mod tests {
         let given = b"AB=1\0A=2=3\0=4\0A\0";
         assert_eq!(value_of(given, "A"), Some(b"2=3".to_vec()));
         assert_eq!(value_of(given, "B"), None);
+    }
+
+    #[test]
+    fn what_is_no_variable_is_none() {
+        let pair = |name: &str, value: &str| (name.into(), value.into());
+        assert_eq!(variables(b"A=2=3\0B=\0\0=4\0C\0"), [pair("A", "2=3"), pair("B", "")]);
     }
 }

@@ -28,6 +28,11 @@ pub(crate) fn peer(socket: impl AsFd) -> Option<i32> {
     getsockopt(&socket, sockopt::PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0)
 }
 
+/// The user at the other end of a unix socket.
+pub(crate) fn peer_user(socket: impl AsFd) -> Option<u32> {
+    getsockopt(&socket, sockopt::PeerCredentials).ok().map(|peer| peer.uid())
+}
+
 /// Holds a name for as long as the descriptor, or a copy of it in whatever process, is open. The error is `AddrInUse`
 /// if somebody has the name, of any user in this network namespace.
 pub(crate) fn hold_name(name: &str) -> io::Result<OwnedFd> {

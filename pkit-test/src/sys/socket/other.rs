@@ -23,6 +23,21 @@ pub(crate) fn peer(_socket: impl std::os::fd::AsFd) -> Option<i32> {
     None
 }
 
+/// The user at the other end of a unix socket.
+#[cfg(any(target_os = "freebsd", target_os = "macos"))]
+pub(crate) fn peer_user(socket: impl std::os::fd::AsFd) -> Option<u32> {
+    use std::os::fd::AsRawFd as _;
+    let (mut user, mut group) = (0, 0);
+    // SAFETY: the descriptor is open, and both places live through the call.
+    let result = unsafe { nix::libc::getpeereid(socket.as_fd().as_raw_fd(), &raw mut user, &raw mut group) };
+    (result == 0).then_some(user)
+}
+
+#[cfg(not(any(target_os = "freebsd", target_os = "macos")))]
+pub(crate) fn peer_user(_socket: impl std::os::fd::AsFd) -> Option<u32> {
+    None
+}
+
 /// Holds a name for as long as the descriptor, or a copy of it in whatever process, is open. The error is `AddrInUse`
 /// if somebody has the name.
 pub(crate) fn hold_name(name: &str) -> io::Result<OwnedFd> {

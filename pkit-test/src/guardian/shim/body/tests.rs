@@ -52,7 +52,12 @@ fn launch(entry: Entry, by_exec: bool) -> Launch {
         has_own_pids: false,
         has_network: false,
         is_errand: true,
-        function: Some(FunctionOrder { entry: offset_of(entry), name: "the function".into(), by_exec }),
+        function: Some(FunctionOrder {
+            entry: offset_of(entry),
+            name: "the function".into(),
+            by_exec,
+            has_binary: false,
+        }),
         ends_with_leader: true,
     }
 }
@@ -63,6 +68,7 @@ fn run(launch: Launch) -> Ended {
 
 fn run_with(launch: Launch, act: impl FnOnce(&Run)) -> Ended {
     let log = launch.log.clone();
+    let has_binary = launch.function.as_ref().is_some_and(|function| function.has_binary);
     let path = log.with_extension("slate");
     let mut slate = File::options().read(true).write(true).create_new(true).open(&path).expect("a slate");
     fs::remove_file(&path).expect("just made");
@@ -70,6 +76,7 @@ fn run_with(launch: Launch, act: impl FnOnce(&Run)) -> Ended {
     let luggage = Luggage {
         bell: Some(bell.rope().expect("a rope")),
         slate: Some(slate.try_clone().expect("another one").into()),
+        binary: has_binary.then(|| File::open("/proc/self/exe").expect("it runs").into()),
         network: None,
     };
     let guardian = client::current().expect("a guardian");
@@ -154,6 +161,15 @@ fn a_fork_is_as_fresh_as_a_program() {
     }
 }
 
+/// As if it were another one: by its descriptor, of which the function finds nothing.
+#[test]
+fn a_function_of_another_binary_is_as_fresh() {
+    let launch = launch(look_around, false);
+    let function = launch.function.clone().map(|function| FunctionOrder { has_binary: true, ..function });
+    let seen = if cfg!(target_env = "musl") { SEEN.replace("1 arguments", "it has run") } else { SEEN.to_owned() };
+    assert_eq!(run(Launch { function, ..launch }).slate, seen);
+}
+
 /// Leaves somebody behind, who waits for ever.
 fn leave_a_child(gifts: Gifts) -> ! {
     let child = std::process::Command::new("sleep").arg("1000").spawn().expect("spawned");
@@ -194,7 +210,7 @@ fn what_cannot_be_run_is_refused_with_its_step() {
         other => panic!("{other:?}"),
     };
     let launch = || launch(look_around, false);
-    let function = FunctionOrder { entry: 1 << 60, name: "nowhere".into(), by_exec: false };
+    let function = FunctionOrder { entry: 1 << 60, name: "nowhere".into(), by_exec: false, has_binary: false };
     assert_eq!(refused(Launch { function: Some(function), ..launch() }).0, Step::Entry);
     let lost = client::current().expect("a guardian").launch(launch(), Luggage::default(), Box::new(|_| {}));
     let lost = lost.expect("launched").expect("not declined").wait_over(None).expect("over");

@@ -1,0 +1,3 @@
+//! Sixty of the crowd.
+
+crowd::sixty!("gamma");
