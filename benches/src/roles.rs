@@ -18,6 +18,7 @@ use crate::stamps::Stamper;
 
 mod forks;
 mod grown;
+mod shared;
 
 /// The first argument of a child.
 pub(crate) const FLAG: &str = "--role";
@@ -71,6 +72,15 @@ pub(crate) enum Role {
     /// Starts the first process of its life, and prints how long it took.
     First {
         ours: bool,
+    },
+    /// Takes a lease of what its run shares, or connects to whoever listens there, and prints how long it took.
+    Lease {
+        ours: bool,
+        socket: PathBuf,
+    },
+    /// A test that needs a server: that of its run, or one of its own.
+    Test {
+        shares: bool,
     },
     /// Starts so many sleeps with pkit-test, says that they are up, and waits for its own end.
     Owner {
@@ -139,6 +149,8 @@ impl Role {
             Role::Echo => return words(&["echo", "0", "-"]),
             Role::Forks { samples } => return words(&["forks", &samples.to_string(), "-"]),
             Role::First { ours } => return words(&["first", if *ours { "1" } else { "0" }, "-"]),
+            Role::Lease { ours, socket } => ("lease", u64::from(*ours), socket),
+            Role::Test { shares } => return words(&["test", if *shares { "1" } else { "0" }, "-"]),
             Role::Owner { sleeps, stamps } => ("owner", *sleeps as u64, stamps),
             Role::OwnerOfDaemons { daemons, stamps } => ("owner-of-daemons", *daemons as u64, stamps),
             Role::Daemonizer { daemons, stamps } => ("daemonizer", *daemons as u64, stamps),
@@ -169,6 +181,8 @@ impl Role {
             "echo" => Role::Echo,
             "forks" => Role::Forks { samples: count },
             "first" => Role::First { ours: number == 1 },
+            "lease" => Role::Lease { ours: number == 1, socket: stamps },
+            "test" => Role::Test { shares: number == 1 },
             "owner" => Role::Owner { sleeps: count, stamps },
             "owner-of-daemons" => Role::OwnerOfDaemons { daemons: count, stamps },
             "daemonizer" => Role::Daemonizer { daemons: count, stamps },
@@ -211,6 +225,8 @@ fn be(role: Role) -> Outcome<()> {
         Role::Echo => drop(io::copy(&mut io::stdin().lock(), &mut io::stdout().lock())?),
         Role::Forks { samples } => forks::print_forks(samples)?,
         Role::First { ours } => print_first_start(ours)?,
+        Role::Lease { ours, socket } => shared::print_lease(ours, &socket)?,
+        Role::Test { shares } => shared::test(shares)?,
         Role::Owner { sleeps, stamps } => own_sleeps(sleeps, &stamps)?,
         Role::OwnerOfDaemons { daemons, stamps } => own_daemons(daemons, &stamps)?,
         Role::Daemonizer { daemons, stamps } => have_daemons(daemons, &stamps)?,

@@ -23,6 +23,7 @@ mod isolate;
 mod function;
 mod pool;
 mod state;
+mod shared;
 
 /// One row of the list.
 pub(crate) struct Row {
@@ -32,7 +33,7 @@ pub(crate) struct Row {
 }
 
 /// All of them, in the order of the budgets.
-pub(crate) const ALL: [Row; 19] = [
+pub(crate) const ALL: [Row; 20] = [
     Row { name: "ready", about: "lag and CPU of a start behind the server's listen()", measure: ready::measure },
     Row { name: "output", about: "lag and CPU of a start behind a banner", measure: output::measure },
     Row {
@@ -60,4 +61,5 @@ pub(crate) const ALL: [Row; 19] = [
     },
     Row { name: "pool", about: "functions in processes that stay, beside procspawn", measure: pool::measure },
     Row { name: "state", about: "the shared state, beside an echo, redis and Python's", measure: state::measure },
+    Row { name: "shared", about: "a lease of what a run shares, and a whole suite with it", measure: shared::measure },
 ];
