@@ -27,17 +27,19 @@ use crate::exit::Exit;
 use crate::output::record::Recorder;
 use crate::sys::bell::Rope;
 use crate::sys::child::{self, Body, Reaped, Step};
+use crate::sys::fd;
 use crate::sys::namespace::{Apart, Outside};
-use crate::sys::strays::{self, Whose};
+use crate::sys::strays;
 use crate::sys::wait::{self, For};
-use crate::sys::{fd, fresh};
 
 mod body;
+mod first;
 mod input;
 mod pardon;
 mod tree;
 
 use body::Gifts;
+use first::{first_order, is_lost};
 use input::Input;
 use pardon::Pardon;
 
@@ -87,41 +89,6 @@ fn settle(birth: &mut Birth) -> Result<Option<Outside>, (Step, io::Error)> {
         return Err((Step::Network, error));
     }
     birth.apart.as_ref().map(Apart::settle).transpose()
-}
-
-/// Waits for something to run; `None` when the guardian goes before there is. What a function is given comes ahead.
-fn first_order(birth: &Birth, inbox: &mut Inbox) -> Option<(u32, Launch, [Option<OwnedFd>; 2])> {
-    let socket = &birth.socket;
-    let (mut slate, mut binary) = (None, None);
-    child::adopt_orphans(Whose::All);
-    loop {
-        if wait::is_asked_to_end() || is_lost(birth.guardian) {
-            return None;
-        }
-        if let Some(frame) = inbox.take().ok()? {
-            match Order::from_frame(&frame)? {
-                Order::Slate => slate = inbox.attached(),
-                Order::Binary => binary = inbox.attached(),
-                Order::Spawn(launch) => return Some((frame.id, *launch, [slate, binary])),
-                _ => return None,
-            }
-            continue;
-        }
-        match inbox.fill(socket).ok()? {
-            Got::Some | Got::All => {}
-            Got::End => return None,
-            Got::Nothing => {
-                fresh::prepare();
-                drop(wait::wait(&[(socket.as_fd(), For::Reading)], None).ok()?);
-            }
-        }
-    }
-}
-
-/// Whether it is gone. The end of its socket says the same; but not while another fork of the guardian, which somebody has stopped
-/// before it could let go of it, still holds that.
-fn is_lost(guardian: Option<i32>) -> bool {
-    guardian.is_some_and(|guardian| guardian != child::parent_pid())
 }
 
 fn refuse(id: u32, socket: &UnixStream, step: Step, error: &io::Error) {
@@ -192,6 +159,8 @@ impl Shim {
         }
         self.speak();
         self.recorder.make_files();
+        // What has come in one piece with the order to start nobody says again.
+        self.obey_all();
     }
 
     fn run(&mut self) {
@@ -366,6 +335,10 @@ impl Shim {
         }
         // What has ended by now has ended before whatever we are told here.
         self.reap();
+        self.obey_all();
+    }
+
+    fn obey_all(&mut self) {
         while let Ok(Some(frame)) = self.inbox.take() {
             if let Some(order) = Order::from_frame(&frame) {
                 self.obey(order);
