@@ -3,10 +3,10 @@
 //! A port of our choice is ours at once. A fixed one may be another test's for now, and is waited for by whoever holds
 //! nothing that others wait for ([`Claim`]).
 
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,6 +25,9 @@ use crate::sys::user::{self, User};
 mod claim;
 
 pub(crate) use claim::{Claim, hold_all};
+
+/// What the user of a process may do in its directory, and nobody else.
+const OWNERS: u32 = 0o700;
 
 /// How much of a name is part of a path: the path of a unix socket has 107 bytes in all.
 const NAME_BYTES: usize = 20;
@@ -342,7 +345,9 @@ fn port_error(trouble: &PortTrouble) -> Error {
 fn make_directory(guardian: &Guardian, path: &Path, user: Option<&User>) -> io::Result<()> {
     let make = || {
         guardian.make_directory()?;
-        DirBuilder::new().mode(0o700).create(path)
+        DirBuilder::new().mode(OWNERS).create(path)?;
+        // Whatever mask the test has.
+        fs::set_permissions(path, Permissions::from_mode(OWNERS))
     };
     // A guardian that ends removes the outer one, once: for whoever makes it then it is gone between the two.
     make().or_else(|error| if error.kind() == io::ErrorKind::NotFound { make() } else { Err(error) })?;

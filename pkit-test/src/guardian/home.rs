@@ -10,10 +10,10 @@
 //! A janitor that comes between the first two steps finds an empty directory that nobody has locked, and removes it; then it is
 //! made again. So there is no moment at which one that is used can be taken for one that is left.
 
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -32,6 +32,9 @@ pub(crate) const PREFIX: &str = "pkit-";
 
 /// How many hexadecimal digits the token at the end of the name has.
 pub(crate) const TOKEN_DIGITS: usize = 6;
+
+/// Everybody may pass through, for services that run as another user; nobody can list it.
+const PASSAGE: u32 = 0o711;
 
 /// The directory of this process, and its lock once it was made.
 struct Home {
@@ -116,10 +119,14 @@ pub(super) fn made(path: &Path) -> io::Result<OwnedFd> {
 
 /// `None` where a janitor has it or has removed it.
 fn try_make(path: &Path) -> io::Result<Option<OwnedFd>> {
-    // Everybody may pass through, for services that run as another user; nobody can list it.
-    match DirBuilder::new().mode(0o711).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+    match DirBuilder::new().mode(PASSAGE).create(path) {
+        // Whatever mask the test has.
+        Ok(()) => match fs::set_permissions(path, Permissions::from_mode(PASSAGE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            result => result?,
+        },
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
     }
     let directory = match directory::open_at(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

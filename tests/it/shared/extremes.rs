@@ -1,5 +1,6 @@
 //! What nobody is expected to do, and somebody will.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -61,11 +62,27 @@ fn a_time_without_end_is_no_accident() {
 #[test]
 fn a_test_that_makes_files_for_nobody_keeps_nobody_out() {
     let run = run();
-    let (first, second) = (run.victim("shared::makes_files_for_nobody"), run.victim("shared::has_it").with("sleeper"));
+    let own = std::env::temp_dir().join(format!("nobody-{}", std::process::id()));
+    std::fs::create_dir(&own).unwrap();
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o1777)).unwrap();
+    let first = run.victim("shared::makes_files_for_nobody").env("TMPDIR", own.to_str().unwrap());
+    let second = run.victim("shared::has_it").with("sleeper");
     let as_nobody = |victim: &Victim| if geteuid().is_root() { victim.run_as_nobody() } else { victim.run() };
     let ended = as_nobody(&first);
     assert!(ended.status.success(), "{}{}", ended.stdout, ended.stderr);
     let ended = as_nobody(&second);
     assert_eq!(said(&ended, "pid").len(), 1);
     run.leaves_nothing_of(&second, &[ended]);
+    // Nor does it leave what only root could remove.
+    std::fs::remove_dir(&own).expect("it is empty");
+}
+
+/// What was up when the broker was killed is gone before it is started again: they would have the same directory of data.
+#[test]
+fn two_of_it_are_never_up_at_once() {
+    let run = run();
+    let victim = run.victim("shared::goes_on_without_its_broker").with("polite");
+    let ended = victim.run_uncaptured();
+    assert_eq!((said(&ended, "first"), said(&ended, "next")), (vec!["false"], vec!["true"]));
+    run.leaves_nothing_of(&victim, &[ended]);
 }

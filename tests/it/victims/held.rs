@@ -475,7 +475,7 @@ fn fails_after_another() {
 }
 
 /// The broker is what the first shared thing of this process has started.
-fn broker() -> Pid {
+pub(super) fn broker() -> Pid {
     let all = children(process::id());
     let found = all.into_iter().find(|pid| name_of(*pid) == "pkit-broker").expect("there is one");
     Pid::from_raw(found.try_into().unwrap())

@@ -1,12 +1,15 @@
 //! Tests that share what they have with others of a run.
 
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, umask};
 use pkit_test::{Spec, output, sh, simple};
 
 use super::chosen::{command, is_chosen};
+use super::held::broker;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -29,6 +32,20 @@ fn makes_files_for_nobody() {
         umask(Mode::all());
         let _ = simple("sleep 60").shared().start();
         umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    }
+}
+
+/// The server takes its time to end.
+#[test]
+fn goes_on_without_its_broker() {
+    if is_chosen() {
+        let slow = || output(command("polite", "500"), "ready").shared();
+        let first = slow().start().unwrap();
+        let pid = first.pid().unwrap();
+        kill(broker(), Signal::SIGKILL).unwrap();
+        let next = slow().start().unwrap();
+        println!("\nfirst {}", Path::new("/proc").join(pid.to_string()).exists());
+        println!("next {}", next.is_alive());
     }
 }
 

@@ -17,6 +17,10 @@ use crate::limits::{GOODBYE_LIMIT, GUARDIAN_BACKLOG_BYTES};
 use crate::output::LogFiles;
 use crate::sys::{child, directory, takeover};
 
+/// What a guardian knows the lock by that says that the broker is there: no port has that number. A broker that is killed is not
+/// gone before all that it has shared is, so that nothing is there twice.
+const ALIVE: u64 = u64::MAX;
+
 #[derive(Debug)]
 pub(super) struct Guardian {
     pub(super) pid: i32,
@@ -86,7 +90,12 @@ impl Broker {
         let program = self.clients.get_mut(&client).and_then(|client| client.program.take());
         let executed = program.ok_or_else(|| io::Error::other("no more files may be open (RLIMIT_NOFILE)"));
         match executed.and_then(|program| self.try_execute(life, &program)) {
-            Ok(guardian) => drop(self.guardians.insert(life, guardian)),
+            Ok(mut guardian) => {
+                // Without it the next broker may come too soon, but only where this one is killed.
+                let alive = self.alive.try_clone().ok();
+                guardian.outbox.push_with(&Order::Hold(ALIVE).to_frame(0), alive);
+                self.guardians.insert(life, guardian);
+            }
             Err(error) => self.machine.not_executed(life, format!("its guardian was not started: {error}")),
         }
     }
