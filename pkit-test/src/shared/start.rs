@@ -94,13 +94,10 @@ impl<E: Shareable> Shared<E> {
         }
     }
 
-    /// The same for the broker. Where a process is one test, all its threads are.
+    /// The same for the broker. Who waits on one thread cannot let go there of what it has; on another thread of the same test it
+    /// can, whichever runner that has.
     fn test(&self) -> String {
-        let is_of_nextest = std::env::var_os("NEXTEST_EXECUTION_MODE").is_some_and(|mode| mode == "process-per-test");
-        // Whoever was started by a test of nextest has that, too.
-        let is_one = is_of_nextest && std::env::args().any(|argument| argument == "--exact");
-        let thread = if is_one { String::new() } else { format!("{:?}", self.thread_id) };
-        format!("{} {thread}", std::process::id())
+        format!("{} {:?}", std::process::id(), self.thread_id)
     }
 
     /// Starts it with a guardian of its own. All who wait for it hear what came of that.
