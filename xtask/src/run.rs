@@ -11,7 +11,7 @@ use crate::gauntlet::{Counts, Evidence, Verdict};
 use crate::root;
 
 /// Only catches a hang: the slowest step takes a fraction of it.
-const STEP_LIMIT: Duration = Duration::from_secs(20 * 60);
+const STEP_LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// How long a finished step may go on holding our pipes before that is a finding of its own.
 const RELEASE_LIMIT: Duration = Duration::from_secs(10);
