@@ -10,8 +10,8 @@
 //!                                     is ending)     from now on)
 //! ```
 //!
-//! Whoever dies on the way lets go of the locks, and the next one begins anew: what was made is made again. A broker that was
-//! killed has let go of its lock, too. Clients that came while it was about to begin see the end of their connection.
+//! Whoever dies on the way lets go of the locks, and the next one begins anew: what was made is made again. The
+//! lock of a broker that was killed is free when the guardians below it have ended all that it kept. Clients that came while it was about to begin see the end of their connection.
 
 use std::io;
 use std::os::fd::OwnedFd;

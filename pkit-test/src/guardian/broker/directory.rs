@@ -4,7 +4,7 @@
 //! pkit-run-1000           of the user alone
 //! └─ 0123456789abcdef     of one run
 //!    ├─ start.lock        held by whoever starts a broker or removes the directory
-//!    ├─ alive.lock        held by the broker, from before it is there until nothing of it is left
+//!    ├─ alive.lock        held by the broker and its guardians, from before it is there until nothing is left
 //!    └─ sock              the broker listens
 //! ```
 //!
