@@ -58,6 +58,16 @@ impl Seat {
     /// databases. It is given to another test when this one has let go of the server, and all it has made is undone.
     ///
     /// In holes it is `{slot}`.
+    ///
+    /// ```
+    /// use pkit_test::{Error, simple, tcp};
+    ///
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = tcp("python3 -m http.server --bind {host} {port} --directory {dir}", 0).shared();
+    /// let part = server.each(|_, seat| Ok::<_, Error>(seat.clone()), simple("true")).start()?;
+    /// assert_eq!(Some(part.slot()), part.shared().slot());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot
@@ -67,18 +77,48 @@ impl Seat {
     /// for a database or a user.
     ///
     /// In holes it is `{seat}`.
+    ///
+    /// ```
+    /// use pkit_test::{Error, simple, tcp};
+    ///
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = tcp("python3 -m http.server --bind {host} {port} --directory {dir}", 0).shared();
+    /// let part = server.each(|_, seat| Ok::<_, Error>(seat.clone()), simple("true")).start()?;
+    /// assert!(part.id().chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_'));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
     /// Under which name the test has the shared server.
+    ///
+    /// ```
+    /// use pkit_test::{Error, simple, tcp};
+    ///
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = tcp("python3 -m http.server --bind {host} {port} --directory {dir}", 0).shared();
+    /// let part = server.each(|_, seat| Ok::<_, Error>(seat.clone()), simple("true")).start()?;
+    /// assert_eq!(part.name(), part.shared().name());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The port of the server.
+    ///
+    /// ```
+    /// use pkit_test::{Error, simple, tcp};
+    ///
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = tcp("python3 -m http.server --bind {host} {port} --directory {dir}", 0).shared();
+    /// let part = server.each(|_, seat| Ok::<_, Error>(seat.clone()), simple("true")).start()?;
+    /// assert_eq!(part.port(), part.shared().port());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Panics
     ///
@@ -91,6 +131,16 @@ impl Seat {
 
     /// The address of the server.
     ///
+    /// ```
+    /// use pkit_test::{Error, simple, tcp};
+    ///
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = tcp("python3 -m http.server --bind {host} {port} --directory {dir}", 0).shared();
+    /// let part = server.each(|_, seat| Ok::<_, Error>(seat.clone()), simple("true")).start()?;
+    /// assert!(std::net::TcpStream::connect(part.addr()).is_ok());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Panics
     ///
     /// As [`port`](Seat::port).
@@ -101,6 +151,16 @@ impl Seat {
     }
 
     /// A URL at the server: `seat.url("/health")`.
+    ///
+    /// ```
+    /// use pkit_test::{Error, simple, tcp};
+    ///
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = tcp("python3 -m http.server --bind {host} {port} --directory {dir}", 0).shared();
+    /// let part = server.each(|_, seat| Ok::<_, Error>(seat.clone()), simple("true")).start()?;
+    /// assert_eq!(part.url("/health"), part.shared().url("/health"));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Panics
     ///
@@ -114,6 +174,16 @@ impl Seat {
 
     /// The private directory of the server.
     ///
+    /// ```
+    /// use pkit_test::{Error, simple, tcp};
+    ///
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = tcp("python3 -m http.server --bind {host} {port} --directory {dir}", 0).shared();
+    /// let part = server.each(|_, seat| Ok::<_, Error>(seat.clone()), simple("true")).start()?;
+    /// assert_eq!(part.dir(), part.shared().dir());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Panics
     ///
     /// When it is not one process.
@@ -125,6 +195,16 @@ impl Seat {
 
     /// What a hole of the server means: `"port.peer"`, `"password"` where its executor has such a value, `"db.addr"` where it is
     /// an orchestra.
+    ///
+    /// ```
+    /// use pkit_test::{Error, simple, tcp};
+    ///
+    /// # fn main() -> pkit_test::Result<()> {
+    /// let server = tcp("python3 -m http.server --bind {host} {port} --directory {dir}", 0).shared();
+    /// let part = server.each(|_, seat| Ok::<_, Error>(seat.clone()), simple("true")).start()?;
+    /// assert_eq!(part.value("addr"), part.addr().to_string());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Panics
     ///

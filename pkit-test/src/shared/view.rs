@@ -50,11 +50,29 @@ impl<V, H> View<V, H> {
     }
 
     /// The handle of the shared server.
+    ///
+    /// ```
+    /// # fn main() -> pkit_test::Result<()> {
+    /// use pkit_test::{Error, simple};
+    ///
+    /// let view = simple("sleep 60").shared().each(|_, seat| Ok::<_, Error>(seat.slot()), simple("true")).start()?;
+    /// assert!(view.shared().pid().is_some());
+    /// # Ok(()) }
+    /// ```
     pub fn shared(&self) -> &H {
         &self.shared
     }
 
     /// The place of this test at the server.
+    ///
+    /// ```
+    /// # fn main() -> pkit_test::Result<()> {
+    /// use pkit_test::{Error, simple};
+    ///
+    /// let view = simple("sleep 60").shared().each(|_, seat| Ok::<_, Error>(seat.slot()), simple("true")).start()?;
+    /// assert_eq!(view.seat().slot(), *view);
+    /// # Ok(()) }
+    /// ```
     pub fn seat(&self) -> &Seat {
         &self.seat
     }
