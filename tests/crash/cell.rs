@@ -7,6 +7,7 @@ use std::process::{Child as Process, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use pkit_test_tests::child::wait_ms;
+use pkit_test_tests::nested::until;
 use pkit_test_tests::private::{Private, survivors, wait_gone};
 use pkit_test_tests::process::stat;
 
@@ -97,18 +98,6 @@ pub(crate) fn starts_nothing(project: &Project, test: &'static str, child: &Chil
     gone(child.name, copy.path()).expect("all of it has ended");
 }
 
-/// Waits until there is an answer, and only catches a hang.
-pub(crate) fn until<T>(mut seen: impl FnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + HANG;
-    loop {
-        let value = seen();
-        if value.is_some() || Instant::now() >= deadline {
-            return value;
-        }
-        wait_ms(1);
-    }
-}
-
 /// Waits until nothing executes the file, and tells what still does.
 pub(crate) fn gone(what: &str, path: &Path) -> Result<(), String> {
     let left = wait_gone(path, HANG);
@@ -182,7 +171,7 @@ fn spawn(cell: &Cell, files: &Files) -> Process {
 }
 
 fn wait(process: &mut Process) -> Result<ExitStatus, String> {
-    if let Some(status) = until(|| process.try_wait().transpose()) {
+    if let Some(status) = until(HANG, || process.try_wait().transpose()) {
         return status.map_err(|error| format!("wait: {error}"));
     }
     let _ = process.kill().and_then(|()| process.wait()); // It is a finding already; nothing is to be left of it.

@@ -8,10 +8,11 @@ use std::process::Child as Process;
 
 use nix::sys::signal::Signal;
 use pkit_test_tests::child::wait_us;
+use pkit_test_tests::nested::until;
 use pkit_test_tests::private::{HOPPING, survivors, wait_gone};
 use pkit_test_tests::process::{has_child, parent, signal_process};
 
-use crate::cell::{SETTLE, gone, until};
+use crate::cell::{HANG, SETTLE, gone};
 use crate::lines::Lines;
 use crate::promise::Promise;
 
@@ -97,7 +98,7 @@ pub(crate) fn perform(deed: &Deed, scene: &mut Scene<'_>) -> Result<(), String> 
 fn wait_for_the_end(cast: &Cast, scene: &Scene<'_>) -> Result<(), String> {
     gone("child", scene.child)?;
     let is_over = || !scene.is_function || cast.as_it_is_now(scene.victim).others.is_empty();
-    until(|| is_over().then_some(())).ok_or_else(|| "the functions are still there".into())
+    until(HANG, || is_over().then_some(())).ok_or_else(|| "the functions are still there".into())
 }
 
 /// Waits for the moment; who is there then?
@@ -117,7 +118,7 @@ fn cast_at(moment: Moment, scene: &mut Scene<'_>) -> Result<Cast, String> {
 /// All who are there when all is up.
 fn complete(victim: &Path, lines: &mut Lines) -> Result<Cast, String> {
     lines.wait_for("up")?;
-    let cast = until(|| Some(Cast::of(victim)).filter(Cast::is_complete));
+    let cast = until(HANG, || Some(Cast::of(victim)).filter(Cast::is_complete));
     cast.ok_or_else(|| "there are no guardian and shims".into())
 }
 

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::scene::until;
+use pkit_test_tests::nested::until;
+
+use crate::scene::HANG;
 
 /// The file.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ impl Ledger {
 
     /// Waits until there are so many lines of that kind: for whoever is to do something in the middle of a run.
     pub(crate) fn wait_for(&self, happened: &str, count: usize) {
-        let has_them = until(|| (self.all(happened).len() >= count).then_some(()));
+        let has_them = until(HANG, || (self.all(happened).len() >= count).then_some(()));
         assert!(has_them.is_some(), "less than {count} of `{happened}`:\n{}", self.text());
     }
 

@@ -7,11 +7,11 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::nested::cargo;
+use pkit_test_tests::nested::until;
 use pkit_test_tests::process::{pids, signal_process, stat};
 
 use crate::ledger::{Ledger, ledger_in};
@@ -133,7 +133,7 @@ impl Scene {
     }
 
     pub(crate) fn nothing_runs(&self) {
-        let left = until(|| self.pids().is_empty().then_some(()));
+        let left = until(HANG, || self.pids().is_empty().then_some(()));
         assert!(left.is_some(), "still there:{}\n{}", self.described(), self.ledger.text());
     }
 
@@ -160,18 +160,6 @@ impl Drop for Scene {
 /// Runs it to its end.
 pub(crate) fn run(command: &mut Command) -> Said {
     Said::of(command.output().expect("it can be run"))
-}
-
-/// Waits until there is an answer, and only catches a hang.
-pub(crate) fn until<T>(mut seen: impl FnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + HANG;
-    loop {
-        let value = seen();
-        if value.is_some() || Instant::now() >= deadline {
-            return value;
-        }
-        wait_ms(2);
-    }
 }
 
 fn arguments(pid: u32) -> Vec<String> {

@@ -3,7 +3,10 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use std::{env, fs, process};
+
+use crate::child::wait_ms;
 
 /// Such a project.
 #[derive(Debug)]
@@ -86,4 +89,16 @@ pub fn cargo() -> std::ffi::OsString {
 fn executable(line: &str) -> Option<PathBuf> {
     let (_, tail) = line.split_once(r#""executable":""#)?;
     tail.split('"').next().map(PathBuf::from)
+}
+
+/// Waits until there is an answer, and with a limit that only catches a hang.
+pub fn until<T>(limit: Duration, mut seen: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let value = seen();
+        if value.is_some() || Instant::now() >= deadline {
+            return value;
+        }
+        wait_ms(1);
+    }
 }

@@ -457,4 +457,4 @@ pub(crate) fn read_path(fields: &mut Reader<'_>) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::guardian) mod tests;

@@ -7,7 +7,8 @@ use super::*;
 use crate::config::deadline_in;
 use crate::guardian::broker::protocol::Undone;
 use crate::guardian::client::Luggage;
-use crate::guardian::protocol::{Event, FunctionOrder, Launch, Order, SPAWN, StopPlan};
+use crate::guardian::protocol::tests::plain;
+use crate::guardian::protocol::{Event, Order, SPAWN};
 use crate::guardian::run::Phase;
 use crate::guardian::wire::Frame;
 use crate::sys::child::End;
@@ -251,7 +252,7 @@ fn a_start_has_a_guardian_and_then_a_lease_like_others() {
         (hello.directory, broker)
     });
     let Ok(Answer::Start(starting)) = answer else { panic!("to be started, and not {answer:?}") };
-    let heard = starting.guardian().launch(launch(), Luggage::default(), Box::new(|_| ()));
+    let heard = starting.guardian().launch(plain(), Luggage::default(), Box::new(|_| ()));
     let run = heard.expect("it can be ordered").expect("somebody takes orders");
     assert!(run.wait_until(Some(soon()), |state| state.pid.filter(|pid| *pid == 11)).is_some());
     assert!(!starting.guardian().has_successor());
@@ -263,28 +264,6 @@ fn a_start_has_a_guardian_and_then_a_lease_like_others() {
     drop((joined, run, attached));
     assert_eq!(broker.rest(), [Ask::Release { failed: false, changed: Vec::new(), vital: None }]);
     directory::remove_all(&directory).expect("it is ours");
-}
-
-fn launch() -> Launch {
-    Launch {
-        name: "db".to_owned(),
-        program: "/bin/db".into(),
-        arguments: Vec::new(),
-        environment: Vec::new(),
-        cwd: "/".into(),
-        user: None,
-        stop: StopPlan { signal: 15, grace_ms: 1, then_kill: true },
-        log: "/nowhere".into(),
-        log_bytes: 1,
-        input: Vec::new(),
-        input_ends: true,
-        has_bell: false,
-        has_own_pids: false,
-        has_network: false,
-        is_errand: false,
-        function: None::<FunctionOrder>,
-        ends_with_leader: false,
-    }
 }
 
 /// What the broker hears of a start that goes this way, behind its beginning.
@@ -343,13 +322,13 @@ fn what_is_to_be_undone_is_waited_for_once() {
     let (attached, mut broker) = leased(&wanted(false), |_| ());
     let lease = attached.lease();
     let null = || Some(std::fs::File::open("/dev/null").expect("null").into());
-    lease.undo(&launch(), Duration::from_millis(9), null(), null()).expect("it is passed on");
+    lease.undo(&plain(), Duration::from_millis(9), null(), null()).expect("it is passed on");
     let (binary, with) = broker.hears().expect("first the binary");
     assert!(with.is_some() && Ask::from_frame(&binary) == Some(Ask::Binary));
     let (undo, slate) = broker.hears().expect("then the order");
     let Some(Ask::Undo { launch: order, limit_ms: 9 }) = Ask::from_frame(&undo) else { panic!("an undo") };
     let order = Order::from_frame(&Frame { id: 1, kind: SPAWN, payload: order });
-    assert!(slate.is_some() && order == Some(Order::Spawn(Box::new(launch()))));
+    assert!(slate.is_some() && order == Some(Order::Spawn(Box::new(plain()))));
 
     let undone = Undone::Ended { exit: End::Code(0).into(), was_late: false, log: "/log".into() };
     broker.says(&Word::Released(undone.clone()));
@@ -362,7 +341,7 @@ fn what_is_to_be_undone_is_waited_for_once() {
 fn what_was_to_be_undone_is_lost_with_the_broker() {
     let (attached, broker) = leased(&wanted(false), |_| ());
     let (joined, _) = joined(&attached, 1);
-    attached.lease().undo(&launch(), Duration::from_secs(1), None, None).expect("it is passed on");
+    attached.lease().undo(&plain(), Duration::from_secs(1), None, None).expect("it is passed on");
     drop(broker);
     assert_eq!(attached.lease().release().expect("it is known"), Undone::Lost);
     let lost = joined.run.wait_over(Some(soon()));

@@ -1,5 +1,28 @@
 use super::*;
 
+/// A program without anything, for tests to which it is all the same.
+pub(in crate::guardian) fn plain() -> Launch {
+    Launch {
+        name: "db".into(),
+        program: "/bin/true".into(),
+        arguments: Vec::new(),
+        environment: Vec::new(),
+        cwd: "/".into(),
+        user: None,
+        stop: StopPlan { signal: 15, grace_ms: 1, then_kill: true },
+        log: "/log".into(),
+        log_bytes: 1,
+        input: Vec::new(),
+        input_ends: true,
+        has_bell: false,
+        has_own_pids: false,
+        has_network: false,
+        is_errand: false,
+        function: None,
+        ends_with_leader: false,
+    }
+}
+
 #[test]
 fn every_order_comes_back() {
     let plan = StopPlan { signal: 15, grace_ms: 5, then_kill: true };
@@ -50,6 +73,8 @@ fn every_order_comes_back() {
         Order::Sync { token: 1 },
         Order::Pardon { token: 1 },
         Order::Network,
+        Order::Slate,
+        Order::Binary,
     ];
     for order in orders {
         assert_eq!(Order::from_frame(&order.to_frame(7)), Some(order));

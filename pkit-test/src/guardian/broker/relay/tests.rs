@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::exit::Exit;
+use crate::guardian::protocol::tests::plain;
 use crate::guardian::protocol::{Launch, StopPlan};
 use crate::sys::child::End;
 
@@ -10,25 +11,7 @@ fn null() -> OwnedFd {
 }
 
 fn launch(is_errand: bool) -> Order {
-    Order::Spawn(Box::new(Launch {
-        name: "db".into(),
-        program: "/bin/true".into(),
-        arguments: Vec::new(),
-        environment: Vec::new(),
-        cwd: "/".into(),
-        user: None,
-        stop: StopPlan { signal: 15, grace_ms: 1, then_kill: true },
-        log: "/log".into(),
-        log_bytes: 1,
-        input: Vec::new(),
-        input_ends: true,
-        has_bell: false,
-        has_own_pids: false,
-        has_network: false,
-        is_errand,
-        function: None,
-        ends_with_leader: false,
-    }))
+    Order::Spawn(Box::new(Launch { is_errand, ..plain() }))
 }
 
 fn exit(code: i32) -> Exit {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::guardian::broker::directory::{self, RunDirectory};
 use crate::guardian::broker::protocol::{Ask, FIRST_WORD, Granted, Want, Word};
+use crate::guardian::protocol::tests::plain;
 use crate::guardian::protocol::{Event, Hello, Keep, Launch, Order, StopPlan};
 use crate::guardian::wire::{self, Got, Inbox};
 use crate::sys::child::own_pid;
@@ -334,19 +335,10 @@ pub(super) fn launch(run: &Run, command: &[&str]) -> Launch {
         program: program.into_iter().find(|path| path.exists()).unwrap(),
         arguments: command.iter().map(|word| word.as_bytes().to_vec()).collect(),
         environment: vec![b"PATH=/bin:/usr/bin".to_vec()],
-        cwd: "/".into(),
-        user: None,
         stop: StopPlan { signal: 15, grace_ms: 5000, then_kill: true },
         log: run.path(&format!("log-{}", NEXT.fetch_add(1, Ordering::Relaxed))),
         log_bytes: 1_000_000,
-        input: Vec::new(),
-        input_ends: true,
-        has_bell: false,
-        has_own_pids: false,
-        has_network: false,
-        is_errand: false,
-        function: None,
-        ends_with_leader: false,
+        ..plain()
     }
 }
 
