@@ -75,10 +75,10 @@ fn says_which_option_is_missing() {
 #[test]
 fn is_not_well_without_a_store() {
     let api = http(bin!("api").args("--listen {addr} --store {host}:{port.nowhere}"), "/health").port("nowhere");
-    let error = api.start_timeout(Duration::from_millis(300)).start().unwrap_err();
+    let error = api.start_timeout(Duration::from_secs(2)).start().unwrap_err();
     let text = error.to_string();
 
     assert!(error.is_timeout(), "{text}");
-    assert!(text.starts_with("`api` was not ready after 300 ms\n"), "{text}");
+    assert!(text.starts_with("`api` was not ready after 2 s\n"), "{text}");
     assert!(text.contains("/health: status 503, "), "{text}");
 }

@@ -57,7 +57,7 @@ impl File {
     /// use std::time::Duration;
     /// use pkit_test::{Spec, ready::File};
     /// # fn main() -> pkit_test::Result<()> {
-    /// let never = Spec::new("sleep 60").ready(File::at("{dir}/done")).start_timeout(Duration::from_millis(50));
+    /// let never = Spec::new("sleep 60").ready(File::at("{dir}/done")).start_timeout(Duration::from_secs(1));
     /// let error = never.start().unwrap_err();
     /// assert!(error.to_string().contains("/done is there: there is no such file, "));
     /// # Ok(()) }

@@ -125,7 +125,7 @@ impl Poll {
     /// use std::time::Duration;
     /// use pkit_test::{ready, simple};
     /// let never = ready::poll(|_| Err::<(), _>("no answer")).named("the oracle");
-    /// let error = simple("sleep 60").ready(never).start_timeout(Duration::from_millis(50)).start().unwrap_err();
+    /// let error = simple("sleep 60").ready(never).start_timeout(Duration::from_secs(1)).start().unwrap_err();
     /// assert!(error.to_string().contains("\n  probe:  the oracle: no answer, "));
     /// ```
     pub fn named(mut self, name: impl Into<String>) -> Poll {
