@@ -1,7 +1,7 @@
 //! Writes to the socket that `$NOTIFY_SOCKET` names, in the ways that a service manager may meet.
 //!
-//! `notifier [--ms MS] [--by WHO] [--barrier] [--flood N] MESSAGE…`: waits `MS`, sends each message (`\n` is a new line), and
-//! pauses. Who sends: itself; a `child` that stays; one that is `gone` before anybody looks; a `daemon`, whose leader exits
+//! `notifier [--ms MS] [--by WHO] [--tell] [--barrier] [--flood N] MESSAGE…`: waits `MS`, sends each message (`\n` is a new
+//! line), with `--tell` prints `told`, and pauses. Who sends: itself; a `child` that stays; one that is `gone` before anybody looks; a `daemon`, whose leader exits
 //! 0. With `--barrier` it then sends a descriptor along, waits until it is closed, and prints `barrier`. With `--flood` it
 //! then sends so many more messages, waiting where it must, and prints `flooded`.
 
@@ -19,6 +19,7 @@ fn main() {
     let mut args = Args::of_process();
     let boot_ms = args.option("--ms").unwrap_or(0);
     let by: String = args.option("--by").unwrap_or_default();
+    let tell = args.flag("--tell");
     let barrier = args.flag("--barrier");
     let flood = args.option("--flood").unwrap_or(0_u32);
     let messages: Vec<String> = std::iter::from_fn(|| args.word_if_any("MESSAGE")).collect();
@@ -30,6 +31,9 @@ fn main() {
         for message in &messages {
             let message = message.replace("\\n", "\n");
             socket.send(message.as_bytes()).unwrap_or_else(|error| fail(format_args!("send: {error}")));
+        }
+        if tell {
+            say("told");
         }
         if barrier {
             wait_at_barrier(&socket);

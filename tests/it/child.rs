@@ -1,9 +1,14 @@
 //! One of our own programs for one test, and the proof at its end that nothing of it is left.
 
-use std::path::PathBuf;
+use std::fs;
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pkit_test::{Error, Process, Spec};
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::private::Private;
 
@@ -56,6 +61,33 @@ impl Drop for Child {
             assert_eq!(self.copy.survivors(), Vec::<u32>::new(), "processes are left that run {:?}", self.path());
         }
     }
+}
+
+/// The error of a start whose time is over. It shows what the process is like when it has come so far, and that takes as long
+/// as it takes: who asks when the time is over is still answered once.
+#[track_caller]
+pub(crate) fn too_late(spec: Spec, comes_so_far: impl FnOnce(&Process)) -> Error {
+    let process = spec.start_timeout(ENOUGH).spawn().unwrap();
+    comes_so_far(&process);
+    process.wait_ready().unwrap_err()
+}
+
+/// Until it has written such a line.
+pub(crate) fn writes(line: &str) -> impl Fn(&Process) {
+    move |process| drop(process.wait_for_output(line, HANG).unwrap())
+}
+
+/// Until it listens on its port.
+pub(crate) fn listens(process: &Process) {
+    wait_until(|| TcpStream::connect(process.addr()).is_ok());
+}
+
+/// Makes a file that can be executed. By another process: were it open for writing in this one, a child that another thread
+/// forks at that moment would hold it too, and the kernel starts nothing that somebody may write to.
+pub(crate) fn write_program(path: &Path, text: &str) {
+    let written = Command::new("sh").args(["-c", "printf %s \"$1\" > \"$0\""]).arg(path).arg(text).status();
+    assert!(written.is_ok_and(|status| status.success()), "{} cannot be written", path.display());
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Waits for what no descriptor tells of: the state of another process, a file.

@@ -9,8 +9,8 @@ use expect_test::expect;
 use nix::sched::{CloneFlags, unshare};
 use pkit_test::{Spec, http, orchestra, tcp};
 
-use super::check::{check, check_stack};
-use crate::child::{Child, ENOUGH, child};
+use super::check::{check, check_late, check_stack};
+use crate::child::{Child, ENOUGH, child, writes};
 
 fn at(slow: &Child, port: u16) -> Spec {
     tcp(slow.with("0 {port}"), port)
@@ -110,8 +110,9 @@ fn a_url_elsewhere_is_asked_wherever_it_is() {
     let (slow, sleeper) = (child("slow"), child("sleeper"));
     let server = at(&slow, 0).start().unwrap();
     let proxy = http(sleeper.with(""), server.url("/"));
-    check(
-        proxy.clone().start_timeout(ENOUGH),
+    check_late(
+        proxy.clone(),
+        writes("^sleeper$"),
         expect![[r#"
             `sleeper` was not ready after 1.5 s: its port is somebody else's
               spec:   http("'CHILDREN/sleeper'", "http://127.0.0.1:PORT/")   tests/it/errors/port.rs
@@ -159,8 +160,9 @@ impl Drop for Hidden {
 fn a_listener_that_was_there_before_is_believed_only_where_anybody_may_be() {
     let (sleeper, hidden) = (child("sleeper"), Hidden::new());
     let spec = http(sleeper.with(""), format!("http://{}/", hidden.address));
-    check(
-        spec.clone().start_timeout(ENOUGH),
+    check_late(
+        spec.clone(),
+        writes("^sleeper$"),
         expect![[r#"
             `sleeper` was not ready after 1.5 s: its port is somebody else's
               spec:   http("'CHILDREN/sleeper'", "http://127.0.0.1:PORT/")   tests/it/errors/port.rs

@@ -6,10 +6,8 @@ use expect_test::expect;
 use pkit_test::ready::{Http, Output};
 use pkit_test::{http, orchestra, output, simple, tcp};
 
-use super::check::{check, check_stack};
-use crate::child::{ENOUGH, child};
-
-/// Far more than any of them needs to do what it is asked about.
+use super::check::{check, check_late, check_stack};
+use crate::child::{child, listens, writes};
 
 #[test]
 fn an_exit_before_ready_is_told_with_its_last_words() {
@@ -59,8 +57,9 @@ fn an_exit_before_ready_is_told_with_its_last_words() {
 #[test]
 fn a_server_that_does_not_listen_is_told_where_it_does() {
     let (sleeper, wrong) = (child("sleeper"), child("wrong_port"));
-    check(
-        tcp(sleeper.with(""), 0).start_timeout(ENOUGH),
+    check_late(
+        tcp(sleeper.with(""), 0),
+        writes("^sleeper$"),
         expect![[r#"
             `sleeper` was not ready after 1.5 s
               spec:   tcp("'CHILDREN/sleeper'", 0)   tests/it/errors/start.rs
@@ -69,8 +68,9 @@ fn a_server_that_does_not_listen_is_told_where_it_does() {
               hint:   nothing in the command uses {port}: how would it know?
               stdout: sleeper"#]],
     );
-    check(
-        tcp(wrong.with("{port}"), 0).start_timeout(ENOUGH),
+    check_late(
+        tcp(wrong.with("{port}"), 0),
+        writes(r"^listening on .*\d$"),
         expect![[r#"
             `wrong_port` was not ready after 1.5 s
               spec:   tcp("'CHILDREN/wrong_port' {port}", 0)   tests/it/errors/start.rs
@@ -79,8 +79,9 @@ fn a_server_that_does_not_listen_is_told_where_it_does() {
               serves: 127.0.0.1:PORT
               stdout: listening on 127.0.0.1:PORT"#]],
     );
-    check(
-        tcp(wrong.with("{port} --v6"), 0).start_timeout(ENOUGH),
+    check_late(
+        tcp(wrong.with("{port} --v6"), 0),
+        writes(r"^listening on .*\d$"),
         expect![[r#"
             `wrong_port` was not ready after 1.5 s
               spec:   tcp("'CHILDREN/wrong_port' {port} --v6", 0)   tests/it/errors/start.rs
@@ -94,8 +95,9 @@ fn a_server_that_does_not_listen_is_told_where_it_does() {
 #[test]
 fn a_server_that_answers_otherwise_is_told_how() {
     let (sleeper, slow) = (child("sleeper"), child("slow"));
-    check(
-        http(slow.with("0 {port}"), "/other").start_timeout(ENOUGH),
+    check_late(
+        http(slow.with("0 {port}"), "/other"),
+        listens,
         expect![[r#"
             `slow` was not ready after 1.5 s
               spec:   http("'CHILDREN/slow' 0 {port}", "/other")   tests/it/errors/start.rs
@@ -103,8 +105,9 @@ fn a_server_that_answers_otherwise_is_told_how() {
               probe:  GET http://127.0.0.1:PORT/other: status 404, N tries
               output: none"#]],
     );
-    check(
-        http(sleeper.with(""), "/").start_timeout(ENOUGH),
+    check_late(
+        http(sleeper.with(""), "/"),
+        writes("^sleeper$"),
         expect![[r#"
             `sleeper` was not ready after 1.5 s
               spec:   http("'CHILDREN/sleeper'", "/")   tests/it/errors/start.rs
@@ -113,8 +116,9 @@ fn a_server_that_answers_otherwise_is_told_how() {
               hint:   nothing in the command uses {port}: how would it know?
               stdout: sleeper"#]],
     );
-    check(
-        simple(slow.with("0 {port}")).ready(Http::get("/").status(418)).start_timeout(ENOUGH),
+    check_late(
+        simple(slow.with("0 {port}")).ready(Http::get("/").status(418)),
+        listens,
         expect![[r#"
             `slow` was not ready after 1.5 s
               spec:   simple("'CHILDREN/slow' 0 {port}")   tests/it/errors/start.rs
@@ -127,8 +131,9 @@ fn a_server_that_answers_otherwise_is_told_how() {
 #[test]
 fn a_line_that_does_not_come_is_told_with_the_last_one() {
     let banner = child("banner");
-    check(
-        output(banner.with("almost"), "ready").start_timeout(ENOUGH),
+    check_late(
+        output(banner.with("almost"), "ready"),
+        writes("^almost$"),
         expect![[r#"
             `banner` was not ready after 1.5 s
               spec:   output("'CHILDREN/banner' almost", "ready")   tests/it/errors/start.rs
@@ -136,8 +141,9 @@ fn a_line_that_does_not_come_is_told_with_the_last_one() {
               probe:  output matches `ready`: no line matches; the last one is "almost", N tries
               stdout: almost"#]],
     );
-    check(
-        simple(banner.with("almost")).ready(Output::stderr("ready")).start_timeout(ENOUGH),
+    check_late(
+        simple(banner.with("almost")).ready(Output::stderr("ready")),
+        writes("^almost$"),
         expect![[r#"
             `banner` was not ready after 1.5 s
               spec:   simple("'CHILDREN/banner' almost")   tests/it/errors/start.rs
@@ -152,8 +158,9 @@ fn a_foreign_listener_is_never_taken_for_ours() {
     let sleeper = child("sleeper");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    check(
-        http(sleeper.with(""), url).start_timeout(ENOUGH),
+    check_late(
+        http(sleeper.with(""), url),
+        writes("^sleeper$"),
         expect![[r#"
             `sleeper` was not ready after 1.5 s: its port is somebody else's
               spec:   http("'CHILDREN/sleeper'", "http://127.0.0.1:PORT/")   tests/it/errors/start.rs

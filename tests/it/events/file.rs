@@ -8,18 +8,18 @@ use expect_test::expect;
 use pkit_test::ready::File;
 use pkit_test::{Restart, Spec, Supervision, file, sh, simple};
 
-use crate::child::{ENOUGH, HANG, child};
+use crate::child::{ENOUGH, HANG, child, too_late, writes};
 use crate::text::normalised;
 
-/// A script in its private directory, which then does nothing more.
+/// A script in its private directory, which then says so and does nothing more.
 fn script(text: &str) -> Spec {
-    simple(sh(format!("cd {{dir}}; {text}; exec sleep 60")))
+    simple(sh(format!("cd {{dir}}; {text}; echo done; exec sleep 60")))
 }
 
-/// What its last look saw.
+/// What its last look saw, when it had written such a line.
 #[track_caller]
-fn seen(spec: Spec) -> String {
-    let error = spec.start_timeout(ENOUGH).start().unwrap_err();
+fn seen(spec: Spec, line: &str) -> String {
+    let error = too_late(spec, writes(line));
     assert!(error.is_timeout(), "{error}");
     let text = normalised(&error.to_string());
     let probe = text.lines().find_map(|line| line.trim().strip_prefix("probe:")).unwrap_or_default().trim().to_owned();
@@ -72,9 +72,8 @@ fn holes_in_content_are_filled() {
 fn what_lay_there_before_counts_only_when_it_has_changed() {
     let sleeper = child("sleeper");
     let path = sleeper.file("stale");
-    let at = || file(sleeper.with(""), path.display().to_string()).start_timeout(ENOUGH);
     fs::write(&path, "1\n").unwrap();
-    let error = at().start().unwrap_err();
+    let error = too_late(file(sleeper.with(""), path.display().to_string()), writes("^sleeper$"));
     expect![[r#"
         `sleeper` was not ready after 1.5 s
           spec:   file("'CHILDREN/sleeper'", "CHILDREN/stale")   tests/it/events/file.rs
@@ -98,7 +97,8 @@ fn what_was_opened_to_be_written_and_was_not_has_not_changed() {
     let path = sleeper.file("locked");
     fs::write(&path, "1\n").unwrap();
     let reads = format!("exec 3<> {}; read pid <&3; exec 3<&-; exec {}", path.display(), sleeper.with(""));
-    let said = seen(simple(sh(reads)).ready(File::at(path.display().to_string()).matching(r"^\d+\n$")));
+    let spec = simple(sh(reads)).ready(File::at(path.display().to_string()).matching(r"^\d+\n$"));
+    let said = seen(spec, "^sleeper$");
     fs::remove_file(&path).unwrap();
     assert!(said.contains(": it is as it was before the start, "), "{said}");
 }
@@ -139,22 +139,22 @@ fn what_is_seen_instead_is_told() {
     // Beside each other: each has all its time.
     thread::scope(|threads| {
         for (text, expected) in cases {
-            threads.spawn(move || expected.assert_eq(&seen(content(text))));
+            threads.spawn(move || expected.assert_eq(&seen(content(text), "^done$")));
         }
         threads.spawn(|| {
-            let long = seen(content("yes | head -c 3000000 > f"));
+            let long = seen(content("yes | head -c 3000000 > f"), "^done$");
             assert!(long.len() < 400 && long.contains("its content is \"y\\ny\\n") && long.contains("\"…"), "{long}");
         });
         threads.spawn(|| {
             expect!["DIR/f is there: it is a link to what is not there, N tries"]
-                .assert_eq(&seen(script("ln -s f f2; ln -s nowhere f").ready(File::at("{dir}/f"))));
+                .assert_eq(&seen(script("ln -s f f2; ln -s nowhere f").ready(File::at("{dir}/f")), "^done$"));
         });
     });
 }
 
 #[test]
 fn a_loop_of_links_is_no_file() {
-    let said = seen(script("ln -s f f").ready(File::at("{dir}/f")));
+    let said = seen(script("ln -s f f").ready(File::at("{dir}/f")), "^done$");
     assert!(said.starts_with("DIR/f is there: it cannot be looked at: "), "{said}");
 }
 

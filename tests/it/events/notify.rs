@@ -6,7 +6,7 @@ use expect_test::expect;
 use pkit_test::ready::Notify;
 use pkit_test::{Restart, Spec, Supervision, notify, sh, simple};
 
-use crate::child::{Child, ENOUGH, HANG, child};
+use crate::child::{Child, ENOUGH, HANG, child, too_late, writes};
 use crate::text::normalised;
 
 fn notifier(child: &Child, arguments: &str) -> Spec {
@@ -44,23 +44,25 @@ fn a_flood_before_it_is_ready_is_read_through() {
     let child = child("notifier");
     let flood = "WATCHDOG=1 ".repeat(2000);
     assert!(notifier(&child, &format!("{flood} READY=1")).start().is_ok());
-    let error = notifier(&child, "--flood 100000000 STATUS=busy").start_timeout(ENOUGH).start().unwrap_err();
+    // Nobody reads it before it is waited for.
+    let error = too_late(notifier(&child, "--tell --flood 100000000 STATUS=busy"), writes("^told$"));
     assert!(error.is_timeout() && error.to_string().contains("its status is \"busy\", "), "{error}");
 }
 
 #[test]
 fn what_it_says_instead_is_told() {
     let child = child("notifier");
-    let error = notifier(&child, r"'STATUS=loading 3 of 7' 'ERRNO=28\nX=1' WATCHDOG=1").start_timeout(ENOUGH).start();
+    let error =
+        too_late(notifier(&child, r"--tell 'STATUS=loading 3 of 7' 'ERRNO=28\nX=1' WATCHDOG=1"), writes("^told$"));
     expect![[r#"
         `notifier` was not ready after 1.5 s
-          spec:   notify("'CHILDREN/notifier' 'STATUS=loading 3 of 7' 'ERRNO=28\nX=1' WATCHDOG=1")   tests/it/events/notify.rs
-          ran:    CHILDREN/notifier 'STATUS=loading 3 of 7' 'ERRNO=28\nX=1' WATCHDOG=1   pid N, in N ms
+          spec:   notify("'CHILDREN/notifier' --tell 'STATUS=loading 3 of 7' 'ERRNO=28\nX=1' WATCHDOG=1")   tests/it/events/notify.rs
+          ran:    CHILDREN/notifier --tell 'STATUS=loading 3 of 7' 'ERRNO=28\nX=1' WATCHDOG=1   pid N, in N ms
           probe:  READY=1 at $NOTIFY_SOCKET: its status is "loading 3 of 7", its error is No space left on device (os error 28), 1 message said something else, N tries
-          output: none"#]]
-    .assert_eq(&normalised(&error.unwrap_err().to_string()));
+          stdout: told"#]]
+    .assert_eq(&normalised(&error.to_string()));
     let sleeper = self::child("sleeper");
-    let error = notify(sleeper.with("")).start_timeout(ENOUGH).start().unwrap_err();
+    let error = too_late(notify(sleeper.with("")), writes("^sleeper$"));
     assert!(
         error.to_string().contains(
             "READY=1 at $NOTIFY_SOCKET: it has said nothing, as programs do that know nothing of sd_notify, "
@@ -78,8 +80,8 @@ fn what_it_said_before_its_end_is_heard() {
     };
     // It goes on while the socket lives, which is as long as its handle.
     assert!(then_exits(0).may_exit().start().is_ok());
-    let says_and_exits = || notify(sh(format!("{} & n=$!; sleep 0.05; kill -9 $n; exit 3", child.with("STATUS=x"))));
-    let error = says_and_exits().start().unwrap_err();
+    let says = format!("cd {{dir}}; mkfifo p; {} > p & n=$!", child.with("--tell STATUS=x"));
+    let error = notify(sh(format!("{says}; read told < p; kill -9 $n; exit 3"))).start().unwrap_err();
     assert!(error.is_exit() && error.to_string().contains("its status is \"x\""), "{error}");
 }
 

@@ -1,7 +1,8 @@
 //! When a process that listens on a unix socket is ready.
 
 use std::io::Read as _;
-use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -11,7 +12,7 @@ use pkit_test::ready::{Output, UnixSocket};
 use pkit_test::{Process, Restart, Spec, orchestra, sh, simple, unix};
 use pkit_test_tests::left_out;
 
-use crate::child::{Child, ENOUGH, child};
+use crate::child::{Child, ENOUGH, HANG, child, too_late, wait_until, writes};
 use crate::text::normalised;
 
 fn connects(path: impl AsRef<Path>) -> bool {
@@ -111,7 +112,7 @@ fn a_name_that_was_that_of_another_socket_is_not_taken_for_it() {
     ] {
         let spec = simple(sh(format!("cd {{dir}}; {script}; sleep 0.05; echo now; exec sleep 60")));
         let spec = spec.ready(Output::any("^now$")).ready(UnixSocket::at("{dir}/s"));
-        let error = spec.start_timeout(ENOUGH).start().unwrap_err();
+        let error = too_late(spec, writes("^now$"));
         assert!(error.is_timeout() && error.to_string().contains("/s: nobody listens at it"), "{error}");
     }
 }
@@ -121,7 +122,7 @@ fn a_stale_file_alone_is_told_at_the_end() {
     let sleeper = child("sleeper");
     let path = sleeper.file("s");
     drop(UnixDatagram::bind(&path).unwrap());
-    let error = unix(sleeper.with(""), path.display().to_string()).start_timeout(ENOUGH).start().unwrap_err();
+    let error = too_late(unix(sleeper.with(""), path.display().to_string()), writes("^sleeper$"));
     std::fs::remove_file(&path).unwrap();
     expect![[r#"
         `sleeper` was not ready after 1.5 s
@@ -144,7 +145,7 @@ fn what_is_no_socket_is_told_at_the_end() {
         ] {
             threads.spawn(move || {
                 let script = format!("{command}; exec {}", sleeper.with(""));
-                let error = unix(sh(script), "{dir}/s").start_timeout(ENOUGH).start().unwrap_err();
+                let error = too_late(unix(sh(script), "{dir}/s"), writes("^sleeper$"));
                 assert!(
                     error.is_timeout() && error.to_string().contains(&format!("/s: {said}, ")),
                     "{command}: {error}"
@@ -157,18 +158,22 @@ fn what_is_no_socket_is_told_at_the_end() {
 #[test]
 fn a_directory_that_nobody_made_is_told() {
     let sleeper = child("sleeper");
-    let text = unix(sleeper.with(""), "{dir}/run/app/s").start_timeout(ENOUGH).start().unwrap_err().to_string();
+    let text = too_late(unix(sleeper.with(""), "{dir}/run/app/s"), writes("^sleeper$")).to_string();
     assert!(text.contains("/run/app/s: there is no directory /") && text.contains("/run for it, "), "{text}");
 }
 
 #[test]
 fn the_socket_at_which_it_listens_instead_is_told() {
     let server = child("unix_server");
-    let text = unix(server.with("{dir}/other"), "{dir}/s").start_timeout(ENOUGH).start().unwrap_err().to_string();
+    let is_up = |process: &Process| wait_until(|| connects(process.dir().join("other")));
+    let text = too_late(unix(server.with("{dir}/other"), "{dir}/s"), is_up).to_string();
     assert!(text.contains("/s: there is no such file, "), "{text}");
     assert!(text.lines().any(|line| line.starts_with("  serves: unix /") && line.ends_with("/other")), "{text}");
-    let name = "@pkit-other-{port}";
-    let text = unix(server.with(name), "{dir}/s").start_timeout(ENOUGH).start().unwrap_err().to_string();
+    let is_up = |process: &Process| {
+        let name = SocketAddr::from_abstract_name(format!("pkit-other-{}", process.port())).unwrap();
+        wait_until(|| UnixStream::connect_addr(&name).is_ok());
+    };
+    let text = too_late(unix(server.with("@pkit-other-{port}"), "{dir}/s"), is_up).to_string();
     assert!(text.contains("\n  serves: unix @pkit-other-"), "{text}");
 }
 
@@ -194,6 +199,7 @@ fn a_stranger_who_comes_later_is_never_taken_for_it() {
     let path = sleeper.file("later");
     let process = unix(sleeper.with(""), path.display().to_string()).start_timeout(ENOUGH).spawn().unwrap();
     let listener = UnixListener::bind(&path).unwrap();
+    process.wait_for_output("^sleeper$", HANG).unwrap();
     let error = process.wait_ready().unwrap_err();
     expect![[r#"
         `sleeper` was not ready after 1.5 s: its socket is somebody else's
@@ -220,8 +226,8 @@ fn one_in_another_network_is_met_by_its_file() {
     let path = server.dir().join("s").display().to_string();
     let sleeper = self::child("sleeper");
     assert!(unix(sleeper.with(""), &path).any_owner().start().is_ok());
-    let beside = simple(format!("{apart} {}", sleeper.with(""))).ready(UnixSocket::at(path)).start_timeout(ENOUGH);
-    let error = beside.start().unwrap_err();
+    let beside = simple(format!("{apart} {}", sleeper.with(""))).ready(UnixSocket::at(path));
+    let error = too_late(beside, writes("^sleeper$"));
     assert!(error.is_port_taken(), "{error}");
 }
 

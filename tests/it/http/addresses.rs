@@ -1,15 +1,15 @@
 //! Where a server is asked: families of addresses, names, and others at the same port.
 
-use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd as _;
 
 use expect_test::{Expect, expect};
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, setsockopt, sockopt};
 use pkit_test::ready::{Http, Tcp};
-use pkit_test::{Spec, http, sh, tcp};
+use pkit_test::{Process, Spec, http, sh, tcp};
 use pkit_test_tests::left_out;
 
-use crate::child::{ENOUGH, HANG, child};
+use crate::child::{ENOUGH, HANG, child, listens, too_late, wait_until, writes};
 use crate::text::normalised;
 
 /// Whether this machine has IPv6. A test that cannot run says so.
@@ -22,9 +22,15 @@ fn has_ipv6() -> bool {
 }
 
 #[track_caller]
-fn fails(spec: Spec, expected: Expect) {
-    let error = spec.start_timeout(ENOUGH).start().map(drop).unwrap_err();
+fn fails(spec: Spec, comes_so_far: impl FnOnce(&Process), expected: Expect) {
+    let error = too_late(spec, comes_so_far);
     expected.assert_eq(&normalised(&error.to_string()));
+}
+
+/// Until it listens on its port at another address than its own.
+fn listens_at(address: impl Into<IpAddr>) -> impl Fn(&Process) {
+    let address = address.into();
+    move |process| wait_until(|| TcpStream::connect((address, process.port())).is_ok())
 }
 
 /// That it listens there on the other family as well is no news to whoever wonders about its answers.
@@ -36,7 +42,7 @@ fn the_same_port_of_another_family_is_no_other_place() {
     let server = child("http_vice");
     let both = sh(format!("{} & exec {}", server.with("v6 {port}"), server.with("group {port} --host 127.0.0.1")));
     let probe = Http::get("/").statuses([204]).statuses(300..400);
-    let error = Spec::new(both).ready(probe).start_timeout(ENOUGH).start().unwrap_err().to_string();
+    let error = too_late(Spec::new(both).ready(probe), listens).to_string();
     assert!(error.contains("/: 200 OK instead of 204 or 300 to 399, "), "{error}");
     assert!(!error.contains("serves:"), "{error}");
 }
@@ -49,12 +55,13 @@ fn one_that_listens_on_the_other_family_is_told() {
     let server = child("http_vice");
     for spec in [http(server.with("v6 {port}"), "/"), tcp(server.with("v6 {port}"), 0)] {
         let question = if format!("{spec:?}").starts_with("http") { "GET http" } else { "tcp" };
-        let error = normalised(&spec.start_timeout(ENOUGH).start().unwrap_err().to_string());
+        let error = normalised(&too_late(spec, listens_at(Ipv6Addr::LOCALHOST)).to_string());
         assert!(error.contains(&format!("\n  probe:  {question}")), "{error}");
         assert!(error.contains(": connection refused, N tries\n  serves: [::]:PORT\n"), "{error}");
     }
     fails(
         http(server.with("group {port} --host 127.0.0.1"), "/").host("::1"),
+        listens_at(Ipv4Addr::LOCALHOST),
         expect![[r#"
             `http_vice` was not ready after 1.5 s
               spec:   http("'CHILDREN/http_vice' group {port} --host 127.0.0.1", "/")   tests/it/http/addresses.rs
@@ -65,6 +72,7 @@ fn one_that_listens_on_the_other_family_is_told() {
     );
     fails(
         tcp(server.with("group {port} --host 127.0.0.1"), 0).host("::1"),
+        listens_at(Ipv4Addr::LOCALHOST),
         expect![[r#"
             `http_vice` was not ready after 1.5 s
               spec:   tcp("'CHILDREN/http_vice' group {port} --host 127.0.0.1", 0)   tests/it/http/addresses.rs
@@ -103,6 +111,7 @@ fn localhost_is_both() {
         at("::1").start().unwrap();
         fails(
             http(server.with("closes {port} --host ::1"), "http://LocalHost:{port}/"),
+            listens_at(Ipv6Addr::LOCALHOST),
             expect![[r#"
                 `http_vice` was not ready after 1.5 s
                   spec:   http("'CHILDREN/http_vice' closes {port} --host ::1", "http://LocalHost:{port}/")   tests/it/http/addresses.rs
@@ -113,6 +122,7 @@ fn localhost_is_both() {
     }
     fails(
         http(child("sleeper").with(""), "http://localhost:{port}/"),
+        writes("^sleeper$"),
         expect![[r#"
             `sleeper` was not ready after 1.5 s
               spec:   http("'CHILDREN/sleeper'", "http://localhost:{port}/")   tests/it/http/addresses.rs
@@ -127,6 +137,7 @@ fn what_answers_otherwise_at_its_address_is_not_said_to_be_elsewhere() {
     let server = child("http_vice");
     fails(
         http(server.with("closes {port} --host 0.0.0.0"), "/"),
+        listens,
         expect![[r#"
             `http_vice` was not ready after 1.5 s
               spec:   http("'CHILDREN/http_vice' closes {port} --host 0.0.0.0", "/")   tests/it/http/addresses.rs
@@ -152,8 +163,8 @@ fn a_stranger_at_another_address_of_this_machine_is_not_asked() {
     let stranger = http(server.with("group {port} --host 0.0.0.0"), "/").start().unwrap();
     let url = format!("http://{own}:{}/", stranger.port());
     let sleeper = child("sleeper");
-    let spec = || http(sleeper.with(""), &url).start_timeout(ENOUGH);
-    let error = spec().start().unwrap_err();
+    let spec = || http(sleeper.with(""), &url);
+    let error = too_late(spec(), writes("^sleeper$"));
     assert!(error.is_port_taken(), "{error}");
     spec().any_owner().start_timeout(HANG).start().unwrap();
 }

@@ -11,7 +11,7 @@ use pkit_test::http;
 use pkit_test_tests::left_out;
 
 use super::stranger::liar_at;
-use crate::child::{ENOUGH, child, wait_until};
+use crate::child::{child, too_late, wait_until, writes};
 use crate::nested::victim;
 use crate::text::normalised;
 
@@ -40,7 +40,7 @@ fn a_stranger_who_is_that_user_is_none() {
     }
     let (liar, sleeper) = (child("liar"), child("sleeper"));
     let theirs = liar_at(&liar, "hide listen:{addr} serve").user("nobody").start().unwrap();
-    let error = http(sleeper.with(""), theirs.url("/")).user("nobody").start_timeout(ENOUGH).start().unwrap_err();
+    let error = too_late(http(sleeper.with(""), theirs.url("/")).user("nobody"), writes("^sleeper$"));
     let text = normalised(&error.to_string());
     assert!(text.contains("belongs to somebody else: `CHILDREN/liar "), "{text}");
 }
