@@ -218,8 +218,9 @@ fn when_all_of_us_are_killed_at_one_moment_the_kernel_leaves_nothing() {
         let victim = victim("isolate::has_daemons_of_all_kinds").with("daemon").with("daemon_bare");
         let victim = victim.with("forks").with("hopper").env("TMPDIR", temporary.to_str().unwrap());
         let (mut process, _output) = victim.spawned_until("up");
+        // Test, guardian, a shim for each, and the spare one, which is forked a moment after a start.
+        wait_until(|| survivors(victim.binary()).len() == 1 + 1 + 4 + 1);
         let all: Vec<Pid> = survivors(victim.binary()).into_iter().map(raw).collect();
-        assert_eq!(all.len(), 1 + 1 + 4 + 1, "test, guardian, a shim for each, and the spare one");
         // Whoever is stopped does nothing between the first kill and the last; and without it they may.
         if round % 2 == 0 {
             all.iter().for_each(|pid| kill(*pid, Sig::SIGSTOP).unwrap());

@@ -103,7 +103,7 @@ fn one_that_may_exit_may() {
 fn an_expected_exit_must_come_as_expected() {
     let exits = child("exits");
     check(simple(exits.with("3")).expect_exit(3), ended, expect!["ok"]);
-    check(simple(exits.with("3 --ms 20")).expect_exit(3), |_| (), expect!["ok"]);
+    check(simple(exits.with("3 --ms 20")).expect_exit(3).stop_timeout(HANG), |_| (), expect!["ok"]);
     check(
         simple(exits.with("0")).expect_exit(3),
         ended,

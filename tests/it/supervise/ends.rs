@@ -11,7 +11,7 @@ use pkit_test_tests::process::{children, cpu_ticks};
 
 use super::{LONG, MS, moody};
 use crate::alone::alone;
-use crate::child::{HANG, child};
+use crate::child::{HANG, child, wait_until};
 use crate::nested::{Victim, victim};
 
 fn sleeping(name: &'static str) -> Victim {
@@ -86,7 +86,7 @@ fn a_crash_loop_fails_the_test_with_its_history() {
         worker  SRXSFSFSF
         S= starting  R- ready  T. stopping  x ended  X died  F failed  > up  < more
         victims::supervised::crashes_too_often panicked at tests/it/victims/supervised.rs:
-        `worker` was given up: it may be started again 3 times in 5 s
+        `worker` was given up: it may be started again 3 times in 3600 s
           runs:   after N ms: `worker` ended: exit code 1
                   after N ms: `worker` ended: exit code 1
                   after N ms: `worker` exited before it was ready
@@ -142,11 +142,12 @@ fn an_idle_supervisor_does_nothing() {
         orchestrated([("a", spec()), ("b", spec())], |stack| {
             stack["a"].signal(pkit_test::Signal::Kill).unwrap();
             stack["a"].wait_restart(0, HANG).unwrap();
-            // It goes to sleep in the meantime, and then lets 200 ms pass.
-            simple("sleep 0.1").start().unwrap().wait().unwrap();
-            let before = use_of("pkit-supervise");
-            simple("sleep 0.2").start().unwrap().wait().unwrap();
-            assert_eq!(use_of("pkit-supervise"), before);
+            // It goes to sleep some time, and then lets 200 ms pass.
+            wait_until(|| {
+                let before = use_of("pkit-supervise");
+                simple("sleep 0.2").start().unwrap().wait().unwrap();
+                use_of("pkit-supervise") == before
+            });
         })
         .unwrap();
     });
@@ -160,7 +161,8 @@ fn nobody_is_there_where_nothing_is_supervised() {
         let _one = spec.clone().start().unwrap();
         let _stack = pkit_test::orchestrate([("a", spec)]).start().unwrap();
         let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
-        let names: Vec<String> = tasks.map(|task| fs::read_to_string(task.path().join("comm")).unwrap()).collect();
+        // One that ends at this moment has no name any more.
+        let names: Vec<String> = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok()).collect();
         assert!(!names.iter().any(|name| name.trim() == "pkit-supervise"), "{names:?}");
     });
 }

@@ -31,7 +31,7 @@ fn crashes_that_are_covered_are_no_failure() {
         },
         expect!["ok"],
     );
-    let job = two.with("uxu").expect_exit(0).supervise(Supervision::transient());
+    let job = two.with("uxu").expect_exit(0).stop_timeout(HANG).supervise(Supervision::transient());
     check(
         [("job", job)],
         |stack| {
@@ -49,7 +49,8 @@ fn the_end_waits_for_an_expected_exit_over_crashes() {
     let moody = moody();
     let file = moody.file.display().to_string();
     let script = format!("'{}' '{file}' x; test $(wc -c < '{file}') -ge 4", moody.child.path().display());
-    let job = pkit_test::simple(pkit_test::sh(script)).expect_exit(0).supervise(tireless(Supervision::transient()));
+    let job = pkit_test::simple(pkit_test::sh(script)).expect_exit(0).stop_timeout(HANG);
+    let job = job.supervise(tireless(Supervision::transient()));
     check([("job", job)], |_| (), expect!["ok"]);
     assert_eq!(moody.runs(), 4);
 }
@@ -113,12 +114,12 @@ fn the_whole_stack_is_stopped_in_reverse_order() {
 #[test]
 fn a_handle_by_itself_fails_nothing() {
     let moody = moody();
-    let process = moody.with("ux").supervise(Supervision::permanent()).start().unwrap();
+    let process = moody.with("ux").supervise(Supervision::permanent().intensity(3, LONG)).start().unwrap();
     process.write_stdin("x").unwrap();
     let error = process.wait_restart(9, HANG).unwrap_err();
     assert!(error.is_exit());
     expect![[r#"
-        `moody` was given up: it may be started again 3 times in 5 s
+        `moody` was given up: it may be started again 3 times in 3600 s
           runs:   after N ms: `moody` ended: exit code 1
                   after N ms: `moody` ended: exit code 1
                   after N ms: `moody` exited before it was ready

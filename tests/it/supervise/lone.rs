@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use pkit_test::{Executor, Ground, Process, Restart, Result, Signal, Spec, Supervision, output, sh, simple, tcp};
 
 use super::{LONG, MS, moody, tireless};
-use crate::child::{HANG, child};
+use crate::child::{ENOUGH, HANG, child};
 use crate::text::normalised;
 
 #[track_caller]
@@ -34,6 +34,8 @@ fn it_comes_back_in_the_same_place() {
         server.write_stdin("x").unwrap();
         assert_eq!(server.wait_restart(turn, HANG).unwrap(), turn + 1);
         assert!(TcpStream::connect(server.addr()).is_ok());
+        // It listens first and then says so.
+        server.wait_for_output("^up", HANG).unwrap();
         assert_eq!((server.exit().unwrap().code(), server.output()), (Some(1), format!("up {}\n", turn + 2)));
         pids.push(server.pid());
     }
@@ -201,11 +203,14 @@ fn whoever_waits_too_short_is_told_how_far_it_is() {
 #[test]
 fn a_restart_that_does_not_become_ready_is_a_crash() {
     let moody = moody();
-    let spec = moody.with("uxmxu").start_timeout(MS * 300).supervise(tireless(Supervision::permanent()));
+    let spec = moody.with("uxmxu").start_timeout(ENOUGH).supervise(tireless(Supervision::permanent()));
     let process = spec.start().unwrap();
     process.write_stdin("x").unwrap();
-    assert_eq!(process.wait_restart(0, HANG).unwrap(), 4);
-    assert_eq!((process.stdout().as_str(), moody.runs(), moody.child.count()), ("up 5\n", 5, 1));
+    // On a busy machine the last of them may be too late as well, and the next one is as it.
+    let restarts = process.wait_restart(0, HANG).unwrap();
+    assert!(restarts >= 4, "{restarts}");
+    assert_eq!((moody.runs(), moody.child.count()), (u64::from(restarts) + 1, 1));
+    assert_eq!(process.stdout(), format!("up {}\n", restarts + 1));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::process;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -106,7 +107,8 @@ fn fails_while_its_supervisor_stops_another() {
     if !is_chosen() {
         return;
     }
-    let slowly = output(command("polite", "100"), "ready").supervise(Supervision::permanent());
+    // It lingers far longer than whoever has read its line needs to fail.
+    let slowly = output(command("polite", "1500"), "ready").supervise(Supervision::permanent());
     let both = orchestrate([("one", sleeper()), ("two", slowly)]).strategy(Strategy::OneForAll);
     let failed: Result<()> = orchestrated(both, |stack| {
         stack["one"].signal(pkit_test::Signal::Kill).unwrap();
@@ -124,7 +126,12 @@ fn keeps_its_handle_in_a_static() {
     }
 }
 
-#[with_processes(worker = only(|| output(command("moody", "'{dir}/moods' ux"), "up").supervise(Supervision::permanent())))]
+/// However long each of its runs takes.
+fn three_times() -> Supervision {
+    Supervision::permanent().intensity(3, Duration::from_secs(3600))
+}
+
+#[with_processes(worker = only(|| output(command("moody", "'{dir}/moods' ux"), "up").supervise(three_times())))]
 #[test]
 fn crashes_too_often(worker: Process) {
     if is_chosen() {
