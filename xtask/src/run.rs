@@ -1,5 +1,6 @@
 //! Runs cargo and other programs: what they say is shown as it comes, and read on the way.
 
+use std::env;
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -16,6 +17,9 @@ const STEP_LIMIT: Duration = Duration::from_secs(40 * 60);
 /// How long a finished step may go on holding our pipes before that is a finding of its own.
 const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 
+/// How many tests run side by side under libtest and under nextest, where nobody has said so.
+const TEST_THREADS: [&str; 2] = ["RUST_TEST_THREADS", "NEXTEST_TEST_THREADS"];
+
 /// Cargo in the workspace; a `+toolchain` goes first.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     // By its name and not by `$CARGO`: only rustup's proxy understands `+toolchain`.
@@ -30,7 +34,11 @@ pub(crate) fn check(command: Command) -> Verdict {
 }
 
 /// A step that runs tests: counts them by the summaries in what it prints.
-pub(crate) fn tests(command: Command) -> Verdict {
+pub(crate) fn tests(mut command: Command) -> Verdict {
+    let threads = test_threads().to_string();
+    for variable in TEST_THREADS.into_iter().filter(|name| env::var_os(name).is_none()) {
+        command.env(variable, &threads);
+    }
     let (status, lines) = match execute(command) {
         Ok(end) => end,
         Err(why) => return Verdict::Failed(Counts::default(), why, Evidence::new()),
@@ -45,6 +53,11 @@ pub(crate) fn tests(command: Command) -> Verdict {
         }
         (Err(why), _) => Verdict::Failed(counts, format!("{why}; {counts}"), evidence(&lines)),
     }
+}
+
+/// Most of a test's time here is spent in waiting for processes: one for each core would leave the cores idle.
+fn test_threads() -> usize {
+    2 * thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Runs a command to its end. The lines are those of stdout and stderr, in about the order in which they came.
