@@ -194,6 +194,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_stands_still_between_the_order_and_the_asking_kills_at_once() {
+        let now = Instant::now();
+        let mut stopping = Stopping::new();
+        stopping.order(StopPlan { signal: Signal::Term.number(), grace_ms: 5, then_kill: true }, now);
+        stopping.move_on(now + Duration::from_secs(1));
+        // FIXME: nobody has been asked.
+        assert!(stopping.had_to_kill());
+    }
+
+    #[test]
     fn an_order_that_only_asks_takes_no_kill_back() {
         let (now, later) = (Instant::now(), Instant::now() + Duration::from_secs(1));
         let plan = StopPlan { signal: Signal::Term.number(), grace_ms: 5, then_kill: true };
