@@ -1,7 +1,8 @@
 //! One of our own programs for one test, and the proof at its end that nothing of it is left.
 
 use std::fs;
-use std::net::TcpStream;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -77,9 +78,21 @@ pub(crate) fn writes(line: &str) -> impl Fn(&Process) {
     move |process| drop(process.wait_for_output(line, HANG).unwrap())
 }
 
-/// Until it listens on its port.
-pub(crate) fn listens(process: &Process) {
-    wait_until(|| TcpStream::connect(process.addr()).is_ok());
+/// Until it has answered on its port.
+pub(crate) fn answers(process: &Process) {
+    has_answered(process.addr());
+}
+
+/// Waits until somebody has answered there. Who is connected to has only listened, and may stand still before it accepts.
+pub(crate) fn has_answered(addr: impl Into<SocketAddr>) {
+    let addr = addr.into();
+    wait_until(|| {
+        let Ok(mut stream) = TcpStream::connect(addr) else { return false };
+        stream.set_read_timeout(Some(HANG)).unwrap();
+        // An end is an answer as well, in order or not.
+        let _ = stream.write_all(b"GET / HTTP/1.0\r\n\r\n").and_then(|()| stream.read(&mut [0]));
+        true
+    });
 }
 
 /// Makes a file that can be executed. By another process: were it open for writing in this one, a child that another thread

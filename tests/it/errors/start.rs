@@ -7,7 +7,7 @@ use pkit_test::ready::{Http, Output};
 use pkit_test::{http, orchestra, output, simple, tcp};
 
 use super::check::{check, check_late, check_stack};
-use crate::child::{child, listens, writes};
+use crate::child::{answers, child, writes};
 
 #[test]
 fn an_exit_before_ready_is_told_with_its_last_words() {
@@ -97,7 +97,7 @@ fn a_server_that_answers_otherwise_is_told_how() {
     let (sleeper, slow) = (child("sleeper"), child("slow"));
     check_late(
         http(slow.with("0 {port}"), "/other"),
-        listens,
+        answers,
         expect![[r#"
             `slow` was not ready after 1.5 s
               spec:   http("'CHILDREN/slow' 0 {port}", "/other")   tests/it/errors/start.rs
@@ -118,7 +118,7 @@ fn a_server_that_answers_otherwise_is_told_how() {
     );
     check_late(
         simple(slow.with("0 {port}")).ready(Http::get("/").status(418)),
-        listens,
+        answers,
         expect![[r#"
             `slow` was not ready after 1.5 s
               spec:   simple("'CHILDREN/slow' 0 {port}")   tests/it/errors/start.rs

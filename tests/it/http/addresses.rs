@@ -9,7 +9,7 @@ use pkit_test::ready::{Http, Tcp};
 use pkit_test::{Process, Spec, http, sh, tcp};
 use pkit_test_tests::left_out;
 
-use crate::child::{ENOUGH, HANG, child, listens, too_late, wait_until, writes};
+use crate::child::{ENOUGH, HANG, answers, child, has_answered, too_late, wait_until, writes};
 use crate::text::normalised;
 
 /// Whether this machine has IPv6. A test that cannot run says so.
@@ -42,7 +42,7 @@ fn the_same_port_of_another_family_is_no_other_place() {
     let server = child("http_vice");
     let both = sh(format!("{} & exec {}", server.with("v6 {port}"), server.with("group {port} --host 127.0.0.1")));
     let probe = Http::get("/").statuses([204]).statuses(300..400);
-    let error = too_late(Spec::new(both).ready(probe), listens).to_string();
+    let error = too_late(Spec::new(both).ready(probe), answers).to_string();
     assert!(error.contains("/: 200 OK instead of 204 or 300 to 399, "), "{error}");
     assert!(!error.contains("serves:"), "{error}");
 }
@@ -111,7 +111,7 @@ fn localhost_is_both() {
         at("::1").start().unwrap();
         fails(
             http(server.with("closes {port} --host ::1"), "http://LocalHost:{port}/"),
-            listens_at(Ipv6Addr::LOCALHOST),
+            |process| has_answered((Ipv6Addr::LOCALHOST, process.port())),
             expect![[r#"
                 `http_vice` was not ready after 1.5 s
                   spec:   http("'CHILDREN/http_vice' closes {port} --host ::1", "http://LocalHost:{port}/")   tests/it/http/addresses.rs
@@ -137,7 +137,7 @@ fn what_answers_otherwise_at_its_address_is_not_said_to_be_elsewhere() {
     let server = child("http_vice");
     fails(
         http(server.with("closes {port} --host 0.0.0.0"), "/"),
-        listens,
+        answers,
         expect![[r#"
             `http_vice` was not ready after 1.5 s
               spec:   http("'CHILDREN/http_vice' closes {port} --host 0.0.0.0", "/")   tests/it/http/addresses.rs

@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 use pkit_test::ready::Http;
 use pkit_test::{Spec, orchestra, tcp};
 
-use crate::child::{Child, child, listens, too_late};
+use crate::child::{Child, answers, child, too_late};
 use crate::text::normalised;
 
 fn spec(server: &Child, probe: Http) -> Spec {
@@ -254,7 +254,7 @@ fn holes_in_what_is_looked_for_are_filled() {
     start(Http::get("/{db.port}").body_contains("r{env.NOTHING_OF_IT}").body_matches("x")).unwrap_err();
     start(Http::get("/{db.port}").body_matches("^(ready|{db.addr})\n$|[a-z]{99}")).unwrap();
     let error = Spec::new(group.with("group {port}")).ready(Http::get("/").body_contains("at {addr}"));
-    let error = too_late(error, listens);
+    let error = too_late(error, answers);
     expect![[r#"
         `http_vice` was not ready after 1.5 s
           spec:   Spec::new("'CHILDREN/http_vice' group {port}")   tests/it/http/requests.rs

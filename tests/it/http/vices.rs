@@ -7,12 +7,12 @@ use std::{fs, process, thread};
 
 use expect_test::expect;
 use pkit_test::ready::{Exec, Http};
-use pkit_test::{Error, Spec, sh, tcp};
+use pkit_test::{Error, Process, Spec, sh, tcp};
 use pkit_test_tests::process::{fds, threads};
 use regex_lite::Regex;
 
 use crate::alone::alone;
-use crate::child::{Child, HANG, child, listens, too_late, wait_until, writes};
+use crate::child::{Child, HANG, answers, child, too_late, wait_until, writes};
 
 fn spec(server: &Child, vice: &str) -> Spec {
     Spec::new(server.with(&format!("{vice} {{port}}")))
@@ -38,8 +38,13 @@ fn all_seen(vices: &[&str], probe: impl Fn() -> Http + Sync) -> String {
     let server = child("http_vice");
     let start = |vice: &str| {
         let spec = spec(&server, vice).ready(probe());
-        // Before that a client finds room.
-        let error = if vice == "full" { too_late(spec, writes("^full$")) } else { too_late(spec, listens) };
+        let comes_so_far = |process: &Process| match vice {
+            // Before that a client finds room.
+            "full" => writes("^full$")(process),
+            "mute" => wait_until(|| TcpStream::connect(process.addr()).is_ok()),
+            _ => answers(process),
+        };
+        let error = too_late(spec, comes_so_far);
         assert!(error.is_timeout(), "{vice}: {error}");
         seen(&error)
     };

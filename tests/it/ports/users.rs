@@ -86,11 +86,14 @@ fn a_socket_of_one_whom_one_may_not_look_at_is_not_ours() {
     let (started, socket) = (victim.file("started"), victim.file("socket"));
     let victim = victim.env("STARTED", &started.display().to_string());
     let victim = victim.env("SOCKET", &socket.display().to_string());
+    let bound = victim.file("bound");
+    let victim = victim.env("BOUND", &bound.display().to_string());
     victim.open_to_all();
     let ended = thread::scope(|threads| {
         let ended = threads.spawn(|| victim.run_as_nobody());
         wait_until(|| started.exists());
         let _theirs = UnixListener::bind(&socket).unwrap();
+        fs::write(&bound, "").unwrap();
         ended.join().unwrap()
     });
     assert!(ended.status.success(), "{}{}", ended.stdout, ended.stderr);

@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::net::TcpStream;
+use std::path::Path;
 use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use pkit_test::{Process, Result, Spec, http, sh, tcp, unix};
 use pkit_test_tests::child::{monotonic_ns, pause};
 
 use super::chosen::{command, is_chosen};
-use crate::child::{ENOUGH, HANG, too_late, writes};
+use crate::child::{ENOUGH, HANG, too_late, wait_until, writes};
 use crate::race;
 
 fn port(name: &str) -> u16 {
@@ -138,7 +139,7 @@ fn waits_for_a_socket_that_somebody_unseen_has() {
     let of = |name| env::var(name).expect("the test sets it");
     let ends = "while :; do /bin/true; done";
     let service = sh(format!("touch '{}'; {ends} & {ends} & {ends} & {ends} & wait", of("STARTED")));
-    let error = unix(service, of("SOCKET")).start_timeout(ENOUGH).start().unwrap_err();
+    let error = too_late(unix(service, of("SOCKET")), |_| wait_until(|| Path::new(&of("BOUND")).exists()));
     println!("foreign: {error}");
 }
 
