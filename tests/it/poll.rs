@@ -225,6 +225,20 @@ fn what_it_saw_before_the_end_is_told() {
 }
 
 #[test]
+fn what_it_said_before_is_told_where_the_deadline_cuts_the_last_answer_short() {
+    let (release, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let smoke = ready::poll(move |view| {
+        // Asked shortly before the deadline it is as slow as on a busy machine.
+        let _ = (view.patience() < Duration::from_millis(300)).then(|| wait.lock().unwrap().recv());
+        Err::<(), _>("smoke")
+    });
+    let error = simple("sleep 60").ready(smoke.named("a look")).start_timeout(AWHILE).start().unwrap_err().to_string();
+    assert!(error.contains("\n  probe:  a look: smoke, "), "{error}");
+    drop(release);
+}
+
+#[test]
 fn one_that_panics_over_the_end_of_its_process_does_not_hide_that() {
     let looks = ready::poll(|view| -> bool {
         // As a client that unwraps what it reads from a server that has just died.

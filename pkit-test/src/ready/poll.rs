@@ -23,7 +23,7 @@ use std::time::Instant;
 use super::tcp::Listening;
 use super::{Look, Probe, Sight, Site, View};
 use crate::callbacks::text_of;
-use crate::limits::HTTP_LAST_TRY;
+use crate::limits::{HTTP_LAST_TRY, TRY_THAT_TELLS};
 use crate::sync::lock;
 
 /// A probe of your own, as [`poll`] makes it.
@@ -71,7 +71,7 @@ type Ask = Arc<dyn Fn(&View) -> Result<(), String> + Send + Sync>;
 /// let indexer_with_input = indexer().stdin("go on\n").start()?;
 /// assert!(indexer_with_input.is_alive());
 ///
-/// let error = indexer().start_timeout(Duration::from_secs(1)).start().unwrap_err();
+/// let error = indexer().start_timeout(Duration::from_secs(2)).start().unwrap_err();
 /// assert!(error.is_timeout());
 /// assert!(error.to_string().contains(": not yet, "));
 /// # Ok(()) }
@@ -296,6 +296,8 @@ impl Probe for Asking {
         match self.hear(sight) {
             // At the deadline it is what there is to say; at an end what was seen before says more.
             None if (sight.is_moot)(sight.run.phase()) => self.unanswered(OPEN),
+            // One that had little time until the deadline says less than those before it.
+            None if self.asked.is_some_and(|asked| sight.deadline < asked + TRY_THAT_TELLS) => self.unanswered(OPEN),
             None => Look::Unanswered(OPEN.to_owned()),
             Some(Heard::Panicked(text)) => {
                 let why = format!("panicked: {text}");
