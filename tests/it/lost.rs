@@ -51,3 +51,8 @@ fn a_fork_has_nothing_to_say() {
 fn a_guardian_that_is_of_no_use_is_no_zombie() {
     victim("lost::too_few_descriptors_are_allowed").with("sleeper").passes();
 }
+
+#[test]
+fn a_start_that_gets_no_thread_is_an_error_also_for_those_beside_it() {
+    victim("lost::no_thread_is_to_be_had").passes();
+}

@@ -82,11 +82,16 @@ pub(super) fn start(members: Vec<Box<dyn Entry>>, scope: &Arc<Scope>) -> Result<
                 // With nothing else to do there is no need for a thread.
                 Next::Alone(index, member) => starts.note(index, bring_up(member, scope), scope),
                 Next::Beside(index, member) => {
-                    let (scope, progress) = (&scope, &progress);
-                    threads.spawn(move || {
+                    let (name, progress) = (member.name().to_owned(), &progress);
+                    let start = move || {
                         let result = bring_up(member, scope);
                         progress.change(|done| done.push((index, result)));
-                    });
+                    };
+                    // Not a panic: somebody else may wait to hear that it is given up, and would wait for ever.
+                    if let Err(error) = thread::Builder::new().spawn_scoped(threads, start) {
+                        let error = Error::system(format_args!("`{name}` was not started: it got no thread"), error);
+                        starts.note(index, Err(error), scope);
+                    }
                 }
                 Next::Wait => {
                     let done = progress.wait_until(None, |done| (!done.is_empty()).then(|| std::mem::take(done)));

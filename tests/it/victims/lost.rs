@@ -12,7 +12,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
-use pkit_test::{Executor, Ground, Process, Result, Spec, output, processes, tcp};
+use pkit_test::{Executor, Ground, Need, Process, Result, Spec, orchestra, output, processes, tcp};
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::process::{children, parent, pids, stat};
 
@@ -297,4 +297,55 @@ fn in_a_fork(ask: impl FnOnce() -> String) -> String {
             text
         }
     }
+}
+
+/// Waits until it is given up.
+struct Patient {
+    after: Option<&'static str>,
+}
+
+impl Executor for Patient {
+    type Handle = ();
+
+    fn needs(&self) -> Vec<Need> {
+        self.after.map(Need::first).into_iter().collect()
+    }
+
+    fn start_on(self, ground: &Ground) -> Result<()> {
+        while !ground.is_cancelled() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+}
+
+/// Leaves the process as much memory as it has, and less than the stack of one more thread.
+struct Miser;
+
+impl Executor for Miser {
+    type Handle = ();
+
+    fn start_on(self, _: &Ground) -> Result<()> {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let has = status.lines().find_map(|line| line.strip_prefix("VmSize:")?.trim().strip_suffix(" kB")).unwrap();
+        let most = (has.parse::<u64>().unwrap() + 1024) * 1024;
+        setrlimit(Resource::RLIMIT_AS, most, getrlimit(Resource::RLIMIT_AS).unwrap().1).unwrap();
+        Ok(())
+    }
+}
+
+#[test]
+fn no_thread_is_to_be_had() {
+    if !is_chosen() {
+        return;
+    }
+    // The stacks of threads that have ended are there for some more.
+    let stack = orchestra().with("before", Patient { after: None }).with("miser", Miser);
+    let late = || Patient { after: Some("miser") };
+    let stack = (0..60).fold(stack, |stack, number| stack.with(format!("late{number}"), late()));
+    let error = stack.start().err().unwrap();
+    let (soft, hard) = getrlimit(Resource::RLIMIT_AS).unwrap();
+    assert!(soft < hard);
+    setrlimit(Resource::RLIMIT_AS, hard, hard).unwrap();
+    assert!(error.to_string().contains("was not started: it got no thread"), "{error}");
 }
