@@ -112,6 +112,8 @@ impl Connection {
         // A broker that can say anything says at once whom one waits for.
         let mut why = "the broker of the run does not answer".to_owned();
         loop {
+            // The order matters: first the clock, then the last look. However late we come to it, what has come is heard.
+            let is_late = Instant::now() >= deadline;
             match self.line.next_of(&mut self.inbox) {
                 Ok(Some(Word::Wait(text))) => {
                     log(|| format!("shared {} is waited for: {text}", want.name));
@@ -124,12 +126,14 @@ impl Connection {
                         format!("`{}` was given up before it was there", want.name),
                     ));
                 }
-                Ok(None) if Instant::now() >= deadline => return Err(too_late(want, began.elapsed(), &why)),
                 Ok(None) => {
                     let until = deadline.min(Instant::now() + LEASE_LOOK);
                     let is_readable = fd::is_readable_until(self.socket.as_fd(), until);
                     if is_readable && matches!(self.inbox.fill(&self.socket), Ok(Got::End) | Err(_)) {
                         return Ok(None);
+                    }
+                    if is_late && !is_readable {
+                        return Err(too_late(want, began.elapsed(), &why));
                     }
                 }
                 Err(_) => return Ok(None),

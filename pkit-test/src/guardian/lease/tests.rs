@@ -91,6 +91,14 @@ fn talk<R: Send + 'static>(
     (want(ours, wanted, deadline, &|| false), receiver)
 }
 
+/// What somebody gets who comes to the answer when the time is over, and the broker that has said this before.
+fn late(word: &Word) -> (Result<Answer>, Broker) {
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    let broker = Broker { socket: theirs, inbox: Inbox::default() };
+    broker.says(word);
+    (want(ours, &wanted(false), Instant::now(), &|| false), broker)
+}
+
 fn soon() -> Instant {
     Instant::now() + REPLY_LIMIT
 }
@@ -200,18 +208,20 @@ fn an_end_without_an_answer_is_that_of_the_broker() {
 
 #[test]
 fn a_wait_that_is_too_long_says_for_whom() {
-    let deadline = Instant::now() + Duration::from_millis(20);
-    let (answer, broker) = talk(&wanted(false), deadline, |broker| {
-        broker.says(&Word::Wait("`c::d (process 9)` starts it".to_owned()));
-        broker.rest()
-    });
+    let (answer, broker) = late(&Word::Wait("`c::d (process 9)` starts it".to_owned()));
     let error = answer.expect_err("nobody has answered");
     assert!(error.is_timeout());
     let text = error.to_string();
     let (head, tail) = text.split_once("waited:").expect("it says how long");
     assert_eq!(head, "`db` is shared, and was not to be had in time\n  spec:   tcp(\"db\", 0)\n  ");
-    assert!(tail.contains("ms\n  why:    `c::d (process 9)` starts it\n  hint:   `PKIT_TIMEOUT_SCALE`"), "{tail}");
-    assert_eq!(broker.recv(), Ok(Vec::new()), "the end of the connection says it");
+    assert!(tail.contains("s\n  why:    `c::d (process 9)` starts it\n  hint:   `PKIT_TIMEOUT_SCALE`"), "{tail}");
+    assert_eq!(broker.rest(), [Ask::Want(wanted(false))], "the end of the connection says it");
+}
+
+#[test]
+fn an_answer_is_heard_however_late_one_comes_to_it() {
+    let (answer, _broker) = late(&Word::Failed(b"why".to_vec()));
+    assert!(matches!(answer, Ok(Answer::Failed(why)) if why == b"why"));
 }
 
 #[test]
@@ -228,7 +238,7 @@ fn what_nobody_wants_any_more_is_not_waited_for() {
     let _of_a_fork = ours.try_clone().expect("one more");
     let error = want(ours, &wanted(false), deadline_in(Duration::MAX), &|| true).expect_err("given up");
     assert_eq!(error.kind(), Kind::Cancelled);
-    let limit = Some(Duration::from_secs(10));
+    let limit = Some(Duration::from_secs(30));
     theirs.set_read_timeout(limit).expect("a time");
     io::copy(&mut theirs, &mut io::sink()).expect("it ends, whoever has a copy of it");
 }
