@@ -45,9 +45,19 @@ pub(crate) fn exchange(
 ) -> Result<Answer, Trouble> {
     let bytes = request.bytes()?;
     let stream = connect(addr, limits)?;
+    exchange_over(stream, &bytes, request.has_no_answer_body(), reader, limits)
+}
+
+fn exchange_over(
+    stream: TcpStream,
+    request: &[u8],
+    has_no_body: bool,
+    reader: &dyn Reader,
+    limits: &Limits<'_>,
+) -> Result<Answer, Trouble> {
     let mut talk = Talk { stream, limits, is_overtime: false };
-    let answer = talk.send(&bytes).and_then(|()| answer::read(&mut talk, request.has_no_answer_body(), reader));
-    leave(talk.stream, answer.is_ok());
+    let answer = talk.send(request).and_then(|()| answer::read(&mut talk, has_no_body, reader));
+    leave(talk.stream, answer.is_ok().then_some(limits.farewell));
     answer
 }
 
@@ -56,6 +66,8 @@ pub(crate) struct Limits<'a> {
     began: Instant,
     deadline: Instant,
     cancelled: &'a dyn Fn() -> bool,
+    /// How long the rest of an answer is read, to leave politely; and once more so long.
+    farewell: Duration,
 }
 
 /// Why the waiting ended before its time.
@@ -67,7 +79,7 @@ enum Ended {
 
 impl Limits<'_> {
     pub(crate) fn until(deadline: Instant, cancelled: &dyn Fn() -> bool) -> Limits<'_> {
-        Limits { began: Instant::now(), deadline, cancelled }
+        Limits { began: Instant::now(), deadline, cancelled, farewell: REST_WAIT }
     }
 
     fn wait(&self, stream: &TcpStream, wish: Wish) -> Result<(), Ended> {
@@ -189,14 +201,14 @@ impl Talk<'_> {
 }
 
 /// Closes the connection so that the server sees an end and not a reset, if that takes no more than a moment.
-fn leave(mut stream: TcpStream, answered: bool) {
-    if answered && is_at_end(&mut stream, REST_WAIT) {
+fn leave(mut stream: TcpStream, farewell: Option<Duration>) {
+    if farewell.is_some_and(|limit| is_at_end(&mut stream, limit)) {
         return;
     }
     // A server that goes on, or that keeps the connection for a next request, is told that there will be none. If that
     // fails, it has gone already.
     let _ = stream.shutdown(Shutdown::Write);
-    is_at_end(&mut stream, if answered { REST_WAIT } else { Duration::ZERO });
+    is_at_end(&mut stream, farewell.unwrap_or_default());
 }
 
 /// Reads what is left, and returns whether the other side has closed.

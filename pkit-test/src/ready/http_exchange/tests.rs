@@ -3,11 +3,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use regex_lite::Regex;
-
 use super::*;
 
 mod bodies;
+
+/// Only catches a hang.
+const HANG: Duration = Duration::from_secs(30);
 
 /// A server for one connection, and what it returns when it is done.
 struct Server<T> {
@@ -27,6 +28,31 @@ impl<T: Send + 'static> Server<T> {
         let answer = get(self.addr, limit_ms);
         (answer, self.thread.join().unwrap())
     }
+}
+
+/// A connection over which its server has said something already, and what goes on there.
+fn spoken_to<T: Send + 'static>(
+    said: &[u8],
+    serve: impl FnOnce(TcpStream) -> T + Send + 'static,
+) -> (TcpStream, JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut server = listener.accept().unwrap().0;
+    server.write_all(said).unwrap();
+    let mut seen = vec![0; said.len()];
+    while !said.is_empty() && client.peek(&mut seen).unwrap() < said.len() {}
+    client.set_nonblocking(true).unwrap();
+    (client, thread::spawn(move || serve(server)))
+}
+
+/// Asks over it, and is told nothing in that time.
+fn ask_over(stream: TcpStream, limit_ms: u64) -> Trouble {
+    let began = Instant::now();
+    let limit = Duration::from_millis(limit_ms);
+    let limits = Limits { began, ..Limits::until(began + limit, &|| false) };
+    let trouble = exchange_over(stream, &request().bytes().unwrap(), false, &STATUS, &limits).unwrap_err();
+    assert!(began.elapsed() >= limit);
+    trouble
 }
 
 fn request() -> Request {
@@ -92,7 +118,11 @@ fn rest(stream: &mut TcpStream) -> String {
 }
 
 fn says(answer: &[u8]) -> String {
-    let (answer, left) = answering(answer).ask(10_000);
+    let server = answering(answer);
+    // A server that stands still in the middle of it would be left for that.
+    let limits = Limits { farewell: HANG, ..Limits::until(Instant::now() + HANG, &|| false) };
+    let answer = exchange(server.addr, &request(), &STATUS, &limits).map(|answer| answer.status);
+    let left = server.thread.join().unwrap();
     assert_eq!(left, "end", "a probe is not to reset a connection");
     answer.map_or_else(|trouble| trouble.to_string(), |status| status.to_string())
 }
@@ -182,15 +212,15 @@ fn a_server_that_keeps_the_connection_sees_its_end() {
         rest(&mut stream)
     });
     let began = Instant::now();
-    let (answer, left) = server.ask(10_000);
+    let (answer, left) = server.ask(2 * HANG.as_millis() as u64);
     assert_eq!((answer.unwrap(), left.as_str()), (200, "end"));
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < HANG);
 }
 
 #[test]
 fn nobody_there_is_refused() {
     let addr = { TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + 3 * HANG;
     let mut answer = get(addr, 10_000);
     // A child that another test is just starting has our descriptors until its exec.
     while !matches!(answer, Err(Trouble::Refused)) && Instant::now() < deadline {
@@ -214,26 +244,19 @@ fn silence_ends_at_the_deadline() {
         ("HTTP/1.1 2", "no whole status line within 60 ms: \"HTTP/1.1 2\""),
         ("HTTP/1.1 100 Continue\r\n", "no whole status line within 60 ms: \"HTTP/1.1 100 Continue\\r\\n\""),
     ] {
-        let server = Server::new(move |mut stream| {
-            stream.write_all(said.as_bytes()).unwrap();
+        let (stream, server) = spoken_to(said.as_bytes(), |mut stream| {
             read_request(&mut stream);
             rest(&mut stream)
         });
-        let began = Instant::now();
-        let (answer, left) = server.ask(60);
-        // The limit is what was left when the exchange began: on a busy machine that is less.
-        let text =
-            Regex::new(r"\b[0-5]?\d ms").unwrap().replace(&answer.unwrap_err().to_string(), "60 ms").into_owned();
-        assert_eq!((text.as_str(), left.as_str()), (expected, "end"));
-        assert!(began.elapsed() >= Duration::from_millis(59));
+        assert_eq!(ask_over(stream, 60).to_string(), expected);
+        assert_eq!(server.join().unwrap(), "end");
     }
 }
 
 #[test]
 fn a_server_that_drips_for_ever_does_not_move_the_deadline() {
-    let server = Server::new(|mut stream| {
+    let (stream, server) = spoken_to(b"HTTP/1.1 200 ", |mut stream| {
         stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
-        stream.write_all(b"HTTP/1.1 200 ").unwrap();
         while stream.write_all(b"x").is_ok() {
             // A pause that ends at once when the client leaves.
             if matches!(stream.read(&mut [0; 1000]), Ok(0)) {
@@ -242,18 +265,21 @@ fn a_server_that_drips_for_ever_does_not_move_the_deadline() {
         }
     });
     let began = Instant::now();
-    let trouble = server.ask(100).0.unwrap_err();
+    let trouble = ask_over(stream, 100);
     assert!(matches!(trouble, Trouble::PartOfAnswer { .. }), "{trouble}");
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < HANG);
+    server.join().unwrap();
 }
 
 #[test]
 fn a_deadline_in_the_past_is_an_error_and_no_panic() {
-    let server = Server::new(|mut stream| rest(&mut stream));
     let past = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
-    let answer = exchange(server.addr, &request(), &STATUS, &Limits::until(past, &|| false));
-    assert!(matches!(answer, Err(Trouble::NoAnswer(Duration::ZERO))), "{answer:?}");
-    server.thread.join().unwrap();
+    let limits = Limits::until(past, &|| false);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let answer = exchange(listener.local_addr().unwrap(), &request(), &STATUS, &limits);
+    // A busy kernel may come to the connection only later.
+    let is_late = matches!(answer, Err(Trouble::NoAnswer(Duration::ZERO) | Trouble::NotAccepted(Duration::ZERO)));
+    assert!(is_late, "{answer:?}");
 }
 
 #[test]
@@ -294,12 +320,12 @@ fn a_cancellation_is_noticed_soon() {
             waits.recv().unwrap();
             cancelled.store(true, Ordering::Relaxed);
         });
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + 2 * HANG;
         let is_cancelled = || cancelled.load(Ordering::Relaxed);
         exchange(server.addr, &request(), &STATUS, &Limits::until(deadline, &is_cancelled))
     });
     assert!(matches!(answer, Err(Trouble::Cancelled)));
-    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() < HANG);
     assert_eq!(server.thread.join().unwrap(), "end");
 }
 
@@ -330,7 +356,7 @@ fn an_answer_before_the_request_is_read_counts() {
 fn a_server_that_does_not_read_does_not_block_us() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let large = Request { body: Some(vec![b'x'; 20_000_000]), ..request() };
-    let answer = ask(listener.local_addr().unwrap(), &large, 60);
+    let answer = ask(listener.local_addr().unwrap(), &large, 500);
     assert!(matches!(answer, Err(Trouble::NoAnswer(_))), "{answer:?}");
 }
 
