@@ -44,7 +44,7 @@ impl Said {
     ///
     /// fn forgets() { std::thread::sleep(Duration::from_secs(60)) }
     ///
-    /// let late = function(forgets, ()).ready(Said::ready()).start_timeout(Duration::from_secs(1));
+    /// let late = function(forgets, ()).ready(Said::ready()).start_timeout(Duration::from_secs(2));
     /// let error = late.start().unwrap_err();
     /// assert!(error.to_string().contains("it runs, and has not called `current().ready()`"), "{error}");
     /// ```

@@ -88,7 +88,7 @@ impl PoolSpec {
     /// fn hang() { loop { std::thread::park() } }
     ///
     /// # fn main() -> pkit_test::Result<()> {
-    /// let pool = pool(1).item_timeout(Duration::from_millis(100)).start()?;
+    /// let pool = pool(1).item_timeout(Duration::from_secs(2)).start()?;
     /// assert!(pool.run(hang, ()).unwrap_err().is_timeout());
     /// assert_eq!(pool.run(|| 7, ())?, 7);
     /// # Ok(()) }
