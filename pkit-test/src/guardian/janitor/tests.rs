@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::guardian::home;
-use crate::limits::JANITOR_LIMIT;
 use crate::sys::child::own_pid;
+use crate::sys::wait::eventually;
+
+/// Only catches a hang: a janitor may stand still for longer than its limit.
+const HANG: Duration = Duration::from_secs(60);
 
 #[test]
 fn the_name_of_a_run_has_an_id_and_a_token() {
@@ -29,7 +32,7 @@ fn what_is_being_made_is_never_taken_for_what_is_left() {
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     let is_over = AtomicBool::new(false);
     let (mut made, mut cleared) = (0, 0);
-    let duty = || Duty { base: base.clone(), logs: base.join("no logs"), own: None, limit: JANITOR_LIMIT };
+    let duty = || Duty { base: base.clone(), logs: base.join("no logs"), own: None, limit: HANG };
     let (base, duty, is_over) = (&base, &duty, &is_over);
     thread::scope(|scope| {
         let janitors = [0, 1].map(|_| scope.spawn(move || clear_until(is_over, &duty())));
@@ -40,9 +43,9 @@ fn what_is_being_made_is_never_taken_for_what_is_left() {
         made += counts.into_iter().map(Result::unwrap).sum::<u32>();
         cleared += janitors.into_iter().map(|janitor| janitor.join().unwrap()).sum::<u32>();
     });
-    let left = fs::read_dir(base).unwrap().count();
+    // What another test has just forked has the locks, too, until it executes something.
+    eventually(|| duty().clear().is_empty() && fs::read_dir(base).unwrap().next().is_none());
     fs::remove_dir_all(base).unwrap();
-    assert_eq!(left, 0, "the last look finds what nobody has");
     assert!(made > 0 && cleared > 0, "made {made}, cleared {cleared}");
 }
 

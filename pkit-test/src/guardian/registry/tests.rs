@@ -1,4 +1,6 @@
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
 
 use super::*;
 
@@ -69,6 +71,16 @@ fn a_process_is_its_id_and_its_start() {
     assert!(!Identity { birth: own.birth + 1, ..own }.is_alive());
 }
 
+/// Who lives until its input ends, and has few pipes: ours are those of all tests of this process.
+fn somebody() -> (Child, i32) {
+    let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // By its answer it has let go of what it was born with.
+    cat.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    cat.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let pid = cat.id() as i32;
+    (cat, pid)
+}
+
 #[test]
 fn a_ledger_stays_short_however_much_comes_and_goes() {
     let path = std::env::temp_dir().join(format!("pledger-{}", own_pid()));
@@ -76,19 +88,20 @@ fn a_ledger_stays_short_however_much_comes_and_goes() {
     fs::write(path.join("run"), Registry { services: [(5, service(5))].into(), ..all() }.to_bytes()).unwrap();
     let mut ledger = Ledger::open(directory::open(&path).unwrap());
     assert!(ledger.has_heritage());
+    let (somebody, pid) = somebody();
     let most = (0..2000).map(|_| {
-        // Ourselves, as somebody who certainly lives.
-        ledger.started(own_pid(), own_pid()).unwrap();
-        ledger.gone(own_pid()).unwrap();
+        ledger.started(pid, pid).unwrap();
+        ledger.gone(pid).unwrap();
         fs::metadata(path.join("run")).unwrap().len()
     });
     let most = most.max().unwrap();
-    ledger.started(own_pid(), own_pid()).unwrap();
+    ledger.started(pid, pid).unwrap();
     let read = Registry::read(&directory::open(&path).unwrap()).unwrap().unwrap();
     fs::remove_dir_all(&path).unwrap();
     assert!(most < 3 * REGISTRY_WASTE_BYTES, "{most}");
     assert_eq!(read.guardian, Identity::of(own_pid()));
-    assert_eq!(read.services.keys().copied().collect::<Vec<_>>(), [5, own_pid()]);
+    assert_eq!(read.services.keys().copied().collect::<Vec<_>>(), [5, pid]);
+    drop(somebody.stdin);
     assert_eq!((read.boot, read.logs), (all().boot, all().logs));
 }
 
@@ -99,7 +112,7 @@ fn what_a_leader_that_has_ended_leaves_is_known_by_its_pipes() {
     fs::write(path.join("run"), all().to_bytes()).unwrap();
     let mut ledger = Ledger::open(directory::open(&path).unwrap());
     let _pipe = crate::sys::platform::pipe().unwrap();
-    let mut leader = std::process::Command::new("true").spawn().unwrap();
+    let mut leader = Command::new("true").spawn().unwrap();
     leader.wait().unwrap();
     ledger.started(own_pid(), leader.id() as i32).unwrap();
     let mut read = Registry::read(&directory::open(&path).unwrap()).unwrap().unwrap();

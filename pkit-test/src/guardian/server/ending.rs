@@ -97,9 +97,10 @@ mod tests {
 
     #[test]
     fn all_are_asked_once_and_only_if_it_takes_long() {
-        let now = Instant::now();
+        let before = Instant::now();
         let mut ending = Ending::new(None);
-        assert_eq!(ending.begins_to_take_long(now), None);
+        let now = Instant::now();
+        assert_eq!(ending.begins_to_take_long(before), None);
         assert!(ending.deadline().is_some_and(|deadline| deadline <= now + 2 * LONG), "the question is not missed");
         let later = now + 2 * LONG;
         assert_eq!(ending.begins_to_take_long(later), Some(later + REPLY_LIMIT));
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn after_a_crash_their_time_is_that_of_the_crash() {
-        let limit = Instant::now() + 5 * LONG;
+        let limit = Instant::now() + 1000 * LONG;
         let mut ending = Ending::new(Some(limit));
         assert_eq!(ending.begins_to_take_long(limit), Some(limit + SHIM_MARGIN));
     }

@@ -12,6 +12,10 @@ use nix::sys::socket::{
 use super::*;
 use crate::sys::wait::eventually;
 
+/// Addresses that nobody has in other tests: at 127.0.0.1 somebody else may listen by chance.
+const OTHER: &str = "127.9.9.7";
+const ANOTHER: &str = "127.9.9.8";
+
 fn diag() -> Diag {
     Diag::open()
 }
@@ -36,18 +40,18 @@ fn each_address_is_asked_for_by_itself() {
     let diag = diag();
     for (bound, asked, expected) in [
         ("127.0.0.1:0", "127.0.0.1", true),
-        ("127.0.0.1:0", "127.0.0.2", false),
+        ("127.0.0.1:0", OTHER, false),
         ("127.0.0.1:0", "::1", false),
         ("127.0.0.1:0", "::ffff:127.0.0.1", true),
         ("127.0.0.1:0", "0.0.0.0", true),
-        ("127.0.0.2:0", "127.0.0.1", false),
+        ("127.0.0.1:0", ANOTHER, false),
         ("0.0.0.0:0", "127.0.0.1", true),
         ("0.0.0.0:0", "::1", false),
         ("[::]:0", "127.0.0.1", true),
         ("[::]:0", "::1", true),
         ("[::1]:0", "::1", true),
         ("[::1]:0", "::", true),
-        ("[::1]:0", "127.0.0.1", false),
+        ("[::1]:0", OTHER, false),
     ] {
         if bound.contains("::1") && TcpListener::bind(bound).is_err() {
             // Many containers have no IPv6.
@@ -78,7 +82,7 @@ fn one_that_is_bound_to_an_interface_answers_who_comes_by_it() {
     for interface in known.lines().filter_map(|line| Some(line.split_once(':')?.0.trim())) {
         // It takes a right before Linux 5.7.
         let Ok((_socket, port)) = listener_at(interface) else { continue };
-        let asked = SocketAddr::from(([127, 0, 0, 1], port));
+        let asked = SocketAddr::new(OTHER.parse().unwrap(), port);
         assert_eq!(diag.is_listening(asked).unwrap(), interface == "lo", "{interface}");
         let found = diag.listeners(port).unwrap();
         assert_eq!(found.iter().any(|found| found.answers(asked)), interface == "lo", "{interface}: {found:?}");
@@ -89,8 +93,8 @@ fn one_that_is_bound_to_an_interface_answers_who_comes_by_it() {
 #[test]
 fn a_list_has_the_listeners_of_one_port() {
     let diag = diag();
-    let (v4, addr) = listener("127.0.0.1:0");
-    let others = ["127.0.0.2", "127.0.0.3"].map(|ip| TcpListener::bind((ip, addr.port())).unwrap());
+    let (v4, addr) = listener("127.9.9.5:0");
+    let others = ["127.9.9.6", OTHER].map(|ip| TcpListener::bind((ip, addr.port())).unwrap());
     let (_unrelated, elsewhere) = listener("127.0.0.1:0");
     let found = diag.listeners(addr.port()).unwrap();
     for own in [addr, others[0].local_addr().unwrap(), others[1].local_addr().unwrap()] {
@@ -171,7 +175,7 @@ fn v6_only_is_known() {
         let mut found = diag.listeners(bound.port()).unwrap();
         found.retain(|found| found.addr.is_ipv6());
         assert_eq!(found.iter().map(|found| found.v6_only).collect::<Vec<_>>(), [v6_only]);
-        let local = SocketAddr::from(([127, 0, 0, 1], bound.port()));
+        let local = SocketAddr::new(OTHER.parse().unwrap(), bound.port());
         assert_eq!(diag.is_listening(local).unwrap(), !v6_only);
     }
 }

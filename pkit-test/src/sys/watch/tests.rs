@@ -100,7 +100,8 @@ fn what_is_written_is_told_of_the_file_alone_and_through_a_link() {
     watch.follow(&path).unwrap();
     watch.follow_file(&path).unwrap();
     fs::write(scratch.0.join("neighbour"), "text").unwrap();
-    assert!(!has_event(&watch));
+    // An event there may be: what another test has forked has closed the file that was written to before.
+    assert!(!watch.drain());
     fs::write(&target, "text").unwrap();
     assert!(watch.drain() && !watch.drain());
 }
