@@ -17,6 +17,7 @@ use pkit_test::ready::Said;
 use pkit_test::{Failure, Worker, current, function};
 use pkit_test_tests::child::{pause, wait_ms};
 use pkit_test_tests::left_out;
+use pkit_test_tests::process::stat;
 use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -286,6 +287,8 @@ fn one_that_signals_itself_is_told_as_it_was() {
     assert_eq!(signal_of(&worker.join().unwrap_err()), Some(9));
     assert_all_gone(&worker, 1);
     let worker = function(kills, libc::SIGSTOP).start().unwrap();
+    // Woken before it has stopped itself, it would stand for ever.
+    crate::child::wait_until(|| worker.pid().and_then(stat).is_some_and(|stat| stat.state == 'T'));
     assert!(worker.join_timeout(Duration::from_millis(50)).unwrap().is_none() && worker.is_alive());
     worker.resume().unwrap();
     assert_eq!(worker.join().unwrap(), 7);

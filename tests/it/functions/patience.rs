@@ -176,9 +176,10 @@ fn a_panic_of_whoever_hears_of_it_is_told() {
 
 #[test]
 fn the_impatient_halves_do_not_wait() {
-    let worker = function(polite, 50).ready(Said::ready()).start().unwrap();
+    let worker = function(takes_leave, ()).ready(Said::ready()).start().unwrap();
     worker.signal(Signal::Term).unwrap();
     assert!(worker.is_alive(), "it takes its time");
+    fs::write(worker.dir().join("go"), "").unwrap();
     worker.join().unwrap();
     let slow = function(takes_its_time, Slow::new()).spawn().unwrap();
     assert!(slow.is_alive());
@@ -186,6 +187,15 @@ fn the_impatient_halves_do_not_wait() {
     fs::write(&file, "").unwrap();
     slow.wait_ready().unwrap();
     assert!(slow.join().unwrap());
+}
+
+/// Hears that it is to end, and does not before a file is there.
+fn takes_leave() {
+    assert!(!current().terminating());
+    current().ready();
+    while !current().terminating() || !current().dir().join("go").exists() {
+        wait_ms(1);
+    }
 }
 
 /// Takes as long to be decoded as it takes until a file is there.

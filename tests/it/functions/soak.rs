@@ -58,14 +58,14 @@ fn nothing_grows() {
         worker.join().unwrap();
         let idle = simple("sleep 3600").start().unwrap();
         (0..WARM_UP).for_each(|index| turn(&worker, index));
-        let (before, before_kb) = (Uses::settled(), memory_kb());
+        let (before, before_kb) = (Uses::settled(1), memory_kb());
         let end = Instant::now() + Duration::from_secs(seconds);
         let mut starts = WARM_UP;
         while Instant::now() < end {
             turn(&worker, starts);
             starts += 1;
         }
-        let (after, after_kb) = (Uses::settled(), memory_kb());
+        let (after, after_kb) = (Uses::settled_again(&before), memory_kb());
         eprintln!("{starts} starts, {before_kb:?} KB before and {after_kb:?} KB after, {after:?}");
         assert!(after.is_no_more_than(&before), "after {starts} starts {after:?} instead of {before:?}");
         let grown = after_kb.into_iter().zip(before_kb).map(|(after, before)| after.saturating_sub(before));

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::process;
+use std::time::Instant;
 
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::process::{children, fds, pids, stat, threads};
 
-use crate::child::wait_until;
+use crate::child::{HANG, wait_until};
 
 /// How long two looks that see the same are apart.
 const QUIET_MS: u32 = 20;
@@ -23,24 +24,40 @@ pub(super) struct Uses {
 }
 
 impl Uses {
-    /// When nothing comes and goes any more: a shim ends after what it had to say, and the next one has to be made.
-    pub(super) fn settled() -> Uses {
+    /// When nothing comes and goes any more: a shim ends after what it had to say, and the next one has to be made. That one is
+    /// there beside those of what runs, however long it takes a guardian to come to it.
+    pub(super) fn settled(running: usize) -> Uses {
         let mut last = Uses::now();
         wait_until(|| {
             wait_ms(QUIET_MS);
             let now = Uses::now();
-            let is_quiet = now.is_no_more_than(&last) && last.is_no_more_than(&now) && zombies() == 0;
+            let is_quiet = now.is_no_more_than(&last) && last.is_no_more_than(&now);
             last = now;
-            is_quiet
+            is_quiet && last.children[1] == running + 1 && zombies() == 0
         });
         last
     }
 
+    /// When it is no more than before, or at last: a leak stays.
+    pub(super) fn settled_again(before: &Uses) -> Uses {
+        let deadline = Instant::now() + HANG;
+        loop {
+            let now = Uses::now();
+            if now.is_no_more_than(before) || Instant::now() >= deadline {
+                return now;
+            }
+            wait_ms(QUIET_MS);
+        }
+    }
+
     /// Of maps there may be a few more: an allocator takes and gives them back as it likes, and hundreds would be a leak.
     pub(super) fn is_no_more_than(&self, before: &Uses) -> bool {
-        let maps = self.maps.iter().zip(before.maps);
-        (self.descriptors, self.threads, self.children) == (before.descriptors, before.threads, before.children)
-            && maps.into_iter().all(|(now, before)| *now <= before + MORE_MAPS)
+        let is_no_more =
+            |now: [usize; 2], before: [usize; 2]| now.iter().zip(before).all(|(now, before)| *now <= before);
+        is_no_more(self.descriptors, before.descriptors)
+            && is_no_more(self.threads, before.threads)
+            && is_no_more(self.children, before.children)
+            && is_no_more(self.maps, before.maps.map(|maps| maps + MORE_MAPS))
     }
 
     fn now() -> Uses {

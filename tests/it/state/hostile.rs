@@ -33,12 +33,12 @@ fn a_barrier_that_was_refused_keeps_no_server_up() {
 
 #[test]
 fn who_was_stopped_until_its_time_was_over_has_the_answer_that_came() {
-    victim("state::stops_one_who_waits").env("PKIT_TIMEOUT_SCALE", "0.1").passes();
+    victim("state::stops_one_who_waits").env("PKIT_TIMEOUT_SCALE", "0.2").passes();
 }
 
 #[test]
 fn what_is_given_to_one_who_does_not_hear_it_is_given_to_the_next() {
-    victim("state::is_stopped_while_it_is_asked").env("PKIT_TIMEOUT_SCALE", "0.1").passes();
+    victim("state::is_stopped_while_it_is_asked").env("PKIT_TIMEOUT_SCALE", "0.2").passes();
 }
 
 #[test]

@@ -15,6 +15,7 @@ use pkit_test_tests::child::pause;
 use super::chosen::is_chosen;
 use crate::child::HANG;
 
+/// All times are a fifth. Until the server is stopped, and when it goes on, it is to answer within that.
 #[test]
 fn is_stopped() {
     if !is_chosen() {
@@ -25,10 +26,13 @@ fn is_stopped() {
     state.set("n", &1).unwrap();
     stack["state"].signal(Signal::Stop).unwrap();
     let began = Instant::now();
-    let read = state.get::<i32>("n").unwrap_err();
+    let (read, wait) = thread::scope(|scope| {
+        let short = Duration::from_millis(100);
+        let wait = scope.spawn(move || state.wait_until("n", |n: &i32| *n == 7, short).unwrap_err());
+        (state.get::<i32>("n").unwrap_err(), wait.join().unwrap())
+    });
     assert!(read.is_timeout() && !read.is_state_gone(), "{read}");
     assert!(read.to_string().starts_with("the state `state` does not answer\n"), "{read}");
-    let wait = state.wait_until("n", |n: &i32| *n == 7, Duration::from_millis(100)).unwrap_err();
     assert!(wait.is_timeout(), "{wait}");
     assert!(began.elapsed() < HANG);
     stack["state"].signal(Signal::Cont).unwrap();
@@ -40,7 +44,7 @@ fn meets(state: State) -> usize {
     state.barrier("b", 2).unwrap().wait(Duration::from_secs(10)).unwrap()
 }
 
-/// All times are a tenth: of the wait, and of how long an answer may take.
+/// All times are a fifth: of the wait, within which the other one has to be stopped and met, and of how long an answer may take.
 #[test]
 fn stops_one_who_waits() {
     if !is_chosen() {
@@ -55,7 +59,7 @@ fn stops_one_who_waits() {
     worker.pause().unwrap();
     assert_eq!(barrier.wait(Duration::from_secs(10)).unwrap(), 1);
     // Longer than both of its times.
-    assert!(worker.wait_timeout(Duration::from_secs(3)).unwrap().is_none());
+    assert!(worker.wait_timeout(Duration::from_millis(4500)).unwrap().is_none());
     worker.resume().unwrap();
     assert_eq!(worker.join().unwrap(), 0);
 }
@@ -65,7 +69,7 @@ fn tries_it(state: State) -> (bool, bool) {
     (permit.is_some(), permit.is_some_and(|permit| permit.after_death().is_some()))
 }
 
-/// All times are a tenth, and a server that was stopped for so long answers those who do not hear it any more.
+/// All times are a fifth, and a server that was stopped for so long answers those who do not hear it any more.
 #[test]
 fn is_stopped_while_it_is_asked() {
     if !is_chosen() {
@@ -77,8 +81,10 @@ fn is_stopped_while_it_is_asked() {
     queue.push(&7).unwrap();
     let held = state.semaphore("held", 1).unwrap().acquire(HANG).unwrap();
     stack["state"].pause().unwrap();
-    assert!(semaphore.try_acquire().unwrap_err().is_timeout());
-    assert!(queue.lease(Duration::ZERO).unwrap_err().is_timeout());
+    thread::scope(|scope| {
+        scope.spawn(|| assert!(semaphore.try_acquire().unwrap_err().is_timeout()));
+        assert!(queue.lease(Duration::ZERO).unwrap_err().is_timeout());
+    });
     stack["state"].resume().unwrap();
     // Nobody has them, and nobody has died.
     let permit = semaphore.acquire(HANG).unwrap();

@@ -52,16 +52,17 @@ fn dropped_by_a_panic_it_ends_as_well() {
 fn a_worker_that_catches_sigterm_ends_at_once_when_it_has_nothing_to_do() {
     let catches = || current().terminating();
     let began = Instant::now();
+    let patient = || pool(2).each(|spec| spec.stop_timeout(HANG * 2));
     {
-        let pool = Pool::new(2).unwrap();
+        let pool = patient().start().unwrap();
         assert!(!pool.run(catches, ()).unwrap());
     }
-    orchestrated([("pool", pool(2))], |stack| {
+    orchestrated([("pool", patient())], |stack| {
         let pool: &Pool = stack.get("pool");
         assert!(!pool.run(catches, ()).unwrap());
     })
     .unwrap();
-    assert!(began.elapsed().as_secs() < 4, "it was waited for until SIGKILL");
+    assert!(began.elapsed() < HANG, "it was waited for until SIGKILL");
 }
 
 /// What it has to do at its exit is done.
