@@ -9,11 +9,12 @@ use std::time::Duration;
 use nix::sys::signal::{Signal as Sig, raise};
 use pkit_test::{Failure, Pool, Restart, Signal, pool};
 use pkit_test_tests::child::{forked, pause};
+use pkit_test_tests::process::{signal_process, stat};
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{all, are_gone, double, file, running};
-use crate::child::{HANG, wait_until};
+use super::{all, are_gone, double, each_works, file, running};
+use crate::child::{ENOUGH, HANG, wait_until};
 
 /// What an item can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,14 +127,16 @@ fn a_panic_that_is_no_text_has_one_all_the_same() {
 
 #[test]
 fn an_item_that_takes_too_long_fails_and_its_worker_is_killed() {
-    let limit = Duration::from_millis(100);
-    let pool = pool(1).item_timeout(limit).retries(2).start().unwrap();
-    for deed in [Deed::Hang, Deed::Stop] {
-        let before = running(&pool);
-        let failure = pool.run(act, deed).unwrap_err();
-        assert!(failure.is_timeout() && are_gone(&before), "{failure}");
-        assert_eq!(pool.run(act, Deed::Return).unwrap(), 1);
+    // The same limit has to be enough for the items that return.
+    let pool = pool(2).item_timeout(ENOUGH).retries(2).start().unwrap();
+    let before = running(&pool);
+    let tickets = [Deed::Hang, Deed::Stop].map(|deed| pool.submit(act, deed));
+    for ticket in tickets {
+        let failure = ticket.join().unwrap_err();
+        assert!(failure.is_timeout(), "{failure}");
     }
+    assert!(before.len() == 2 && are_gone(&before));
+    assert_eq!([(); 2].map(|()| pool.run(act, Deed::Return).unwrap()), [1, 1]);
     // It is told, and not tried again.
     assert_eq!(pool.crashes().len(), 2);
 }
@@ -148,6 +151,27 @@ fn a_worker_that_loses_its_connection_is_replaced() {
         assert_eq!(pool.run(double, 2).unwrap(), 4);
     }
     assert_eq!(pool.crashes().len(), 2);
+}
+
+/// As it does on a busy machine, its shim stands still while it dies.
+fn dies_unseen(shim: PathBuf) {
+    let parent = nix::unistd::getppid();
+    fs::write(shim, parent.to_string()).unwrap();
+    nix::sys::signal::kill(parent, Sig::SIGSTOP).unwrap();
+    std::process::abort()
+}
+
+#[test]
+fn a_death_that_is_heard_of_late_is_told_as_it_was() {
+    let pool = Pool::new(1).unwrap();
+    let (shim, before) = (file(&pool, "shim"), running(&pool));
+    let ticket = pool.submit(dies_unseen, shim.clone());
+    wait_until(|| before.iter().all(|(pid, _)| stat(*pid).is_none_or(|stat| stat.state == 'Z')));
+    let answer = ticket.join_timeout(ENOUGH);
+    let shim = fs::read_to_string(&shim).unwrap().parse().unwrap();
+    signal_process(shim, Sig::SIGCONT).unwrap();
+    assert_eq!(answer.unwrap(), None);
+    assert_eq!(word(&ticket.join().unwrap_err()), "signal 6 (SIGABRT)");
 }
 
 #[test]
@@ -195,8 +219,9 @@ fn a_panic_is_not_tried_again() {
 #[test]
 fn a_worker_that_dies_while_it_has_nothing_to_do_costs_no_item() {
     let pool = Pool::new(2).unwrap();
-    all(pool.map(double, 0..20));
-    for signal in [Signal::Kill, Signal::Term] {
+    for (round, signal) in [Signal::Kill, Signal::Term].into_iter().enumerate() {
+        // One that is quick may do the work of both, and the other one is not started again before it has some.
+        each_works(&pool, round);
         let before = running(&pool);
         pool.processes().for_each(|process| process.signal(signal).unwrap());
         wait_until(|| are_gone(&before));
