@@ -173,8 +173,9 @@ pub(crate) const LOG_LOOK: Duration = Duration::from_secs(3600);
 pub(crate) const RESULT_BYTES: u64 = 1024 * 1024 * 1024;
 pub(crate) const ARGUMENT_BYTES: u64 = RESULT_BYTES;
 
-/// How long a worker of a pool may take to be gone when its connection is, by itself: after that it is helped.
-pub(crate) const LAST_BREATH: Duration = Duration::from_secs(1);
+/// How long a worker of a pool, or the server of a state, may take to be gone when its connection is, by itself: after that it is
+/// helped, or its end is not known. As long as anybody has to end, since on a busy machine the news of it may stand still on the way.
+pub(crate) const LAST_BREATH: Duration = STOP_TIMEOUT;
 
 /// How many workers in a row may be gone before an item was wholly sent to them, until the item is taken for the reason.
 pub(crate) const IDLE_DEATHS: u32 = 3;
