@@ -9,12 +9,12 @@ use std::time::Duration;
 use expect_test::expect;
 use nix::sys::signal::{SigHandler, Signal as Raw, signal};
 use pkit_test::ready::Said;
-use pkit_test::{Signal, Worker, current, function};
+use pkit_test::{Error, Signal, Spec, Worker, current, function};
 use pkit_test_tests::child::{pause, wait_ms};
 use pkit_test_tests::process::stat;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{assert_all_gone, note_self, rounds};
+use super::{assert_all_gone, note_self, rounds, wait_noted};
 use crate::child::{ENOUGH, HANG, wait_until};
 use crate::race::random;
 use crate::text::normalised;
@@ -217,6 +217,7 @@ impl<'de> Deserialize<'de> for Slow {
             is_decoded: bool,
         }
         let quick = Quick::deserialize(deserializer)?;
+        note_self();
         while !current().dir().join("go").exists() {
             wait_ms(1);
         }
@@ -244,11 +245,23 @@ fn a_start_waits_until_its_arguments_are_there() {
     });
 }
 
+fn runs() {
+    note_self();
+    pause()
+}
+
+/// The error of a start whose time is over when it has written itself down.
+fn too_late<R: 'static>(spec: Spec<Worker<R>>) -> Error {
+    let worker = spec.start_timeout(ENOUGH).spawn().unwrap();
+    wait_noted(&worker, 1);
+    let error = worker.wait_ready().unwrap_err();
+    assert!(error.is_timeout());
+    error
+}
+
 #[test]
 fn arguments_that_are_never_understood_are_too_late() {
-    let spec = function(takes_its_time, Slow::new()).start_timeout(ENOUGH);
-    let error = spec.start().unwrap_err();
-    assert!(error.is_timeout());
+    let error = too_late(function(takes_its_time, Slow::new()));
     expect![[r#"
         `takes_its_time` was not ready after 1.5 s
           spec:   function(takes_its_time, it::functions::patience::Slow)   tests/it/functions/patience.rs
@@ -260,12 +273,11 @@ fn arguments_that_are_never_understood_are_too_late() {
 
 #[test]
 fn a_function_that_never_says_that_it_is_ready_is_too_late() {
-    let error = function(waits, ()).ready(Said::ready()).start_timeout(ENOUGH).start().unwrap_err();
-    assert!(error.is_timeout());
+    let error = too_late(function(runs, ()).ready(Said::ready()));
     expect![[r#"
-        `waits` was not ready after 1.5 s
-          spec:   function(waits, ())   tests/it/functions/patience.rs
-          ran:    waits, in a process of its own   pid N, in N ms
+        `runs` was not ready after 1.5 s
+          spec:   function(runs, ())   tests/it/functions/patience.rs
+          ran:    runs, in a process of its own   pid N, in N ms
           probe:  it says that it is ready: it runs, and has not called `current().ready()`, N tries
           output: none"#]]
     .assert_eq(&normalised(&error.to_string()));
