@@ -313,7 +313,7 @@ impl Executor for Patient {
 
     fn start_on(self, ground: &Ground) -> Result<()> {
         while !ground.is_cancelled() {
-            thread::sleep(Duration::from_millis(1));
+            thread::yield_now();
         }
         Ok(())
     }
