@@ -492,7 +492,7 @@ pub use {
     orchestra::{Member, Orchestra, Stack, orchestra, orchestrate, orchestrated},
     pkit_test_macros::with_processes,
     record::{ProcessRecord, ProcessState, RunRecord, processes},
-    shared::{Each, Seat, Shareable, Shared, Undo, View},
+    shared::{Each, IntoUndo, Seat, Shareable, Shared, Undo, View},
     signal::Signal,
     spec::{Spec, file, finished, http, notify, output, simple, tcp, unix},
     start::Restart,

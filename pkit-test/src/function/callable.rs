@@ -43,7 +43,7 @@ use super::enter::enter;
     message = "this cannot run in a process of its own with arguments `{A}`",
     label = "no function of these arguments that captures nothing",
     note = "a function process gets what it works with as arguments: `function(|name: String| …, name)` instead of a closure that \
-            captures `name`",
+            captures `name`; that of `undo` gets the `Seat`",
     note = "the arguments are one value, or a tuple of as many values as the function has parameters, which are eight at the \
             most; those of a closure need their types: `|name: String|`",
     note = "what is `unsafe`, `extern`, or takes references is called by a closure: `|name: String| length(&name)`"

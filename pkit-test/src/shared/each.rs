@@ -8,7 +8,7 @@ use super::executor::Shared;
 use super::leaving::{About, Leaving, Release};
 use super::seat::Seat;
 use super::shareable::Shareable;
-use super::undo::{Resolved, Undo};
+use super::undo::{IntoUndo, Resolved, Undo};
 use super::view::{Left, View};
 use crate::error::{Error, Kind, Result};
 use crate::ground::{Executor, Ground, Need};
@@ -54,13 +54,13 @@ impl<E: Shareable> Shared<E> {
     /// assert!(store.shared().is_alive());
     /// # Ok(()) }
     /// ```
-    pub fn each<V, F, O>(self, make: F, undo: impl Into<Undo>) -> Each<E, V>
+    pub fn each<V, F, O>(self, make: F, undo: impl IntoUndo) -> Each<E, V>
     where
         F: FnOnce(&E::Handle, &Seat) -> Result<V, O> + Send + 'static,
         O: Into<Box<dyn error::Error + Send + Sync>>,
     {
         let make: Make<E::Handle, V> = Box::new(move |handle, seat| make(handle, seat).map_err(Into::into));
-        Each { shared: self, make, undo: undo.into() }
+        Each { shared: self, make, undo: undo.into_undo() }
     }
 }
 

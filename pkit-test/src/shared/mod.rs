@@ -21,7 +21,7 @@ pub use each::Each;
 pub use executor::Shared;
 pub use seat::Seat;
 pub use shareable::Shareable;
-pub use undo::Undo;
 #[cfg(feature = "function")]
 pub use undo::undo;
+pub use undo::{IntoUndo, Undo};
 pub use view::View;

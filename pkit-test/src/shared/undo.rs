@@ -179,6 +179,44 @@ impl From<Spec> for Undo {
     }
 }
 
+/// What [`each`](crate::Shared::each) takes for its undo: a command, or what [`undo`](fn@crate::undo) has made of a function.
+///
+/// ```
+/// use pkit_test::{Each, IntoUndo, Process, Spec, simple};
+///
+/// /// A directory for each test.
+/// fn directories(server: Spec, undo: impl IntoUndo) -> Each<Spec, ()> {
+///     server.shared().each(|server: &Process, seat| std::fs::create_dir(server.dir().join(seat.id())), undo)
+/// }
+///
+/// # fn main() -> pkit_test::Result<()> {
+/// let one = directories(simple("sleep 60"), simple("rm -rf {dir}/{seat}")).start()?;
+/// assert!(one.seat().dir().join(one.seat().id()).is_dir());
+/// # Ok(()) }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot undo anything",
+    label = "neither a command nor a function made with `undo`",
+    note = "what undoes also runs when the test was killed, so in a process of its own: `simple(\"dropdb {{seat}}\")`, or \
+            `undo(|seat: Seat| …)`"
+)]
+pub trait IntoUndo {
+    #[doc(hidden)]
+    fn into_undo(self) -> Undo;
+}
+
+impl IntoUndo for Undo {
+    fn into_undo(self) -> Undo {
+        self
+    }
+}
+
+impl IntoUndo for Spec {
+    fn into_undo(self) -> Undo {
+        self.into()
+    }
+}
+
 /// A function that undoes what [`each`](crate::Shared::each) has made for a test.
 ///
 /// It is called with the [`Seat`] of that test, in a process of its own, which is the binary that the function is in, executed
