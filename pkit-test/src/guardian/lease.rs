@@ -97,6 +97,10 @@ fn too_late(want: &Want, waited: Duration, why: &str) -> Error {
         .fact("hint", "`PKIT_TIMEOUT_SCALE` makes all waits longer")
 }
 
+fn given_up(want: &Want) -> Error {
+    Error::new(Kind::Cancelled, format!("`{}` was given up before it was there", want.name))
+}
+
 /// A connection to a broker that has answered.
 struct Connection {
     socket: UnixStream,
@@ -112,31 +116,31 @@ impl Connection {
         // A broker that can say anything says at once whom one waits for.
         let mut why = "the broker of the run does not answer".to_owned();
         loop {
-            // The order matters: first the clock, then the last look. However late we come to it, what has come is heard.
-            let is_late = Instant::now() >= deadline;
-            match self.line.next_of(&mut self.inbox) {
-                Ok(Some(Word::Wait(text))) => {
-                    log(|| format!("shared {} is waited for: {text}", want.name));
-                    why = text;
-                }
+            // The order matters: the clock, the broker, the deadline. Whoever has stood still until then has what was said meanwhile.
+            let now = Instant::now();
+            let is_readable = fd::is_readable_until(self.socket.as_fd(), deadline.min(now + LEASE_LOOK));
+            if is_readable && matches!(self.inbox.fill(&self.socket), Ok(Got::End) | Err(_)) {
+                return Ok(None);
+            }
+            match self.word_but_wait(want, &mut why) {
                 Ok(Some(word)) => return Ok(Some(word)),
-                Ok(None) if is_given_up() => {
-                    return Err(Error::new(
-                        Kind::Cancelled,
-                        format!("`{}` was given up before it was there", want.name),
-                    ));
-                }
-                Ok(None) => {
-                    let until = deadline.min(Instant::now() + LEASE_LOOK);
-                    let is_readable = fd::is_readable_until(self.socket.as_fd(), until);
-                    if is_readable && matches!(self.inbox.fill(&self.socket), Ok(Got::End) | Err(_)) {
-                        return Ok(None);
-                    }
-                    if is_late && !is_readable {
-                        return Err(too_late(want, began.elapsed(), &why));
-                    }
-                }
+                Ok(None) if is_given_up() => return Err(given_up(want)),
+                Ok(None) if now >= deadline && !is_readable => return Err(too_late(want, began.elapsed(), &why)),
+                Ok(None) => {}
                 Err(_) => return Ok(None),
+            }
+        }
+    }
+
+    /// The next one of those that have come; whom one waits for is noted.
+    fn word_but_wait(&mut self, want: &Want, why: &mut String) -> io::Result<Option<Word>> {
+        loop {
+            match self.line.next_of(&mut self.inbox)? {
+                Some(Word::Wait(text)) => {
+                    log(|| format!("shared {} is waited for: {text}", want.name));
+                    *why = text;
+                }
+                word => return Ok(word),
             }
         }
     }
