@@ -151,8 +151,9 @@ pub(crate) const HISTORY_LINES: usize = 100;
 /// How long what `PKIT_KEEP` leaves up stays so, unless `PKIT_KEEP_FOR` says otherwise: a working day, and the night after it.
 pub(crate) const KEEP_FOR: Duration = Duration::from_secs(12 * 3600);
 
-/// How long a run directory may be locked by a janitor that looks at it, before its test gives up.
-pub(crate) const LOCK_LIMIT: Duration = Duration::from_secs(2);
+/// How long a run directory may be locked by a janitor that looks at it, before its test gives up. That is a moment, but on a busy
+/// machine a janitor may stand still in it, until its guardian ends it.
+pub(crate) const LOCK_LIMIT: Duration = Duration::from_secs(30);
 
 /// The largest registry of a run that is read, and how much in one may be about what is gone before it is written anew.
 pub(crate) const REGISTRY_BYTES: u64 = 4 * 1024 * 1024;
