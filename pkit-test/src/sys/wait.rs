@@ -135,7 +135,7 @@ pub(super) fn events(what: For) -> libc::c_short {
 #[cfg(test)]
 #[track_caller]
 pub(crate) fn eventually(happens: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !happens() {
         assert!(Instant::now() < deadline, "it never happens");
         std::thread::yield_now();

@@ -215,16 +215,22 @@ fn whoever_dies_while_it_starts_one_leaves_that_to_the_next() {
 
 #[test]
 fn one_that_is_about_to_end_is_waited_for() {
-    let fixture = Fixture::new();
     let soon = Duration::from_millis(20);
     let long = Duration::from_secs(60);
-    // The lock of one that does not listen any more.
-    let way = &fixture.ways()[0];
-    let (directory, start) = RunDirectory::lock(&way.base, &way.name, Instant::now()).unwrap().unwrap();
-    let ending = directory.wait_for_end(Instant::now()).unwrap().unwrap();
+    // That of a start, and that of one that does not listen any more.
+    let locks = |fixture: &Fixture| {
+        let way = &fixture.ways()[0];
+        let (directory, start) = RunDirectory::lock(&way.base, &way.name, Instant::now()).unwrap().unwrap();
+        (start, directory.wait_for_end(Instant::now()).unwrap().unwrap())
+    };
+    let fixture = Fixture::new();
+    let _locks = locks(&fixture);
     let error = fixture.start_here(soon).unwrap_err().to_string();
     assert!(error.starts_with("the broker of the run was not started in 60 s\n  run:    cargo (process "), "{error}");
     assert!(error.ends_with("\n  why:    another test is about to start it"), "{error}");
+    // In another one, for whoever has waited in vain has the lock for a moment when it is free.
+    let fixture = Fixture::new();
+    let (start, ending) = locks(&fixture);
     drop(start);
     let error = fixture.start_here(soon).unwrap_err();
     assert!(error.is_timeout());
