@@ -21,7 +21,8 @@ fn sleeper() -> Spec {
 fn has_it() {
     if is_chosen() {
         let shared = sleeper().shared().start().unwrap();
-        println!("pid {}", shared.pid().unwrap());
+        // Where one test is run at a time the harness has begun a line.
+        println!("\npid {}", shared.pid().unwrap());
     }
 }
 
@@ -73,6 +74,7 @@ fn tells_its_environment() {
     if is_chosen() {
         let dump = simple(command("env_dump", "")).env("OF_THE_SPEC", "1").may_exit().shared().start().unwrap();
         dump.wait().unwrap();
+        println!();
         dump.stdout()
             .lines()
             .filter_map(|line| line.strip_prefix("env: ")?.split_once('='))
@@ -88,6 +90,7 @@ fn waits_for_another() {
         let other = thread::Builder::new().name("another::test".to_owned());
         let other = other.spawn(|| sleeper().shared().start().err()).unwrap();
         let error = other.join().unwrap().expect("it is had by another one");
+        println!();
         error.to_string().lines().for_each(|line| println!("error {line}"));
         drop(alone);
     }
