@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// For those who never do: it is waited out.
 const NO_PATIENCE: Duration = Duration::from_millis(120);
 /// For those of whom it is not known: long enough for a miss to be one.
-const SOME_PATIENCE: Duration = Duration::from_millis(900);
+const SOME_PATIENCE: Duration = Duration::from_secs(2);
 const GRACE: Duration = Duration::from_millis(20);
 
 /// What came of a start.
