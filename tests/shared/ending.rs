@@ -13,6 +13,9 @@ use crate::together::ONCE;
 /// So many leases are some seconds of a run, and a third of it.
 const SOME_LEASES: usize = 60;
 
+/// The last of each binary wait for our deed, so that it is in the middle however long we take.
+const LAST_COME_LATER: &str = "gate:55";
+
 /// What has a janitor.
 const NEXT: &str = "binary(=alpha) and test(=many::n00)";
 
@@ -49,10 +52,12 @@ pub(crate) fn timed_out(scene: &Scene) {
 }
 
 fn ended(scene: &Scene, mut command: Command, end: impl FnOnce(u32) -> nix::Result<()>) -> Said {
+    let command = command.env("CROWD_TROUBLE", LAST_COME_LATER);
     let runner: Child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it can be run");
     scene.ledger.wait_for("lease", SOME_LEASES);
     scene.ledger.check_starts(&[("db", 1)]);
     end(runner.id()).expect("it has not ended yet");
+    scene.open_gate();
     let said = Said::of(runner.wait_with_output().expect("it is our child"));
     scene.nothing_runs();
     // Who is killed between the making of a directory and the start of what removes it leaves that to the next run.

@@ -67,6 +67,11 @@ impl Scene {
         self.places.join(name)
     }
 
+    /// Lets those tests go on that wait for it.
+    pub(crate) fn open_gate(&self) {
+        fs::write(self.file("gate"), "").expect("it can be written");
+    }
+
     /// The program itself and not `cargo nextest`: what we end is then the runner.
     pub(crate) fn nextest(&self, filter: &str) -> Command {
         self.nextest_with(8, filter)

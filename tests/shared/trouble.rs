@@ -6,16 +6,21 @@ use std::{env, fs};
 
 use nix::sys::signal::Signal;
 use pkit_test_tests::child::monotonic_ns;
-use pkit_test_tests::process::{parent, signal_process};
+use pkit_test_tests::nested::until;
+use pkit_test_tests::process::{parent, signal_process, stat};
 
 use crate::ledger::Ledger;
 use crate::said::Said;
-use crate::scene::{CROWD, Scene, run};
+use crate::scene::{CROWD, HANG, Scene, run};
 
 /// Those with the fragile server, and with one that keeps things.
 const ASKING: &str = "test(/^many::n(00|06|12|18|24|30|36|42|48|54)/)";
+/// Some of those come only then when something was done.
+const LAST_ASK_LATER: &str = "gate:54";
+
 /// Those with the one that is wanted by some for themselves.
 const SOLO: &str = "test(/^many::n(05|11|17|23|29|35|41|47|53|59)/)";
+const LAST_OF_SOLO_LATER: &str = "gate:59";
 
 /// Killed in the very middle: the server runs, and is not yet ready.
 pub(crate) fn starter_killed(scene: &Scene) {
@@ -92,7 +97,8 @@ fn last_words(said: &Said) -> Vec<String> {
 }
 
 pub(crate) fn server_dies(scene: &Scene) {
-    let said = run(&mut scene.nextest(&format!("{ASKING} or test(=special::ends_the_server)")));
+    let filter = format!("{ASKING} or test(=special::ends_the_server)");
+    let said = run(scene.nextest(&filter).env("CROWD_TROUBLE", LAST_ASK_LATER));
     said.check_no_leak();
     scene.ledger.check_starts(&[("db", 2), ("fragile", 1)]);
     let failures = said.failures();
@@ -116,26 +122,32 @@ fn check_some_came_after(ledger: &Ledger, server: &str) {
 
 /// What owns everything that is shared. All of it goes, and whoever comes then begins again.
 pub(crate) fn broker_killed(scene: &Scene) {
-    let said = disturbed(scene, Scene::broker);
+    // Whoever still reaches it asks the next one.
+    let said = disturbed(scene, Scene::broker, |_| true);
     check_failed_with(&said, "broker");
 }
 
 /// What owns one of the servers.
 pub(crate) fn guardian_killed(scene: &Scene) {
-    let said = disturbed(scene, |scene| {
+    let guardian = |scene: &Scene| {
         let start = scene.ledger.all("start").into_iter().find(|line| line.whom == "db").expect("it was leased");
         let guardian = parent(start.pid).and_then(parent);
         guardian.expect("a shim is between the two")
-    });
+    };
+    // The broker is its parent, and before that knows it others are given what is about to end.
+    let said = disturbed(scene, guardian, |guardian| stat(guardian).is_none());
     scene.ledger.check_starts(&[("fragile", 1)]);
     check_failed_with(&said, "killed together with its shim");
 }
 
-/// Kills one process when some tests have been served.
-fn disturbed(scene: &Scene, whom: impl FnOnce(&Scene) -> u32) -> Said {
+/// Kills one process when some tests have been served. Others come when its end is known.
+fn disturbed(scene: &Scene, whom: impl FnOnce(&Scene) -> u32, is_known: impl Fn(u32) -> bool) -> Said {
     let runner = begun(scene, ASKING);
     scene.ledger.wait_for("lease", 12);
-    signal_process(whom(scene), Signal::SIGKILL).expect("it is there for the whole run");
+    let whom = whom(scene);
+    signal_process(whom, Signal::SIGKILL).expect("it is there for the whole run");
+    assert!(until(HANG, || is_known(whom).then_some(())).is_some(), "nobody hears of its end");
+    scene.open_gate();
     let said = Said::of(runner.wait_with_output().expect("it is our child"));
     said.check_no_leak();
     assert_eq!(leased(&scene.ledger, "db").len(), 2, "{}\n{}", said.text, scene.ledger.text());
@@ -145,7 +157,12 @@ fn disturbed(scene: &Scene, whom: impl FnOnce(&Scene) -> u32) -> Said {
 
 fn begun(scene: &Scene, filter: &str) -> Child {
     let mut command = scene.nextest(filter);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it can be run")
+    command
+        .env("CROWD_TROUBLE", LAST_ASK_LATER)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it can be run")
 }
 
 /// Everybody after it has the one that was started then.
@@ -156,7 +173,8 @@ pub(crate) fn started_again(scene: &Scene) {
 }
 
 pub(crate) fn left_stopped(scene: &Scene) {
-    let said = run(&mut scene.nextest(&format!("{SOLO} or test(=special::is_alone_and_dies)")));
+    let filter = format!("{SOLO} or test(=special::is_alone_and_dies)");
+    let said = run(scene.nextest(&filter).env("CROWD_TROUBLE", LAST_OF_SOLO_LATER));
     said.check_no_leak();
     let failures = said.failures();
     assert!(matches!(&failures[..], [(verdict, _)] if verdict == "SIGKILL"), "{failures:?}\n{}", said.text);

@@ -2,7 +2,8 @@
 //!
 //! `serve NAME --listen ADDR [--boot-ms MS]`: answers lines. `PING`: its name and id; `MAKE x`, `DROP x`, `LIST`: what it has;
 //! `SAY text`: it writes that to its output; `DIE code`: it ends. On SIGTERM it ends, and notes what it still had.
-//! `drop --of ADDR --what x --slot N`: has a server drop it. `hold --slot N`: has it until SIGTERM. `fail`: does not come up.
+//! `drop --of ADDR --what x --slot N`: has a server drop it. `hold --slot N --of PID`: has it until SIGTERM, for that test.
+//! `fail`: does not come up.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -98,8 +99,9 @@ fn drop_it(mut args: Args) {
 fn hold(mut args: Args) {
     let term = awaited(Signal::SIGTERM);
     let slot: u32 = args.option("--slot").unwrap_or_else(|| fail("--slot is missing"));
+    let test = args.option("--of").unwrap_or_else(|| fail("--of is missing"));
     args.end();
-    let _held = crowd::hold_slot(slot);
+    let _held = crowd::hold_slot_of(slot, test);
     say(format_args!("has slot {slot}"));
     let _ = term.wait(); // As above.
 }

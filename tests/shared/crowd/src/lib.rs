@@ -16,7 +16,7 @@ mod words;
 pub use ledger::note;
 pub use special::*;
 pub use trouble::Trouble;
-pub use turns::hold_slot;
+pub use turns::{hold_slot, hold_slot_of};
 pub use visits::visit;
 pub use words::{ask, asked};
 

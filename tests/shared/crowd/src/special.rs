@@ -9,7 +9,7 @@ use pkit_test_tests::child::pause;
 use crate::ask;
 use crate::ledger::note;
 use crate::servers::{broken, db, solo};
-use crate::trouble::die;
+use crate::trouble::{die, open_gate};
 
 /// Is up, and stays until somebody ends it.
 #[with_processes(db = db())]
@@ -23,6 +23,7 @@ pub fn hangs(db: Process) {
 pub fn ends_the_server(db: Process) {
     let _ = crate::asked(db.addr(), "DIE 3"); // It has no time to answer.
     assert_eq!(db.wait().unwrap().code(), Some(3));
+    open_gate();
 }
 
 /// What one does who has it for himself is seen by those who come after him.
@@ -39,6 +40,7 @@ pub fn is_alone_and_starts_it_again(solo: Process) {
 #[with_processes(solo = solo().exclusive())]
 pub fn is_alone_and_dies(solo: Process) {
     solo.stop().unwrap();
+    open_gate();
     die("is_alone_and_dies");
 }
 

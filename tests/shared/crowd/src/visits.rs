@@ -11,7 +11,7 @@ use crate::{ask, turns, views};
 pub fn visit(binary: &str, test: &str) {
     let who = &format!("{binary}::{test}");
     let number: u32 = test[1..].parse().expect("the macro made it");
-    Trouble::begins(who);
+    Trouble::begins(who, number);
     match number % 6 {
         0 => asks(who),
         1 => views::keeps(who),
@@ -21,6 +21,7 @@ pub fn visit(binary: &str, test: &str) {
         _ if number % 30 == 29 => is_alone(who),
         _ => is_one_of_many(who),
     }
+    Trouble::ends();
     note("passed", who, "-");
 }
 
@@ -55,7 +56,8 @@ fn calls(who: &str, served: Worker<()>) {
 
 /// A process of the test's own, which needs one that is shared and is told its slot.
 fn sits(who: &str) {
-    let client: Spec = output(program("hold --slot {db.slot}"), "has slot");
+    let own = std::process::id();
+    let client: Spec = output(program(&format!("hold --slot {{db.slot}} --of {own}")), "has slot");
     let stack = orchestra().with("db", db()).with("client", client).start();
     let stack = stack.unwrap_or_else(|error| panic!("{error}"));
     let slot = stack["db"].slot().expect("it is shared");
