@@ -19,7 +19,11 @@ fn sends(probe: Http, expected: Expect) {
     let server = child("http_vice");
     let process = spec(&server, probe).start().unwrap();
     let asked = fs::read(process.dir().join("asked")).unwrap();
-    expected.assert_eq(&normalised(&String::from_utf8_lossy(&asked).replace("\r\n", "\n")));
+    let asked = String::from_utf8_lossy(&asked).replace("\r\n", "\n");
+    // One that stands still for as long as a try lasts is asked again, and has been asked twice then.
+    let line = asked.split_inclusive('\n').next().unwrap();
+    let first = asked[line.len()..].find(line).map_or(asked.as_str(), |again| &asked[..line.len() + again]);
+    expected.assert_eq(&normalised(first));
 }
 
 #[track_caller]
