@@ -25,7 +25,7 @@ impl Holder {
     pub(crate) fn of(port: u16) -> Option<Holder> {
         let inode = procfs::abstract_socket(&name_of(port))?;
         let (pid, command) = procfs::find_socket_owner(inode, &[])?;
-        let test = procfs::parent(pid).filter(|_| procfs::name(pid).as_deref() == Some(GUARDIAN_NAME));
+        let test = test_above(pid).filter(|test| *test != pid);
         Some(match test {
             _ if pid == own_pid() || test == Some(own_pid()) => Holder::ThisProcess,
             Some(test) if test > 1 => {
@@ -35,6 +35,12 @@ impl Holder {
             _ => Holder::Other { pid, command },
         })
     }
+}
+
+/// The first on the way up that is no guardian. What a guardian has just forked still has its name and all that it holds.
+fn test_above(pid: i32) -> Option<i32> {
+    let mut up = std::iter::successors(Some(pid), |pid| procfs::parent(*pid).filter(|parent| *parent > 0));
+    up.find(|pid| procfs::name(*pid).as_deref() != Some(GUARDIAN_NAME))
 }
 
 impl fmt::Display for Holder {
