@@ -18,27 +18,31 @@ fn main() {
     set_child_subreaper(true).unwrap_or_else(|error| fail(format_args!("subreaper: {error}")));
     ignore(&[SIGTERM]);
     for _ in 0..count {
-        keep_dead(orphan(|| process::exit(0)));
-        orphan(|| pause());
+        let (between, dead) = orphan(|| process::exit(0));
+        keep_dead(between);
+        // Ours since then.
+        keep_dead(dead);
+        keep_dead(orphan(|| pause()).0);
     }
     say("hoarding");
     pause()
 }
 
-/// Forks a child that forks `live` and ends: what lives is then ours. Returns the pid of the one in between.
-fn orphan(live: fn() -> !) -> Pid {
+/// Forks a child that forks `live` and ends: what lives is then ours. Returns the pids of the one in between and of that.
+fn orphan(live: fn() -> !) -> (Pid, Pid) {
     let (reader, writer) = pipe().unwrap_or_else(|error| fail(format_args!("pipe: {error}")));
     let Some(between) = forked() else {
         setsid().expect("a forked child leads no group");
         if forked().is_none() {
             setsid().expect("a forked child leads no group");
-            write(&writer, &[0]).expect("the hoarder reads");
+            write(&writer, &Pid::this().as_raw().to_ne_bytes()).expect("the hoarder reads");
             live();
         }
         process::exit(0)
     };
-    read(&reader, &mut [0]).expect("there is a byte, or an end");
-    between
+    let mut pid = [0; 4];
+    read(&reader, &mut pid).expect("it says who it is");
+    (between, Pid::from_raw(i32::from_ne_bytes(pid)))
 }
 
 /// Waits until it is dead, and leaves it where it is.

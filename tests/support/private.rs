@@ -5,6 +5,8 @@
 //! that test. A list of processes misses one that hops from pid to pid faster than the list is read, nearly always;
 //! the kernel does not: it refuses to cut a file that anybody executes (`ETXTBSY`). Both are asked.
 
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 use std::{fs, process};
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::signal::Signal;
 use nix::unistd::truncate;
 
@@ -23,9 +26,11 @@ const BETWEEN_LOOKS_MS: u32 = 2;
 /// How often the list is read again to find out who it is that executes a file.
 const READS: u32 = 3;
 
-/// How long nobody may be found who does, before it is one that hops. Whoever reads of a process in `/proc` holds its memory for
-/// that moment, and with that the file, also when the process itself is gone; on a busy machine the moment can be long.
+/// How long and how often nobody may be found who does, before it is one that hops. Whoever reads of a process in `/proc` holds its
+/// memory for that moment, and with that the file, also when the process itself is gone; on a busy machine the moment can be long,
+/// and it may be us who stand still meanwhile.
 const READERS: Duration = Duration::from_secs(1);
+const LOOKS: u32 = 50;
 
 /// Stands for a process that is there but hops too fast to be named.
 pub const HOPPING: u32 = 0;
@@ -126,11 +131,13 @@ pub fn survivors(path: &Path) -> Vec<u32> {
 
 fn survivors_but_readers(path: &Path) -> Vec<u32> {
     let deadline = Instant::now() + READERS;
-    while Instant::now() < deadline {
+    let mut looks = 0;
+    while Instant::now() < deadline || looks < LOOKS {
         let found: Vec<u32> = pids().into_iter().filter(|&pid| executes(pid, path)).collect();
         if !found.is_empty() || !is_executed(path) {
             return found;
         }
+        looks += 1;
         wait_ms(BETWEEN_LOOKS_MS);
     }
     vec![HOPPING]
@@ -194,11 +201,29 @@ fn is_executed_by(entry: &str, path: &Path) -> bool {
 }
 
 /// Whether anybody executes it, by the kernel's own count. It would refuse to open it for writing as well, but a descriptor is
-/// inherited by whatever another thread forks at that moment, and while that holds it nobody can start the copy.
+/// inherited by whatever another thread forks at that moment, and while that holds it nobody can start the copy. Nor can anybody
+/// while it is being cut, for which a file system may take its time: that is only asked of what somebody has open.
 fn is_executed(path: &Path) -> bool {
     let length = fs::metadata(path).ok().and_then(|file| file.len().try_into().ok());
-    length.is_some_and(|length| truncate(path, length) == Err(Errno::ETXTBSY))
+    length.is_some_and(|length| !is_closed(path) && truncate(path, length) == Err(Errno::ETXTBSY))
 }
+
+/// Whether nobody has it open, who executes it no more than anybody else: only then there is a lease for writing, upon which
+/// somebody who starts it at that moment waits, where a file that is written to would be an error.
+fn is_closed(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    // SAFETY: integers, and a descriptor that is open until the end of this function. The signal that tells of a start is one that
+    // nobody minds.
+    let lease = |kind: libc::c_int| unsafe {
+        libc::fcntl(file.as_raw_fd(), F_SETSIG, libc::SIGURG) == 0
+            && libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, kind) == 0
+    };
+    // Given back at once, as a fork may have the descriptor, too.
+    lease(libc::F_WRLCK) && lease(libc::F_UNLCK)
+}
+
+/// Which signal tells the holder of a lease that somebody else wants the file. Not every version of `libc` has it.
+const F_SETSIG: libc::c_int = 10;
 
 /// By another process: were the copy open for writing in this one, a child that another thread forks at that moment
 /// would hold it too, and a start of the copy could fail.

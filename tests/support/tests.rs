@@ -3,6 +3,7 @@
 //! A count of zero proves something only if the same count is not zero while something is there.
 
 mod launchers;
+mod survivors;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -104,71 +105,6 @@ fn get(port: u16, path: &str) -> String {
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("it answers text");
     text.split_whitespace().nth(1).expect("a status line").to_owned()
-}
-
-mod survivors {
-    use super::*;
-
-    #[test]
-    fn are_counted_while_they_live_and_not_as_zombies() {
-        let mut run = Run::start("sleeper", &[]);
-        assert_eq!(run.line(), "sleeper");
-        assert_eq!(run.executable.survivors(), [run.process.id()]);
-        run.signal(Signal::SIGKILL);
-        assert!(run.executable.wait_gone(HANG).is_empty());
-        assert_eq!(stat(run.process.id()).map(|stat| stat.state), Some('Z'), "nobody has reaped it yet");
-    }
-
-    #[test]
-    fn are_only_our_own() {
-        let mut run = Run::start("sleeper", &[]);
-        run.line();
-        assert!(Private::copy_of("sleeper").survivors().is_empty());
-    }
-
-    #[test]
-    fn are_returned_when_the_bound_is_reached() {
-        let mut run = Run::start("sleeper", &[]);
-        run.line();
-        assert_eq!(run.executable.wait_gone(Duration::from_millis(20)), [run.process.id()]);
-    }
-
-    #[test]
-    fn are_known_after_their_file_is_deleted() {
-        let mut run = Run::start("sleeper", &[]);
-        run.line();
-        std::fs::remove_file(run.executable.path()).expect("it is ours");
-        assert_eq!(run.executable.survivors().len(), 1);
-    }
-
-    #[test]
-    fn are_seen_though_they_hop() {
-        let mut run = Run::start("hopper", &[]);
-        assert_eq!(run.line(), "hopping");
-        run.process.wait().expect("the first one exits at once");
-        for _ in 0..50 {
-            assert!(!run.executable.survivors().is_empty(), "it hops on, but was not seen");
-        }
-    }
-
-    #[test]
-    fn are_seen_though_their_first_thread_is_gone() {
-        let mut run = Run::start("headless", &[]);
-        assert_eq!(run.line(), "headless");
-        assert_eq!(stat(run.process.id()).map(|stat| stat.state), Some('Z'));
-        assert_eq!(run.executable.survivors(), [run.process.id()]);
-        run.signal(Signal::SIGKILL);
-        assert!(run.executable.wait_gone(HANG).is_empty());
-    }
-
-    #[test]
-    fn are_ended_with_their_executable() {
-        let mut run = Run::start("daemon", &[]);
-        run.line();
-        let path = run.executable.path().to_owned();
-        drop(run);
-        assert!(pkit_test_tests::private::wait_gone(&path, HANG).is_empty());
-    }
 }
 
 mod counters {
@@ -379,7 +315,7 @@ mod child {
         let pid = run.process.id();
         assert_eq!(children(pid).len(), 4, "they lost their parents, and came to it");
         let dead = pids().into_iter().filter_map(stat).filter(|stat| stat.ppid == pid && stat.state == 'Z').count();
-        assert!(dead >= 8, "{dead} of the four and the eight in between");
+        assert_eq!(dead, 12, "the four and the eight in between");
         assert_eq!(run.kill_leader(), 4);
     }
 
