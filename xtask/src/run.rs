@@ -12,13 +12,16 @@ use crate::gauntlet::{Counts, Evidence, Verdict};
 use crate::root;
 
 /// Only catches a hang: the slowest step takes a fraction of it.
-const STEP_LIMIT: Duration = Duration::from_secs(40 * 60);
+const STEP_LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// How long a finished step may go on holding our pipes before that is a finding of its own.
+/// How long a finished step may go on holding our pipes, in silence, before that is a finding of its own.
 const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 
 /// How many tests run side by side under libtest and under nextest, where nobody has said so.
 const TEST_THREADS: [&str; 2] = ["RUST_TEST_THREADS", "NEXTEST_TEST_THREADS"];
+
+/// How often a step that says nothing is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Cargo in the workspace; a `+toolchain` goes first.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
@@ -68,22 +71,30 @@ fn execute(mut command: Command) -> Result<(ExitStatus, Vec<String>), String> {
     let (sender, receiver) = mpsc::channel();
     show(child.stdout.take().expect("it is piped"), io::stdout, sender.clone());
     show(child.stderr.take().expect("it is piped"), io::stderr, sender);
-    follow(&mut child, &receiver)
+    follow(&mut child, &receiver, RELEASE_LIMIT)
 }
 
-fn follow(child: &mut Child, receiver: &Receiver<String>) -> Result<(ExitStatus, Vec<String>), String> {
+fn follow(
+    child: &mut Child,
+    receiver: &Receiver<String>,
+    release_limit: Duration,
+) -> Result<(ExitStatus, Vec<String>), String> {
     let deadline = Instant::now() + STEP_LIMIT;
-    let (mut lines, mut ended) = (Vec::new(), None);
+    let (mut lines, mut silent_since) = (Vec::new(), None);
     loop {
-        match receiver.recv_timeout(Duration::from_millis(100)) {
-            Ok(line) => lines.push(line),
+        match receiver.recv_timeout(LOOK) {
+            Ok(line) => {
+                lines.push(line);
+                // What it has said before its end may come late where our own reader is slow, or we are.
+                silent_since = None;
+            }
             Err(RecvTimeoutError::Disconnected) => return Ok((wait(child)?, lines)),
+            Err(RecvTimeoutError::Timeout) if silent_since.is_none() && try_wait(child)?.is_some() => {
+                silent_since = Some(Instant::now());
+            }
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if ended.is_none() && try_wait(child)?.is_some() {
-            ended = Some(Instant::now());
-        }
-        if ended.is_some_and(|ended| ended.elapsed() > RELEASE_LIMIT) {
+        if silent_since.is_some_and(|since| since.elapsed() > release_limit) {
             return Err("ended, but something it started still holds its output".into());
         }
         if Instant::now() > deadline {

@@ -14,7 +14,10 @@ const LAST_MOMENTS: Duration = Duration::from_secs(10);
 pub(crate) fn none() -> Verdict {
     let deadline = Instant::now() + LAST_MOMENTS;
     let mut left = below(&target_directory());
-    while !left.is_empty() && Instant::now() < deadline {
+    let mut is_late = false;
+    while !left.is_empty() && !is_late {
+        // Before the look: it may be us who stand still until then.
+        is_late = Instant::now() >= deadline;
         look_away();
         left = below(&target_directory());
     }
