@@ -7,6 +7,8 @@ use pkit_test::{Spec, bin, output};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::children::HANG;
+
 /// Answers each line with `answer to` and the line, and knows what it was asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Mock {
@@ -25,7 +27,8 @@ impl Mock {
 
     /// A process that is ready when the mock has answered it, and stops when it has answered again.
     pub(crate) fn client(&self) -> Spec {
-        output(bin!("asks").arg(self.address.to_string()), "^answer to start$").must_stop_gracefully()
+        let asks = output(bin!("asks").arg(self.address.to_string()), "^answer to start$");
+        asks.must_stop_gracefully().stop_timeout(HANG)
     }
 
     /// A probe of another process may ask it, too.

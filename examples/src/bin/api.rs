@@ -1,4 +1,4 @@
-//! An HTTP service that counts hits: `api --listen 127.0.0.1:8080 --store 127.0.0.1:7000 [--patience-ms 2000]`.
+//! An HTTP service that counts hits: `api --listen 127.0.0.1:8080 --store 127.0.0.1:7000 [--patience-ms 10000]`.
 //!
 //! `POST /hits/PAGE` adds one, `GET /hits/PAGE` says how many there were, and `GET /health` is for whoever started it.
 //! The counts are in a store, to which every request has a connection of its own: so the store may come and go.
