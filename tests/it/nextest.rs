@@ -14,6 +14,19 @@ const PACKAGE: &str = "pkit-test-tests";
 
 /// Runs it under nextest, unless that is not there.
 pub(crate) fn run(victim: &Victim) -> Option<Ended> {
+    run_with(victim, &workspace().join(".config/nextest.toml"))
+}
+
+/// Of one that is killed somebody else says the last words, and on a busy machine that takes its time.
+const PATIENT: &str = "[profile.default]\nleak-timeout = { period = \"20s\", result = \"fail\" }\n";
+
+fn run_patiently(victim: &Victim) -> Option<Ended> {
+    let config = victim.file("patient.toml");
+    fs::write(&config, PATIENT).unwrap();
+    run_with(victim, &config)
+}
+
+fn run_with(victim: &Victim, config: &Path) -> Option<Ended> {
     if Command::new("cargo-nextest").arg("--version").output().is_err() {
         left_out::because("cargo-nextest is not installed");
         return None;
@@ -29,7 +42,13 @@ pub(crate) fn run(victim: &Victim) -> Option<Ended> {
         "--no-fail-fast",
     ]);
     command.args(["--success-output=immediate", "--failure-output=immediate"]);
-    command.arg("--cargo-metadata").arg(cargo).arg("--binaries-metadata").arg(binaries);
+    command
+        .arg("--config-file")
+        .arg(config)
+        .arg("--cargo-metadata")
+        .arg(cargo)
+        .arg("--binaries-metadata")
+        .arg(binaries);
     command.arg("-E").arg(format!("test(={})", victim.path()));
     command.current_dir(workspace());
     Some(victim.ended(&mut command))
@@ -67,7 +86,8 @@ fn workspace() -> &'static Path {
 #[track_caller]
 fn check(name: &'static str, child: &'static str, verdict: &str, text: Option<&str>) {
     let victim = victim(name).with(child);
-    let Some(ended) = run(&victim) else { return };
+    let ended = if verdict.starts_with("SIG") { run_patiently(&victim) } else { run(&victim) };
+    let Some(ended) = ended else { return };
     let said = ended.stderr.lines().find(|line| line.ends_with(&victim.path()));
     let said = said.and_then(|line| line.split_once('[')).map(|(said, _)| said.trim());
     assert_eq!(said, Some(verdict), "{}", ended.stderr);
