@@ -1,6 +1,7 @@
 //! An `async` stage that nobody awaits to its end: all of it is gone when the future is.
 
 use std::cell::Cell;
+use std::fs;
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,8 +90,9 @@ async fn while_it_starts_it_is_given_up() {
 #[test]
 fn while_it_ends_the_end_is_waited_for() {
     let polite = child("polite");
-    // Long enough for one to be counted while it says goodbye.
-    let spec = || output(polite.with("1000"), "ready");
+    // It says goodbye until it is counted.
+    let counted = polite.file("counted");
+    let spec = || output(polite.with(&format!("--until '{}'", counted.display())), "ready").stop_timeout(HANG);
     let has_ended = Cell::new(false);
     {
         let mut future = pin!(stage(spec(), spec(), async |_, second| {
@@ -99,6 +101,7 @@ fn while_it_ends_the_end_is_waited_for() {
         }));
         wait_until(|| has_ended.get() || poll(future.as_mut()).is_ready());
         assert_eq!((poll(future.as_mut()), polite.count()), (Poll::Pending, 2), "it only begins to end");
+        fs::write(counted, "").unwrap();
     }
     assert_eq!(polite.count(), 0);
 }
@@ -143,7 +146,7 @@ fn its_output_is_shown_and_what_went_wrong_is_said() {
           hint:   `.may_exit()` or `.expect_exit(code)` where that is right
           output: none
         victims::abandoned::its_body_takes_too_long panicked at tests/it/victims/abandoned.rs:
-        in time: Elapsed(())"#]]);
+        it took too long"#]]);
     victim("abandoned::its_start_takes_too_long").with("banner").fails(expect![[r#"
         victims::abandoned::its_start_takes_too_long panicked at tests/it/victims/abandoned.rs:
         in time: Elapsed(())"#]]);

@@ -1,17 +1,13 @@
 //! Steps: what is ready when it has ended as it should.
 
 use std::fs;
-use std::time::Duration;
 
 use expect_test::expect;
 use pkit_test::ready::{Finished, Output};
 use pkit_test::{Process, finished, orchestra, orchestrated, output, simple, with_processes};
 
-use crate::child::{HANG, child};
+use crate::child::{ENOUGH, HANG, child};
 use crate::text::normalised;
-
-/// Time enough to be asked on a busy machine, for what is never ready.
-const AWHILE: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_step_is_over_when_it_is_ready() {
@@ -74,9 +70,9 @@ fn one_that_is_killed_has_not_finished() {
 #[test]
 fn one_that_does_not_end_is_stopped_at_its_deadline() {
     let sleeper = child("sleeper");
-    let error = finished(sleeper.with("")).start_timeout(AWHILE).start().unwrap_err();
+    let error = finished(sleeper.with("")).start_timeout(ENOUGH).start().unwrap_err();
     expect![[r#"
-        `sleeper` was not ready after 1 s
+        `sleeper` was not ready after 1.5 s
           spec:   finished("'CHILDREN/sleeper'")   tests/it/finished.rs
           ran:    CHILDREN/sleeper   pid N, in N ms
           probe:  ends with exit code 0: it still runs, N tries
@@ -89,7 +85,7 @@ fn one_that_does_not_end_is_stopped_at_its_deadline() {
 fn one_that_leaves_something_in_the_background_has_not_finished() {
     let (sleeper, exits) = (child("sleeper"), child("exits"));
     let leaves = |code: i32| format!("sh -c \"{} & exit {code}\"", sleeper.with(""));
-    let error = finished(leaves(0)).start_timeout(AWHILE).start().unwrap_err();
+    let error = finished(leaves(0)).start_timeout(ENOUGH).start().unwrap_err();
     assert!(error.is_timeout(), "{error}");
     assert!(error.to_string().contains("what it left in the background still runs"), "{error}");
     assert_eq!(sleeper.count(), 0);

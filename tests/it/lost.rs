@@ -4,17 +4,17 @@ use crate::nested::victim;
 
 #[test]
 fn a_handle_without_its_guardian_is_an_error_and_can_start_again() {
-    victim("lost::the_guardian_is_killed").with("slow").with("sleeper").passes();
+    victim("lost::the_guardian_is_killed").with("slow").with("sleeper").passes_and_will_be_gone();
 }
 
 #[test]
 fn a_port_that_another_one_took_meanwhile_is_waited_for() {
-    victim("lost::the_guardian_is_killed_and_another_one_takes_the_port").with("slow").passes();
+    victim("lost::the_guardian_is_killed_and_another_one_takes_the_port").with("slow").passes_and_will_be_gone();
 }
 
 #[test]
 fn what_an_executor_has_reserved_outlives_the_guardian() {
-    victim("lost::the_guardian_of_a_reserved_place_is_killed").with("slow").passes();
+    victim("lost::the_guardian_of_a_reserved_place_is_killed").with("slow").passes_and_will_be_gone();
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use pkit_test::{Orchestra, Process, Spec, Stack, http, orchestrate, output, simple, tcp};
+use pkit_test_tests::nested::until;
 use pkit_test_tests::process::{children, cpu_ticks, fds, threads};
 
 use crate::alone::{again, alone, is_alone};
@@ -138,6 +139,8 @@ fn five_hundred_starts_and_stops_leave_no_trace() {
         drop(idle);
         (0..STARTS).for_each(turn);
         let idle = settled();
+        // A thread of the test may be on its last steps; what has leaked stays.
+        let _ = until(HANG, || (Uses::now() == uses).then_some(()));
         assert_eq!(Uses::now(), uses);
         let grown = memory().into_iter().zip(used_kb).map(|(now, before)| now.saturating_sub(before));
         let grown: Vec<u64> = grown.collect();
@@ -189,8 +192,12 @@ fn what_is_ready_costs_nothing() {
         let stack = orchestrate(specs).start().unwrap();
         let own = || cpu_ticks(std::process::id()).unwrap();
         assert!(idle_window(&stack["simple"]), "the guardian or a shim is never idle");
-        let before = own();
-        assert_eq!(stack["tcp"].wait_timeout(Duration::from_secs(1)).unwrap(), None);
-        assert!(own() <= before + SLACK, "the test works while it waits");
+        // Time in which the machine is somebody else's may be counted as ours.
+        let is_idle = (0..10).any(|_| {
+            let before = own();
+            assert_eq!(stack["tcp"].wait_timeout(Duration::from_secs(1)).unwrap(), None);
+            own() <= before + SLACK
+        });
+        assert!(is_idle, "the test works while it waits");
     });
 }

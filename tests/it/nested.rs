@@ -125,6 +125,14 @@ impl Victim {
         ended
     }
 
+    /// The same for one that kills its guardian: a shim that it has never heard of ends by itself, a moment later.
+    #[track_caller]
+    pub(crate) fn passes_and_will_be_gone(&self) {
+        let ended = self.run();
+        assert!(ended.status.success(), "{}{}", ended.stdout, ended.stderr);
+        self.will_be_gone(&ended);
+    }
+
     /// It fails, with this text, and nothing of it is left.
     #[track_caller]
     pub(crate) fn fails(&self, expected: Expect) -> Ended {

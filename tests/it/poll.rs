@@ -5,17 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use pkit_test::ready::{self, Output, Poll, Tcp, View};
 use pkit_test::{Restart, Spec, orchestra, sh, simple, tcp};
 
-use crate::child::{HANG, child, wait_until};
+use crate::child::{ENOUGH, HANG, child, wait_until};
 use crate::text::normalised;
-
-/// Time enough to be asked on a busy machine, for what is never ready.
-const AWHILE: Duration = Duration::from_secs(1);
 
 /// A counter for a closure and for the test.
 fn counter() -> (Arc<AtomicUsize>, Arc<AtomicUsize>) {
@@ -65,21 +61,25 @@ fn what_one_saw_last_is_told() {
     let sleeper = child("sleeper");
     let (count, asked) = counter();
     let never = ready::poll(move |_| Err::<(), _>(format!("no {}", count.fetch_add(1, Ordering::Relaxed) + 1)));
-    let spec = simple(sleeper.with("")).ready(never.named("a refusal")).start_timeout(AWHILE);
+    let spec = simple(sleeper.with("")).ready(never.named("a refusal")).start_timeout(ENOUGH);
     let error = spec.start().unwrap_err();
     let last = asked.load(Ordering::Relaxed);
-    let tries = if last == 1 { "try" } else { "tries" };
+    let told = |count: usize| {
+        let tries = if count == 1 { "try" } else { "tries" };
+        error.to_string().contains(&format!("\n  probe:  a refusal: no {count}, {count} {tries}\n"))
+    };
     assert!(error.is_timeout());
-    assert!(error.to_string().contains(&format!("\n  probe:  a refusal: no {last}, {last} {tries}\n")), "{error}");
+    // The very last answer may have come when nobody waited for it any more.
+    assert!(told(last) || told(last - 1), "{last}: {error}");
 }
 
 #[test]
 fn one_without_a_name_is_told_by_its_place() {
     let sleeper = child("sleeper");
     fails(
-        simple(sleeper.with("")).ready(ready::poll(|_| false)).start_timeout(AWHILE),
+        simple(sleeper.with("")).ready(ready::poll(|_| false)).start_timeout(ENOUGH),
         expect![[r#"
-            `sleeper` was not ready after 1 s
+            `sleeper` was not ready after 1.5 s
               spec:   simple("'CHILDREN/sleeper'")   tests/it/poll.rs
               ran:    CHILDREN/sleeper   pid N, in N ms
               probe:  poll at tests/it/poll.rs: not yet, N tries
@@ -158,9 +158,9 @@ fn one_that_blocks_hides_no_deadline() {
     let sleeper = child("sleeper");
     let (probe, entered, _release) = blocks();
     fails(
-        simple(sleeper.with("")).ready(Output::any("sleeper")).ready(probe).start_timeout(AWHILE),
+        simple(sleeper.with("")).ready(Output::any("sleeper")).ready(probe).start_timeout(ENOUGH),
         expect![[r#"
-            `sleeper` was not ready after 1 s
+            `sleeper` was not ready after 1.5 s
               spec:   simple("'CHILDREN/sleeper'")   tests/it/poll.rs
               ran:    CHILDREN/sleeper   pid N, in N ms
               probe:  a wall: the closure has not returned
@@ -198,7 +198,7 @@ fn one_that_was_left_behind_can_look_no_more_and_hurts_nobody() {
         let _ = tell.send((view.fill("{dir}").map_err(|error| error.to_string()), view.pid(), view.stdout()));
         true
     });
-    let error = simple(sleeper.with("")).ready(late).start_timeout(AWHILE).start().unwrap_err();
+    let error = simple(sleeper.with("")).ready(late).start_timeout(ENOUGH).start().unwrap_err();
     drop(error);
     drop(release);
     let (filled, pid, _) = told.recv_timeout(HANG).unwrap();
@@ -264,14 +264,14 @@ fn a_stranger_at_its_port_is_not_asked() {
     let sleeper = child("sleeper");
     let (count, asked) = counter();
     let talks = ready::poll(move |_| count.fetch_add(1, Ordering::Relaxed) < usize::MAX);
-    let spec = Spec::new(sleeper.with("")).env("PORT", "{port}").ready(talks).start_timeout(AWHILE);
+    let spec = Spec::new(sleeper.with("")).env("PORT", "{port}").ready(talks).start_timeout(ENOUGH);
     let process = spec.clone().spawn().unwrap();
     let stranger = TcpListener::bind(process.addr()).unwrap();
     let error = process.wait_ready().unwrap_err();
     assert!(error.is_port_taken(), "{error}");
     assert_eq!(asked.load(Ordering::Relaxed), 0);
     drop((process, stranger));
-    let process = spec.any_owner().spawn().unwrap();
+    let process = spec.any_owner().start_timeout(HANG).spawn().unwrap();
     let _proxy = TcpListener::bind(process.addr()).unwrap();
     process.wait_ready().unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 1);
@@ -283,7 +283,7 @@ fn a_stranger_who_came_during_the_answer_is_not_believed() {
     let held = Arc::new(Mutex::new(None));
     let stranger = Arc::clone(&held);
     let spec =
-        Spec::new(sleeper.with("")).env("PORT", "{port}").start_timeout(AWHILE).ready(ready::poll(move |view| {
+        Spec::new(sleeper.with("")).env("PORT", "{port}").start_timeout(ENOUGH).ready(ready::poll(move |view| {
             stranger.lock().unwrap().get_or_insert_with(|| TcpListener::bind(view.addr()).unwrap());
         }));
     let error = spec.start().unwrap_err();

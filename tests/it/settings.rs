@@ -143,7 +143,7 @@ fn what_is_kept_is_shown_as_up() {
 
 #[test]
 fn a_callback_without_end_is_told_of_once() {
-    let victim = victim("settings::has_a_callback_without_end").with("sleeper").env("PKIT_TIMEOUT_SCALE", "0.05");
+    let victim = victim("settings::has_a_callback_without_end").with("sleeper").env("PKIT_TIMEOUT_SCALE", "0.2");
     let ended = victim.run();
     assert_eq!(ended.report().matches("does not come to its end").count(), 1, "{}", ended.report());
     victim.is_gone(&ended);
@@ -188,9 +188,10 @@ fn pkit_keep_says_where_a_place_is_and_who_is_there() {
 
 #[test]
 fn pkit_timeout_scale_multiplies_timeouts() {
-    let ended = victim("settings::is_slow").with("slow").run();
+    // However late it is looked at, this one is not ready.
+    let ended = victim("settings::is_slow").with("slow").env("BOOT_MS", "600000").run();
     assert!(ended.report().contains("`server` was not ready after 50 ms"), "{}", ended.text());
-    victim("settings::is_slow").with("slow").env("PKIT_TIMEOUT_SCALE", "600").passes();
+    victim("settings::is_slow").with("slow").env("BOOT_MS", "300").env("PKIT_TIMEOUT_SCALE", "600").passes();
 }
 
 #[test]

@@ -11,8 +11,8 @@ use expect_test::{Expect, expect};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fork};
-use pkit_test::{Executor, Ground, Need, Process, Result, Spec, orchestra, output, processes, tcp};
+use nix::unistd::{self, ForkResult, Pid, fork};
+use pkit_test::{Executor, Ground, Process, Result, Spec, output, processes, tcp};
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::process::{children, parent, pids, stat};
 
@@ -184,12 +184,11 @@ fn guardians_are_asked_to_end_all_the_time() {
     }
 }
 
-/// One that was not reaped yet may be beside it.
+/// The one before it may still be on its last steps, when it has nothing to say any more.
 fn living_guardian() -> Pid {
-    let lives = |pid: &u32| stat(*pid).is_some_and(|stat| stat.state != 'Z');
-    let living: Vec<u32> = children(process::id()).into_iter().filter(lives).collect();
-    assert_eq!(living.len(), 1, "{living:?}");
-    Pid::from_raw(living[0].try_into().unwrap())
+    let living = || children(process::id());
+    wait_until(|| living().len() == 1);
+    Pid::from_raw(living()[0].try_into().unwrap())
 }
 
 #[test]
@@ -267,6 +266,7 @@ fn a_fork_that_drops_the_handle_ends_nothing() {
     }
     let process = output(command("sleeper", ""), "sleeper").start().unwrap();
     let pid = process.pid();
+    wait_until(others_rest);
     // SAFETY: as below.
     match unsafe { fork() }.unwrap() {
         ForkResult::Child => {
@@ -279,9 +279,18 @@ fn a_fork_that_drops_the_handle_ends_nothing() {
     assert_eq!((process.is_alive(), process.pid()), (true, pid));
 }
 
+/// Whether all other threads of this process wait for something. One that has just woken us may still hold a lock.
+pub(super) fn others_rest() -> bool {
+    let own = unistd::gettid().to_string();
+    let threads = fs::read_dir("/proc/self/task").unwrap().flatten().filter(|thread| *thread.file_name() != *own);
+    let stats = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    stats.into_iter().all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')))
+}
+
 /// What that gives in a fork of this process.
 fn in_a_fork(ask: impl FnOnce() -> String) -> String {
     let (mut reader, mut writer) = UnixStream::pair().unwrap();
+    wait_until(others_rest);
     // SAFETY: the child uses no lock that another thread of ours holds: they wait in system calls, and the allocator
     // looks after itself at a fork.
     match unsafe { fork() }.unwrap() {

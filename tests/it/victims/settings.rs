@@ -82,7 +82,12 @@ fn aborts(talker: Process) {
     }
 }
 
-#[with_processes(server = only(|| http(command("slow", "300 {port}"), "/").start_timeout(Duration::from_millis(50))))]
+fn slow() -> pkit_test::Spec {
+    let boot_ms = std::env::var("BOOT_MS").unwrap();
+    http(command("slow", &format!("{boot_ms} {{port}}")), "/").start_timeout(Duration::from_millis(50))
+}
+
+#[with_processes(server = only(slow))]
 #[test]
 fn is_slow(server: Process) {
     assert!(server.is_alive());

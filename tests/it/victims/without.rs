@@ -10,7 +10,8 @@ use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::process::stat;
 
 use super::chosen::{command, is_chosen};
-use crate::child::HANG;
+use super::lost::others_rest;
+use crate::child::{HANG, wait_until};
 
 #[test]
 fn starts_something() {
@@ -35,6 +36,7 @@ fn dies_while_a_fork_holds_its_socket() {
     }
     let process = output(command("sleeper", ""), "sleeper").start().unwrap();
     let pid = process.pid().unwrap();
+    wait_until(others_rest);
     // SAFETY: the child takes no lock that another thread of ours may hold, but that of the allocator, which looks after
     // itself at a fork.
     match unsafe { fork() }.unwrap() {
