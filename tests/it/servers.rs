@@ -1,18 +1,18 @@
 //! Real servers, as Debian has them: up, a real answer, up again in the same place, gone.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pkit_test::ready::{Exec, Output, Ready};
-use pkit_test::{Executor, Ground, Process, Restart, Result, Signal, Spec, http, orchestra, simple, tcp};
+use pkit_test::{Executor, Ground, Process, Restart, Result, Signal, Spec, http, orchestra, sh, simple, tcp};
 use pkit_test_tests::left_out::{self, server};
 use pkit_test_tests::private::Private;
 use pkit_test_tests::process::{children, pids};
 
-use crate::child::{ENOUGH, HANG};
+use crate::child::HANG;
 use crate::text::normalised;
 
 /// Starts it, asks it, restarts it in both ways, stops it: the same port all the time, and nothing is left.
@@ -49,9 +49,11 @@ fn answers(process: &Process, question: &str, answer: &str) {
     stream.write_all(question.as_bytes()).unwrap();
     let (mut text, mut buffer) = (String::new(), [0; 4096]);
     while !text.contains(answer) {
-        match stream.read(&mut buffer).unwrap() {
-            0 => panic!("the answer was {text:?}"),
-            length => text.push_str(&String::from_utf8_lossy(&buffer[..length])),
+        match stream.read(&mut buffer) {
+            Ok(0) => panic!("the answer was {text:?}"),
+            Ok(length) => text.push_str(&String::from_utf8_lossy(&buffer[..length])),
+            // Whoever was stopped meanwhile goes on.
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}"),
         }
     }
     let _ = stream.shutdown(Shutdown::Both); // It may have closed already.
@@ -246,7 +248,12 @@ fn pg_isready_says_when_postgres_answers() {
     db.restart(Restart::Graceful).unwrap();
     assert_eq!(query(&directory, db, "select 42"), "42");
 
-    let nobody = simple("sleep 60").ready(ready()).start_timeout(ENOUGH);
+    // It ends when it has been asked for the second time, so that there is a first answer.
+    let program = program("pg_isready");
+    let check =
+        format!("test -e {{dir}}/asked && touch {{dir}}/again; touch {{dir}}/asked; {program} -h {{host}} -p {{port}}");
+    let ends = sh("until test -e {dir}/again; do sleep 0.01; done");
+    let nobody = simple(ends).ready(Exec::new(sh(check)));
     let error = normalised(&nobody.start().unwrap_err().to_string());
     assert!(error.contains(": exit code 2: 127.0.0.1:PORT - no response, N tries\n"), "{error}");
 }

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use pkit_test::{Process, Restart, Signal, Spec, Strategy, Supervision, orchestrate, orchestrated, output};
 
-use super::{MS, tireless};
-use crate::child::{Child, child};
+use super::tireless;
+use crate::child::{Child, HANG, child};
 use crate::race::{end, random};
 
 fn spec(child: &Child) -> Spec {
@@ -42,7 +42,7 @@ fn after_a_stop_nothing_comes_back() {
         let stop = [Process::stop, Process::kill, Process::terminate][random(3)];
         at_once(|| crash(&process), || stop(&process).unwrap());
         assert_eq!(sleeper.count(), 0);
-        let error = process.wait_restart(process.restarts(), MS * 2).unwrap_err();
+        let error = process.wait_restart(process.restarts(), HANG).unwrap_err();
         assert!(error.is_state(), "{error}");
         assert_eq!((process.pid(), sleeper.count()), (None, 0));
     }
@@ -71,7 +71,7 @@ fn after_a_restart_it_is_up_once() {
             // A crash may come between its start and its being ready, or may have come before: either is said.
             || drop(process.restart([Restart::Graceful, Restart::Forced][random(2)])),
         );
-        process.wait_restart(before, crate::child::HANG).map(drop).or_else(|_| process.start()).unwrap();
+        process.wait_restart(before, HANG).map(drop).or_else(|_| process.start()).unwrap();
         assert!(sleeper.count() <= 1);
     }
     process.stop().unwrap();
