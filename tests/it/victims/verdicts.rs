@@ -62,7 +62,7 @@ fn exits_as_expected() {}
 #[test]
 fn exits_otherwise() {}
 
-#[with_processes(worker = only(|| output(command("sleeper", ""), "sleeper").expect_exit(7).stop_timeout(GRACE)))]
+#[with_processes(worker = only(|| output(command("sleeper", ""), "sleeper").expect_exit(7).stop_timeout(GRACE * 20)))]
 #[test]
 fn never_exits() {}
 
