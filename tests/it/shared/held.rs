@@ -154,6 +154,16 @@ fn the_end_of_its_broker_is_its_own() {
 }
 
 #[test]
+fn a_test_that_fails_as_it_is_lost_says_so() {
+    let victim = victim("shared::fails_as_its_broker_is_killed").with("sleeper");
+    let ended = victim.run_in_a_run();
+    let report = ended.report();
+    assert!(!ended.status.success() && report.contains("no luck with \"db\""), "{report}");
+    assert!(report.contains("`db` was killed together with the broker of the run\n"), "{report}");
+    victim.will_be_gone(&ended);
+}
+
+#[test]
 fn the_end_of_its_guardian_is_its_own() {
     fails(
         &held("held::loses_its_guardian"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, umask};
-use pkit_test::{Spec, output, sh, simple};
+use pkit_test::{Process, Spec, output, sh, simple, with_processes};
 
 use super::chosen::{command, is_chosen};
 use super::held::broker;
@@ -47,6 +47,16 @@ fn goes_on_without_its_broker() {
         let next = slow().start().unwrap();
         println!("\nfirst {}", Path::new("/proc").join(pid.to_string()).exists());
         println!("next {}", next.is_alive());
+    }
+}
+
+/// At once, before anybody can have heard of it.
+#[with_processes(db = if is_chosen() { sleeper().shared() } else { simple("sleep 60").shared_as("never") })]
+#[test]
+fn fails_as_its_broker_is_killed(db: Process) {
+    if is_chosen() {
+        kill(broker(), Signal::SIGKILL).unwrap();
+        panic!("no luck with {:?}", db.name());
     }
 }
 
