@@ -15,7 +15,9 @@ use crate::guardian::protocol::StopPlan;
 use crate::guardian::report::{self, render};
 use crate::guardian::run::{Phase, Run};
 
-use crate::limits::{CALLBACK_LIMIT, KILL_LIMIT, LAST_WORDS_LINES, RECORDED_RUNS, SHIM_MARGIN, TAIL_BYTES, TAIL_LINES};
+use crate::limits::{
+    CALLBACK_LIMIT, KILL_LIMIT, LAST_WORDS_LINES, PARDON_LIMIT, RECORDED_RUNS, SHIM_MARGIN, TAIL_BYTES, TAIL_LINES,
+};
 use crate::output::LogFiles;
 use crate::output::tail::{last_words, tail, tail_since};
 use crate::signal::Signal;
@@ -181,6 +183,10 @@ impl Core {
             self.ground.scope().part.report(has_failed);
         }
         // What has become of it by now is the test's business, and what becomes of it then is not.
+        if has_failed && !self.is_own() && run.can_be_asked() {
+            // What the test has felt may not have been heard of yet, and with the lease nobody would hear of it any more.
+            let _ = run.sync().answer(Instant::now() + PARDON_LIMIT);
+        }
         self.settle();
         self.let_lease_go();
     }
