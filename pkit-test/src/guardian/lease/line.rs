@@ -5,6 +5,7 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::OnEnd;
@@ -19,6 +20,7 @@ use crate::sync::{Monitor, lock};
 #[derive(Debug)]
 pub(crate) struct Line {
     said: Monitor<Said>,
+    is_let_go: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -36,7 +38,8 @@ impl Default for Line {
     fn default() -> Line {
         let (words, before, slates) = (VecDeque::new(), HashMap::new(), HashMap::new());
         let kept = Some(HashMap::new());
-        Line { said: Monitor::new(Said { words, kept, before, slates, has_ended: false }) }
+        let said = Monitor::new(Said { words, kept, before, slates, has_ended: false });
+        Line { said, is_let_go: AtomicBool::new(false) }
     }
 }
 
@@ -119,15 +122,19 @@ impl Guardian {
 
     /// Ends the connection, and nothing else: whatever was said of a run stays as it was.
     pub(super) fn let_go(&self) {
-        if self.is_ours() && !self.is_dead.change(|is_dead| std::mem::replace(is_dead, true)) {
+        if !self.is_ours() {
+            return;
+        }
+        self.line.iter().for_each(|line| line.is_let_go.store(true, Ordering::Relaxed));
+        if !self.is_dead.change(|is_dead| std::mem::replace(is_dead, true)) {
             // It may be broken already.
             let _ = self.socket.shutdown(Shutdown::Both);
         }
     }
 
-    /// Whether this process has ended it.
+    /// Whether this process has ended it. Where the broker has, what was there is lost, and that is said when it is gone.
     pub(crate) fn is_let_go(&self) -> bool {
-        self.line.is_some() && self.is_dead()
+        self.line.as_ref().is_some_and(|line| line.is_let_go.load(Ordering::Relaxed))
     }
 
     /// Attaches to a run that was ordered by somebody, and that nobody here has attached to.
