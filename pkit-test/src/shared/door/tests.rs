@@ -58,6 +58,12 @@ impl Fixture {
         start_somewhere(&self.run(), &self.ways(), Instant::now() + limit)
     }
 
+    /// So many, now or soon: at first one is a fork of its test, and not to be told from others.
+    fn has(&self, count: usize) -> Vec<i32> {
+        eventually(|| self.brokers().len() == count);
+        self.brokers()
+    }
+
     /// All brokers of this place. One that has not yet begun is one.
     fn brokers(&self) -> Vec<i32> {
         procfs::processes().filter(|pid| *pid != own_pid() && holds(*pid, &self.place)).collect()
@@ -174,7 +180,7 @@ fn many_that_come_at_once_start_one() {
         let said: Vec<String> = clients.iter_mut().map(Client::line).collect();
         let count = |what: &str| said.iter().filter(|said| said.starts_with(what)).count();
         assert_eq!((count("started"), count("found")), (1, 49), "{said:?}");
-        assert_eq!(fixture.brokers().len(), 1);
+        fixture.has(1);
     }
 }
 
@@ -184,7 +190,7 @@ fn one_that_was_killed_is_followed_by_another() {
     let mut seen = HashSet::new();
     for _ in 0..3 {
         connect(&fixture.run()).unwrap();
-        let brokers = fixture.brokers();
+        let brokers = fixture.has(1);
         assert!(brokers.len() == 1 && seen.insert(brokers[0]), "{brokers:?} {seen:?}");
         assert!(fixture.directory().join("sock").exists());
         kill(Pid::from_raw(brokers[0]), Signal::SIGKILL).unwrap();
@@ -199,7 +205,8 @@ fn whoever_dies_while_it_starts_one_leaves_that_to_the_next() {
         let starter = Client::of(fixture.client(&format!("stop at {step:?}")));
         let pid = Pid::from_raw(starter.process.id() as i32);
         assert!(matches!(waitpid(pid, Some(WaitPidFlag::WUNTRACED)), Ok(WaitStatus::Stopped(..))), "{step:?}");
-        let (run, began) = (fixture.run(), fixture.brokers().len());
+        fixture.has(usize::from(step == Step::Spawned));
+        let run = fixture.run();
         let waiting = thread::spawn(move || connect(&run).map(drop));
         // Where somebody listens already it is connected to.
         let waits = step == Step::Locked;
@@ -208,8 +215,7 @@ fn whoever_dies_while_it_starts_one_leaves_that_to_the_next() {
         waiting.join().unwrap().unwrap();
         // A client that was let in by whoever is dead now comes again.
         connect(&fixture.run()).unwrap();
-        let brokers = fixture.brokers();
-        assert_eq!((brokers.len(), began), (1, usize::from(step == Step::Spawned)), "{step:?}");
+        fixture.has(1);
     }
 }
 
@@ -241,7 +247,7 @@ fn one_that_is_about_to_end_is_waited_for() {
         drop(ending);
         waiting.join().unwrap().unwrap();
     });
-    assert_eq!(fixture.brokers().len(), 1);
+    fixture.has(1);
 }
 
 #[test]
@@ -250,11 +256,12 @@ fn two_runs_share_nothing() {
     let at_one_place = run_at(other.runner.id() as i32, &one.place);
     connect(&one.run()).unwrap();
     connect(&at_one_place).unwrap();
-    assert_eq!((one.brokers().len(), other.brokers().len()), (2, 0));
+    one.has(2);
+    assert_eq!(other.brokers(), []);
     connect(&at_one_place).unwrap();
-    assert_eq!(one.brokers().len(), 2);
+    one.has(2);
     drop(other);
-    eventually(|| one.brokers().len() == 1);
+    one.has(1);
 }
 
 #[test]
@@ -384,7 +391,7 @@ fn another_user_of_the_same_run_has_one_of_its_own() {
     let mut client = fixture.client("");
     client.uid(65_534).gid(65_534);
     assert!(Client::of(client).line().starts_with("started in "));
-    assert_eq!(fixture.brokers().len(), 1);
+    fixture.has(1);
     let base = directory::base(Path::new("/tmp")).with_file_name("pkit-run-65534");
     assert_eq!(fs::metadata(base).unwrap().permissions().mode() & 0o777, 0o700);
 }
@@ -473,7 +480,7 @@ fn the_broker_of_cargo_ends_when_that_does() {
     assert!(cargo.line().starts_with("started in "));
     // Its starter has ended, and another binary finds it.
     assert!(cargo.line().starts_with("found in "));
-    assert_eq!(fixture.brokers().len(), 1);
+    fixture.has(1);
     drop(cargo);
     eventually(|| fixture.brokers().is_empty());
     eventually(|| fs::read_dir(&fixture.place).unwrap().count() == 0);
