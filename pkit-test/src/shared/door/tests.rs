@@ -4,19 +4,14 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::process::{ChildStdout, Command, Stdio};
-use std::time::Duration;
-use std::{env, thread};
+use std::{env, thread, time::Duration};
 
 use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::*;
-use crate::sys::held::Identity;
-use crate::sys::lock::Lock;
-use crate::sys::procfs;
-use crate::sys::random::random;
-use crate::sys::wait::eventually;
+use crate::sys::{held::Identity, lock::Lock, procfs, random::random, wait::eventually};
 
 /// What a process that runs [`client`] does, and where.
 const TASK: &str = "PKIT_TEST_UNIT_DOOR";
@@ -59,12 +54,17 @@ impl Fixture {
     }
 
     /// So many, now or soon: at first one is a fork of its test, and not to be told from others.
-    fn has(&self, count: usize) -> Vec<i32> {
+    fn has(&self, count: usize) {
         eventually(|| self.brokers().len() == count);
+    }
+
+    /// One after another is dead. Who is let in by that, for a fork of other tests has had its socket for a moment, comes again.
+    fn has_after_another(&self) -> Vec<i32> {
+        eventually(|| connect(&self.run()).is_ok() && self.brokers().len() == 1);
         self.brokers()
     }
 
-    /// All brokers of this place. One that has not yet begun is one.
+    /// All brokers of this place.
     fn brokers(&self) -> Vec<i32> {
         procfs::processes().filter(|pid| *pid != own_pid() && holds(*pid, &self.place)).collect()
     }
@@ -189,8 +189,7 @@ fn one_that_was_killed_is_followed_by_another() {
     let fixture = Fixture::new();
     let mut seen = HashSet::new();
     for _ in 0..3 {
-        connect(&fixture.run()).unwrap();
-        let brokers = fixture.has(1);
+        let brokers = fixture.has_after_another();
         assert!(brokers.len() == 1 && seen.insert(brokers[0]), "{brokers:?} {seen:?}");
         assert!(fixture.directory().join("sock").exists());
         kill(Pid::from_raw(brokers[0]), Signal::SIGKILL).unwrap();
@@ -203,19 +202,16 @@ fn whoever_dies_while_it_starts_one_leaves_that_to_the_next() {
     for step in [Step::Locked, Step::Listening, Step::Spawned] {
         let fixture = Fixture::new();
         let starter = Client::of(fixture.client(&format!("stop at {step:?}")));
-        let pid = Pid::from_raw(starter.process.id() as i32);
-        assert!(matches!(waitpid(pid, Some(WaitPidFlag::WUNTRACED)), Ok(WaitStatus::Stopped(..))), "{step:?}");
+        let stopped = waitpid(Pid::from_raw(starter.process.id() as i32), Some(WaitPidFlag::WUNTRACED));
+        assert!(matches!(stopped, Ok(WaitStatus::Stopped(..))), "{step:?}");
         fixture.has(usize::from(step == Step::Spawned));
         let run = fixture.run();
         let waiting = thread::spawn(move || connect(&run).map(drop));
         // Where somebody listens already it is connected to.
-        let waits = step == Step::Locked;
-        assert!(!waits || !waiting.is_finished());
+        assert!(step != Step::Locked || !waiting.is_finished());
         drop(starter);
         waiting.join().unwrap().unwrap();
-        // A client that was let in by whoever is dead now comes again.
-        connect(&fixture.run()).unwrap();
-        fixture.has(1);
+        fixture.has_after_another();
     }
 }
 
@@ -402,8 +398,7 @@ fn what_runs_left_is_removed_by_the_next_and_what_is_used_stays() {
     let base = fixture.ways()[0].base.clone();
     let name = |digit: &str| base.join(digit.repeat(16));
     let [left, starts, lives, strange] = [name("1"), name("2"), name("3"), base.join("notes")];
-    fs::create_dir(&base).unwrap();
-    [&left, &starts, &lives, &strange].into_iter().for_each(|path| fs::create_dir(path).unwrap());
+    [&left, &starts, &lives, &strange].into_iter().for_each(|path| fs::create_dir_all(path).unwrap());
     drop(UnixListener::bind(left.join("sock")).unwrap());
     let held = |path: &Path, file: &std::ffi::CStr| {
         let directory = crate::sys::directory::open_at(path).unwrap();
@@ -429,7 +424,6 @@ fn a_stranger_at_the_socket_is_not_talked_to() {
     let mut stranger = Client::of(fixture.client("listen as nobody"));
     assert_eq!(stranger.line(), "listening");
     assert!(matches!(way.try_connect(), Err(Obstacle::Place(why)) if why == "another user listens there"));
-    // For the tests there are other places.
     assert!(connect(&fixture.run()).is_ok());
     assert_eq!(fixture.brokers(), []);
 }
