@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use pkit_test::ready::{self, Output, Poll, Tcp, View};
@@ -233,7 +234,7 @@ fn what_it_said_before_is_told_where_the_deadline_cuts_the_last_answer_short() {
         let _ = (view.patience() < Duration::from_millis(300)).then(|| wait.lock().unwrap().recv());
         Err::<(), _>("smoke")
     });
-    let error = simple("sleep 60").ready(smoke.named("a look")).start_timeout(AWHILE).start().unwrap_err().to_string();
+    let error = simple("sleep 60").ready(smoke.named("a look")).start_timeout(ENOUGH).start().unwrap_err().to_string();
     assert!(error.contains("\n  probe:  a look: smoke, "), "{error}");
     drop(release);
 }

@@ -18,10 +18,10 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::tcp::Listening;
-use super::{Look, Probe, Sight, Site, View, says_less};
+use super::{Look, Probe, Sight, Site, View};
 use crate::callbacks::text_of;
 use crate::limits::{HTTP_LAST_TRY, TRY_THAT_TELLS};
 use crate::sync::lock;
@@ -146,7 +146,6 @@ impl Poll {
             site: Arc::new(site.clone()),
             asker: None,
             asked: None,
-            longest: Duration::ZERO,
             last: None,
         }
     }
@@ -225,8 +224,6 @@ pub(super) struct Asking {
     asker: Option<Asker>,
     /// When the question that is open was asked.
     asked: Option<Instant>,
-    /// How long it has taken for an answer so far.
-    longest: Duration,
     /// What the closure said last.
     last: Option<String>,
 }
@@ -270,10 +267,7 @@ impl Asking {
             heard.or_else(|| (sight.is_moot)(state.phase).then_some(None))
         });
         let heard = heard.flatten();
-        if heard.is_some() {
-            self.longest = self.longest.max(asked.elapsed());
-            self.asked = None;
-        }
+        self.asked = self.asked.filter(|_| heard.is_none());
         heard
     }
 
@@ -302,10 +296,9 @@ impl Probe for Asking {
         match self.hear(sight) {
             // At the deadline it is what there is to say; at an end what was seen before says more.
             None if (sight.is_moot)(sight.run.phase()) => self.unanswered(OPEN),
-            None => {
-                let took = self.asked.map_or(Duration::ZERO, |asked| asked.elapsed());
-                Look::Unanswered(at_deadline(self.last.as_deref(), took, self.longest).to_owned())
-            }
+            // One that had little time until the deadline says less than those before it.
+            None if self.asked.is_some_and(|asked| sight.deadline < asked + TRY_THAT_TELLS) => self.unanswered(OPEN),
+            None => Look::Unanswered(OPEN.to_owned()),
             Some(Heard::Panicked(text)) => {
                 let why = format!("panicked: {text}");
                 self.last = Some(why.clone());
@@ -341,12 +334,6 @@ impl Probe for Asking {
     }
 }
 
-/// What is said of a closure that has not come back by then: what it said before, unless it had more time now than it needed for
-/// that.
-fn at_deadline(last: Option<&str>, took: Duration, longest: Duration) -> &str {
-    last.filter(|_| says_less(took, longest)).unwrap_or(OPEN)
-}
-
 fn badness(look: &Look) -> u8 {
     match look {
         Look::Foreign(_) => 2,
@@ -379,19 +366,5 @@ fn call(ask: &Ask, view: &View) -> Heard {
             std::mem::forget(panic);
             Heard::Panicked(text)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_is_not_forgotten_because_the_last_call_had_no_time() {
-        let (moment, while_longer) = (Duration::from_millis(150), Duration::from_secs(4));
-        assert_eq!(at_deadline(Some("no answer"), moment, moment), "no answer");
-        assert_eq!(at_deadline(Some("no answer"), while_longer, while_longer), "no answer");
-        assert_eq!(at_deadline(Some("no answer"), while_longer, moment), OPEN);
-        assert_eq!(at_deadline(None, moment, Duration::ZERO), OPEN);
     }
 }

@@ -38,7 +38,7 @@ fn who_was_stopped_until_its_time_was_over_has_the_answer_that_came() {
 
 #[test]
 fn what_is_given_to_one_who_does_not_hear_it_is_given_to_the_next() {
-    victim("state::is_stopped_while_it_is_asked").env("PKIT_TIMEOUT_SCALE", "0.15").passes();
+    victim("state::is_stopped_while_it_is_asked").env("PKIT_TIMEOUT_SCALE", "0.2").passes();
 }
 
 #[test]

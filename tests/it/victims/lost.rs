@@ -12,7 +12,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{self, ForkResult, Pid, fork};
-use pkit_test::{Executor, Ground, Process, Result, Spec, output, processes, tcp};
+use pkit_test::{Executor, Ground, Need, Process, Result, Spec, orchestra, output, processes, tcp};
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::process::{children, parent, pids, stat};
 

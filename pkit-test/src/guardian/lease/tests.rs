@@ -91,14 +91,6 @@ fn talk<R: Send + 'static>(
     (want(ours, wanted, deadline, &|| false), receiver)
 }
 
-/// What somebody gets who comes to the answer when the time is over, and the broker that has said this before.
-fn late(word: &Word) -> (Result<Answer>, Broker) {
-    let (ours, theirs) = UnixStream::pair().expect("a pair");
-    let broker = Broker { socket: theirs, inbox: Inbox::default() };
-    broker.says(word);
-    (want(ours, &wanted(false), Instant::now(), &|| false), broker)
-}
-
 fn soon() -> Instant {
     Instant::now() + REPLY_LIMIT
 }
@@ -255,7 +247,7 @@ fn what_nobody_wants_any_more_is_not_waited_for() {
     let _of_a_fork = ours.try_clone().expect("one more");
     let error = want(ours, &wanted(false), deadline_in(Duration::MAX), &|| true).expect_err("given up");
     assert_eq!(error.kind(), Kind::Cancelled);
-    let limit = Some(Duration::from_secs(30));
+    let limit = Some(Duration::from_secs(10));
     theirs.set_read_timeout(limit).expect("a time");
     io::copy(&mut theirs, &mut io::sink()).expect("it ends, whoever has a copy of it");
 }
