@@ -51,3 +51,26 @@ impl fmt::Display for Holder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn what_a_guardian_has_just_forked_is_of_the_same_test() {
+        let script = format!("printf {GUARDIAN_NAME} > /proc/$$/comm; (read _) <&0 & echo $!; wait");
+        let mut guardian = Command::new("sh");
+        let guardian = guardian.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut guardian = guardian.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(guardian.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let fork = line.trim().parse().unwrap();
+        assert_eq!(procfs::name(fork).as_deref(), Some(GUARDIAN_NAME));
+        assert_eq!([fork, own_pid()].map(test_above), [Some(own_pid()); 2]);
+        drop(guardian.stdin.take());
+        assert!(guardian.wait().unwrap().success());
+    }
+}
