@@ -18,6 +18,7 @@ mod run;
 )]
 #[path = "../../tests/support/servers.rs"]
 mod servers;
+mod starve;
 mod survivors;
 mod test;
 
@@ -31,6 +32,8 @@ usage: cargo xtask <command>
   test   all tests, under libtest and nextest; installs the servers that they need when it can
   ci     fmt, clippy, floors, test, MSRV, features, other targets, docs, packages, minimal versions, deny, typos, semver, fuzz
   fuzz   [--seconds N] [--keep] [target…]: what reads foreign text under libFuzzer, a minute in all; keeps what is new
+  starve [--every MS] [--hold MS] [--all PERCENT] -- command…: runs it where its processes stand still now and then, as on a
+         machine that is shared by too many; what is a race shows itself
   bench  all figures beside all peers, written to BENCHMARKS.md; with arguments for the benches it only prints
   peers  the Python environment that the benches find their peers in";
 
@@ -39,6 +42,10 @@ fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("test") => test::run(&mut gauntlet),
         Some("ci") => ci::run(&mut gauntlet),
+        Some("starve") => match starve::Wish::parse(std::env::args().skip(2)) {
+            Ok(wish) => return starve::run(&wish),
+            Err(why) => return usage(&why),
+        },
         Some("bench") => bench::run(&mut gauntlet, &std::env::args().skip(2).collect::<Vec<_>>()),
         Some("peers") => bench::peers(&mut gauntlet),
         Some("fuzz") => match fuzz::Wish::parse(std::env::args().skip(2)) {
