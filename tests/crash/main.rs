@@ -166,5 +166,10 @@ fn limited(surrounding: &'static Surrounding, ends: &[ends::End], loops: u32) {
 
 #[test]
 fn nothing_is_left_and_nothing_leaks_under_nextest() {
-    runner::check_all(&matrix::some_children());
+    runner::check_tests(&matrix::some_children());
+}
+
+#[test]
+fn nothing_is_left_when_nextest_is_ended() {
+    runner::check_ends(&matrix::some_children());
 }

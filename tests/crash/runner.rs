@@ -77,18 +77,28 @@ const VERDICTS: &[(&str, &str)] = &[
     ("orchestrated::comes_back_without_its_guardian", "PASS"),
 ];
 
-/// One row for a whole run with each child, one for each way to end a runner.
-pub(crate) fn check_all(children: &[Child]) {
-    if Command::new("cargo-nextest").arg("--version").output().is_err() {
+/// One row for a whole run with each child.
+pub(crate) fn check_tests(children: &[Child]) {
+    if is_there() {
+        show("nextest", &each(children, "nextest: all ends", |child| run_all(project(), child)));
+    }
+}
+
+/// One row for each way to end a runner.
+pub(crate) fn check_ends(children: &[Child]) {
+    if is_there() {
+        let rows_of =
+            |(name, signal): &(&str, Signal)| each(children, name, |child| end_runner(project(), child, *signal));
+        show("nextest itself", &RUNNER_ENDS.iter().flat_map(rows_of).collect::<Vec<_>>());
+    }
+}
+
+fn is_there() -> bool {
+    let is_there = Command::new("cargo-nextest").arg("--version").output().is_ok();
+    if !is_there {
         left_out::because("cargo-nextest is not installed");
-        return;
     }
-    let project = project();
-    let mut rows = each(children, "nextest: all ends", |child| run_all(project, child));
-    for (name, signal) in RUNNER_ENDS {
-        rows.extend(each(children, name, |child| end_runner(project, child, *signal)));
-    }
-    show("nextest", &rows);
+    is_there
 }
 
 const RUNNER_ENDS: &[(&str, Signal)] = &[
