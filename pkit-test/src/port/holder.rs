@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn what_a_guardian_has_just_forked_is_of_the_same_test() {
-        let script = format!("printf {GUARDIAN_NAME} > /proc/$$/comm; (read _) <&0 & echo $!; wait");
+        let script = format!("printf {GUARDIAN_NAME} > /proc/$$/comm; exec 3<&0; (read _ <&3) & echo $!; wait");
         let mut guardian = Command::new("sh");
         let guardian = guardian.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut guardian = guardian.spawn().unwrap();

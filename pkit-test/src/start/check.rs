@@ -117,8 +117,7 @@ impl Checking {
 
     fn wait_for(&self, run: &Run, began: Instant, sight: &Sight<'_>) -> Came {
         let limit = began + self.try_timeout;
-        // One that is made right before the deadline has a moment all the same.
-        let until = limit.min(sight.deadline.max(began + HTTP_LAST_TRY));
+        let until = limit.min(until_late(sight, began));
         let came = sight.run.wait_until(Some(until), |state| {
             came_of(run.phase()).or_else(|| (sight.is_moot)(state.phase).then_some(Came::Moot))
         });
@@ -166,7 +165,8 @@ impl Probe for Checking {
         }
         let began = Instant::now();
         let look = match self.attempt(sight) {
-            Ok((came, said)) => self.judge(came, &said, began.elapsed()),
+            // What is cut short had no more time than until the deadline, however long we have stood still since.
+            Ok((came, said)) => self.judge(came, &said, began.elapsed().min(until_late(sight, began) - began)),
             Err(why) => Look::Broken(why),
         };
         self.due = Some(Instant::now() + rest_after(began.elapsed(), sight.run.age()));
@@ -185,6 +185,11 @@ impl Probe for Checking {
         self.due = None;
         self.look(sight)
     }
+}
+
+/// The deadline. A try that is made right before it has a moment all the same.
+fn until_late(sight: &Sight<'_>, began: Instant) -> Instant {
+    sight.deadline.max(began + HTTP_LAST_TRY)
 }
 
 /// Longer after a longer try, so that a bounded part of a processor goes into asking; and longer with the time waited, as
