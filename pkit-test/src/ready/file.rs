@@ -187,7 +187,7 @@ impl Appearing {
 
     /// What there is instead of what is wanted.
     fn missing(&self) -> Option<String> {
-        let metadata = match fs::metadata(&self.path) {
+        let metadata = match stat(&self.path) {
             Ok(metadata) => metadata,
             Err(error) => return Some(why_not_there(&self.path, &error)),
         };
@@ -233,6 +233,12 @@ fn first_missing(path: &Path) -> Option<&Path> {
     path.ancestors().skip(1).take_while(is_missing).last().filter(|directory| !directory.as_os_str().is_empty())
 }
 
+/// What is removed while it is looked at has no name any more, and has changed in a way that nobody waits for.
+fn stat(path: &Path) -> io::Result<Metadata> {
+    let metadata = fs::metadata(path)?;
+    if metadata.nlink() == 0 { Err(io::ErrorKind::NotFound.into()) } else { Ok(metadata) }
+}
+
 fn kind_of(metadata: &Metadata) -> &'static str {
     match metadata.file_type() {
         kind if kind.is_dir() => "a directory",
@@ -268,7 +274,7 @@ impl Probe for Appearing {
         if fs::symlink_metadata(&self.path).is_ok() {
             // In this order: what happens between the two is an event.
             self.follows();
-            self.before = fs::metadata(&self.path).ok().map(|metadata| Stamp::of(&metadata));
+            self.before = stat(&self.path).ok().map(|metadata| Stamp::of(&metadata));
         }
         Ok(())
     }
@@ -309,5 +315,23 @@ impl Probe for Appearing {
             Wanted::Text(text) => format!("{path} contains `{}`", text.escape_debug()),
             Wanted::Regex(regex) => format!("{path} matches `{}`", regex.as_str()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_removed_while_it_is_looked_at_is_not_there() {
+        let path = std::env::temp_dir().join(format!("pkit-removed-{}", std::process::id()));
+        let file = fs::File::create(&path).unwrap();
+        // As a look sees it that has found the file already.
+        let found = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        assert!(stat(&path).is_ok() && stat(&found).is_ok());
+        fs::remove_file(&path).unwrap();
+        assert_eq!(stat(&found).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }
