@@ -8,6 +8,8 @@
 //!
 //! (*)  or Killing, where the signal of the order is SIGKILL
 //! (**) an order without SIGKILL: whoever gave it sees that it did not help
+//!
+//! The deadline of Asking begins when all have been asked, not with the order.
 //! ```
 //!
 //! Only direct children are signalled. A subreaper's orphans become its children, so every descendant gets its turn,

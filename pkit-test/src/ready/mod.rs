@@ -42,7 +42,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::guardian::run::{Phase, Run};
-use crate::limits::TRY_THAT_TELLS;
+use crate::limits::{HTTP_LAST_TRY, TRY_THAT_TELLS};
 use crate::parcel::{Parcel, Stage};
 use crate::sys::bell::Bell;
 use crate::sys::letterbox::Letterbox;
@@ -336,6 +336,16 @@ pub(crate) fn says_less(took: Duration, longest: Duration) -> bool {
     took < TRY_THAT_TELLS.max(longest * 2)
 }
 
+/// When a try that began then is cut short. One that is made right before the deadline has a moment all the same.
+pub(crate) fn end_of_try(began: Instant, deadline: Instant) -> Instant {
+    deadline.max(began + HTTP_LAST_TRY)
+}
+
+/// How long it had. Whoever has stood still since then did not give it more.
+pub(crate) fn time_of_try(began: Instant, now: Instant, deadline: Instant) -> Duration {
+    now.min(end_of_try(began, deadline)).saturating_duration_since(began)
+}
+
 /// One question, for one start.
 pub(crate) trait Probe: Send {
     /// Sees how things are before anything of the run is there, and is ready for all that happens from its first moment on.
@@ -454,5 +464,20 @@ impl Sight<'_> {
             patience: self.patience,
             around: Weak::clone(&self.around),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_try_has_no_more_time_because_we_stood_still() {
+        let (began, ms) = (Instant::now(), Duration::from_millis);
+        let had = |took, left| time_of_try(began, began + ms(took), began + ms(left));
+        assert_eq!(had(20, 500), ms(20));
+        assert_eq!(had(3000, 500), ms(500));
+        assert!(says_less(had(3000, 500), ms(50)) && !says_less(had(3000, 4000), ms(50)));
+        assert_eq!([had(3000, 10), had(40, 10)], [HTTP_LAST_TRY, ms(40)]);
     }
 }

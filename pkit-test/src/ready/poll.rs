@@ -21,9 +21,9 @@ use std::thread;
 use std::time::Instant;
 
 use super::tcp::Listening;
-use super::{Look, Probe, Sight, Site, View};
+use super::{Look, Probe, Sight, Site, View, end_of_try};
 use crate::callbacks::text_of;
-use crate::limits::{HTTP_LAST_TRY, TRY_THAT_TELLS};
+use crate::limits::TRY_THAT_TELLS;
 use crate::sync::lock;
 
 /// A probe of your own, as [`poll`] makes it.
@@ -260,8 +260,7 @@ impl Asking {
     /// Waits for the answer, and no longer than it matters.
     fn hear(&mut self, sight: &Sight<'_>) -> Option<Heard> {
         let (asker, asked) = (self.asker.as_ref()?, self.asked?);
-        // One that was asked right before the deadline is heard out.
-        let until = sight.deadline.max(asked + HTTP_LAST_TRY);
+        let until = end_of_try(asked, sight.deadline);
         let heard = sight.run.wait_until(Some(until), |state| {
             let heard = lock(&asker.answer).take().map(Some);
             heard.or_else(|| (sight.is_moot)(state.phase).then_some(None))

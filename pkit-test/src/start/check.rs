@@ -23,12 +23,12 @@ use crate::exit::Exit;
 use crate::guardian::client::Luggage;
 use crate::guardian::protocol::{Launch, StopPlan};
 use crate::guardian::run::{Phase, Run, State};
-use crate::limits::{EXEC_REST, EXEC_REST_LEAST_MAX, EXEC_REST_MAX, HTTP_LAST_TRY, KILL_LIMIT, POLL_MIN, POLL_SHARE};
+use crate::limits::{EXEC_REST, EXEC_REST_LEAST_MAX, EXEC_REST_MAX, KILL_LIMIT, POLL_MIN, POLL_SHARE};
 use crate::network::Network;
 use crate::output::LogFiles;
 use crate::output::tail::tail;
 use crate::quote::one_line;
-use crate::ready::{Look, Probe, Sight, says_less};
+use crate::ready::{Look, Probe, Sight, end_of_try, says_less, time_of_try};
 use crate::signal::Signal;
 use crate::sys::child::Step;
 
@@ -117,7 +117,7 @@ impl Checking {
 
     fn wait_for(&self, run: &Run, began: Instant, sight: &Sight<'_>) -> Came {
         let limit = began + self.try_timeout;
-        let until = limit.min(until_late(sight, began));
+        let until = limit.min(end_of_try(began, sight.deadline));
         let came = sight.run.wait_until(Some(until), |state| {
             came_of(run.phase()).or_else(|| (sight.is_moot)(state.phase).then_some(Came::Moot))
         });
@@ -165,8 +165,7 @@ impl Probe for Checking {
         }
         let began = Instant::now();
         let look = match self.attempt(sight) {
-            // What is cut short had no more time than until the deadline, however long we have stood still since.
-            Ok((came, said)) => self.judge(came, &said, began.elapsed().min(until_late(sight, began) - began)),
+            Ok((came, said)) => self.judge(came, &said, time_of_try(began, Instant::now(), sight.deadline)),
             Err(why) => Look::Broken(why),
         };
         self.due = Some(Instant::now() + rest_after(began.elapsed(), sight.run.age()));
@@ -185,11 +184,6 @@ impl Probe for Checking {
         self.due = None;
         self.look(sight)
     }
-}
-
-/// The deadline. A try that is made right before it has a moment all the same.
-fn until_late(sight: &Sight<'_>, began: Instant) -> Instant {
-    sight.deadline.max(began + HTTP_LAST_TRY)
 }
 
 /// Longer after a longer try, so that a bounded part of a processor goes into asking; and longer with the time waited, as

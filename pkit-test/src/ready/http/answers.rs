@@ -7,7 +7,7 @@ use super::body::Wanted;
 use super::statuses::Statuses;
 use crate::ready::http_exchange::{Answer, Extent, Limits, Reader, Request, Trouble, Watch, exchange, shown};
 use crate::ready::tcp::Listening;
-use crate::ready::{Look, Probe, Sight, says_less};
+use crate::ready::{Look, Probe, Sight, says_less, time_of_try};
 
 /// One question for one start, at one address or, of `localhost`, at two.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Probe for Answers {
             all.push(seen);
         }
         let came = all.iter().map(|seen| seen.came).max().unwrap_or(Came::Nobody);
-        self.before.with(together(&all), came, began.elapsed())
+        self.before.with(together(&all), came, time_of_try(began, Instant::now(), sight.deadline))
     }
 
     fn question(&self) -> String {
