@@ -209,22 +209,40 @@ impl Place {
         Site { host: self.host, ports: self.ports.clone(), any_owner, served: Vec::new(), parcel: None }
     }
 
+    /// Does something that needs the guardian. One that ends starts nothing any more, and removes what was made a moment ago: what
+    /// fails while it does is done once more for the next one.
+    pub(crate) fn with_guardian<R>(&self, act: impl Fn(&Arc<Guardian>) -> Result<R>) -> Result<R> {
+        let guardian = self.guardian()?;
+        act(&guardian).or_else(|error| {
+            if !guardian.is_ending() {
+                return Err(error);
+            }
+            guardian.wait_dead();
+            act(&self.guardian()?)
+        })
+    }
+
     /// The private directory, made when somebody asks for it first.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
-        if let Some(given) = &self.given {
-            return Ok(given.clone());
+        match &self.given {
+            Some(given) => Ok(given.clone()),
+            None => self.with_guardian(|guardian| self.directory_of(guardian)),
         }
+    }
+
+    fn directory_of(&self, guardian: &Guardian) -> Result<PathBuf> {
+        let refused = |path: &Path, error| {
+            Error::system(format_args!("`{}` got no directory {}", self.name, path.display()), error)
+        };
         if let Some(base) = &self.base {
-            return self.take_over(base.directory()?, base);
+            let path = base.directory()?;
+            self.take_over(&path, base).map_err(|error| refused(&path, error))?;
+            return Ok(path);
         }
-        let guardian = self.guardian()?;
         let path = self.path_below(guardian.directory());
         let mut has_directory = lock(&self.has_directory);
         if !*has_directory {
-            let made = make_directory(&guardian, &path, self.user.as_ref());
-            made.map_err(|error| {
-                Error::system(format_args!("`{}` got no directory {}", self.name, path.display()), error)
-            })?;
+            make_directory(guardian, &path, self.user.as_ref()).map_err(|error| refused(&path, error))?;
             *has_directory = true;
         }
         Ok(path)
@@ -238,13 +256,10 @@ impl Place {
     }
 
     /// The directory of what was reserved before, for the user of this place.
-    fn take_over(&self, path: PathBuf, base: &Place) -> Result<PathBuf> {
+    fn take_over(&self, path: &Path, base: &Place) -> io::Result<()> {
         let owner = |place: &Place| place.user.as_ref().map(|user| user.name.clone());
         let user = self.user.as_ref().filter(|_| owner(self) != owner(base));
-        user.map_or(Ok(()), |user| user::give(&path, user)).map_err(|error| {
-            Error::system(format_args!("`{}` got no directory {}", self.name, path.display()), error)
-        })?;
-        Ok(path)
+        user.map_or(Ok(()), |user| user::give(path, user))
     }
 
     fn path_below(&self, outer: &Path) -> PathBuf {
@@ -343,13 +358,9 @@ fn port_error(trouble: &PortTrouble) -> Error {
 }
 
 fn make_directory(guardian: &Guardian, path: &Path, user: Option<&User>) -> io::Result<()> {
-    let make = || {
-        guardian.make_directory()?;
-        DirBuilder::new().mode(OWNERS).create(path)?;
-        // Whatever mask the test has.
-        fs::set_permissions(path, Permissions::from_mode(OWNERS))
-    };
-    // A guardian that ends removes the outer one, once: for whoever makes it then it is gone between the two.
-    make().or_else(|error| if error.kind() == io::ErrorKind::NotFound { make() } else { Err(error) })?;
+    guardian.make_directory()?;
+    DirBuilder::new().mode(OWNERS).create(path)?;
+    // Whatever mask the test has.
+    fs::set_permissions(path, Permissions::from_mode(OWNERS))?;
     user.map_or(Ok(()), |user| user::give(path, user))
 }

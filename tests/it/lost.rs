@@ -28,6 +28,16 @@ fn whoever_starts_something_meanwhile_gets_the_next_one() {
 }
 
 #[test]
+fn a_directory_that_goes_with_a_guardian_is_made_for_the_next_one() {
+    victim("lost::a_directory_is_made_in_every_moment_of_an_end").with("sleeper").passes();
+}
+
+#[test]
+fn a_start_that_fails_while_a_guardian_ends_is_tried_with_the_next_one() {
+    victim("lost::what_it_needs_is_made_while_a_guardian_ends").with("polite").with("sleeper").passes();
+}
+
+#[test]
 fn a_handle_without_its_shim_is_an_error_and_can_start_again() {
     victim("lost::a_shim_is_killed").with("daemon").with("sleeper").passes();
 }

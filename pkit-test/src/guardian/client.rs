@@ -23,7 +23,7 @@ use super::home;
 use super::lease::Line;
 use super::protocol::{Event, Hello, Keep, Launch, Order};
 use super::report;
-use super::run::Run;
+use super::run::{NoAnswer, Run};
 use super::wire::{self, Frame, Got, Inbox};
 use crate::config::{self, Show, config, deadline_in, scaled};
 use crate::error::{Error, Kind, Result};
@@ -236,6 +236,21 @@ impl Guardian {
     pub(crate) fn wait_dead(&self) {
         let deadline = deadline_in(scaled(CRASH_TIMEOUT) + KILL_LIMIT);
         self.is_dead.wait_until(Some(deadline), |is_dead| is_dead.then_some(()));
+    }
+
+    /// Whether it is dead or on its way there: then it removes what it has, also from under whoever is about to add to it. An answer
+    /// that comes after such a removal is not that of before.
+    pub(crate) fn is_ending(self: &Arc<Guardian>) -> bool {
+        if !self.is_ours() || !self.has_successor() {
+            return false;
+        }
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let run = Arc::new(Run::new(id, Arc::clone(self), PathBuf::new(), Box::new(|_| {})));
+        lock(&self.runs).insert(id, Arc::downgrade(&run));
+        let is_ending =
+            self.is_dead() || matches!(run.request(|token| Order::Attend { token }), Err(NoAnswer::Over(_)));
+        lock(&self.runs).remove(&id);
+        is_ending
     }
 
     /// A short text that another process, also one of the same id, does not have.

@@ -3,6 +3,7 @@
 //! ```text
 //! test                          guardian                        shim
 //!  Hello, Hold, Release ───────►  keeps them
+//!  Attend(id) ─────────────────►  answers
 //!  Spawn(id) ──────────────────►  forks the shim ──────────────►  forks the service
 //!  Signal Pause Resume Stop
 //!  Write Watch Sync (id) ──────►  passes on ──────────────────►  acts
@@ -127,6 +128,10 @@ pub(crate) enum Order {
         failed: bool,
     },
     Spawn(Box<Launch>),
+    /// Say whether orders are still taken; the id is one that no service has.
+    Attend {
+        token: u64,
+    },
     /// A descriptor comes with it of the network in which the service of this id is to be.
     Network,
     /// One comes with it of the slate of the function of this id.
@@ -208,11 +213,12 @@ pub(crate) enum Event {
     Note(String),
 }
 
-/// The orders about a shim that are for the guardian: they make the shim.
+/// The orders with an id that are for the guardian: those that make a shim, and the question whether it would make one.
 pub(crate) const SPAWN: u8 = 5;
 pub(crate) const NETWORK: u8 = 15;
 pub(crate) const SLATE: u8 = 16;
 pub(crate) const BINARY: u8 = 17;
+pub(crate) const ATTEND: u8 = 18;
 
 impl Order {
     pub(crate) fn to_frame(&self, id: u32) -> Frame {
@@ -235,6 +241,7 @@ impl Order {
             Order::Network => (NETWORK, fields),
             Order::Slate => (SLATE, fields),
             Order::Binary => (BINARY, fields),
+            Order::Attend { token } => (ATTEND, fields.number(*token)),
         };
         Frame { id, kind, payload: fields.done() }
     }
@@ -260,6 +267,7 @@ impl Order {
             NETWORK => Order::Network,
             SLATE => Order::Slate,
             BINARY => Order::Binary,
+            ATTEND => Order::Attend { token: fields.number()? },
             _ => return None,
         })
     }

@@ -23,7 +23,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::protocol::{BINARY, Event, Hello, NETWORK, Order, SLATE, SPAWN};
+use super::protocol::{ATTEND, BINARY, Event, Hello, NETWORK, Order, SLATE, SPAWN};
 use super::registry::Ledger;
 use super::wire::{Frame, Got, Inbox, Outbox};
 use crate::limits::FRAME_BYTES;
@@ -274,7 +274,7 @@ impl Guardian {
     }
 
     fn obey(&mut self, frame: Frame) {
-        if frame.id != 0 && !matches!(frame.kind, SPAWN | NETWORK | SLATE | BINARY) {
+        if frame.id != 0 && !matches!(frame.kind, SPAWN | NETWORK | SLATE | BINARY | ATTEND) {
             return self.pass_on(frame);
         }
         match Order::from_frame(&frame) {
@@ -285,6 +285,9 @@ impl Guardian {
             Some(Order::Slate) => self.slates.extend(self.inbox.attached().map(|slate| (frame.id, slate))),
             Some(Order::Binary) => self.binaries.extend(self.inbox.attached().map(|binary| (frame.id, binary))),
             Some(Order::Spawn(launch)) => self.spawn(&frame, &launch),
+            Some(Order::Attend { token }) => {
+                self.outbox.push(&Event::Answer { token, errno: 0, pid: 0 }.to_frame(frame.id));
+            }
             Some(Order::Goodbye { failed }) => self.goodbye(failed),
             _ => {}
         }

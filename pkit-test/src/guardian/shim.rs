@@ -392,6 +392,7 @@ impl Shim {
             | Order::Network
             | Order::Slate
             | Order::Binary
+            | Order::Attend { .. }
             | Order::Hold(_)
             | Order::Release(_)
             | Order::Goodbye { .. }

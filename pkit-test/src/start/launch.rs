@@ -73,29 +73,31 @@ impl Core {
     fn try_launch(self: &Arc<Core>, deadline: Instant, who: Who) -> Result<()> {
         let spec = self.spec();
         self.record.begins(spec.shown());
-        // Everything that can be wrong with the probes is said before anything runs.
-        let served = served(&self.probes(None)?);
-        let obstructed = self.obstructed(&spec);
-        self.life(|life| (life.served, life.obstructed) = (served, obstructed));
         if !spec.on_start.is_empty() || !spec.on_exit.is_empty() {
             self.callbacks.prepare().map_err(|error| Error::system("no thread for callbacks was started", error))?;
         }
         check_log_base()?;
-        // Once more where the guardian was about to end and nothing was begun: then there is another one.
-        for _ in 0..2 {
-            let guardian = self.place().guardian()?;
-            // Here, since a guardian that ends takes along what lies in its directory.
-            let parcel = self.packed(&spec)?;
-            let round = Arc::new(Mutex::new(self.armed(parcel.clone())?));
-            match self.order(&spec, &guardian, who, Armed { round, parcel })? {
-                Some(run) if !self.is_declined(&run, deadline) => {
-                    self.remove_old_logs();
-                    return self.started(&run);
-                }
-                _ => guardian.wait_dead(),
-            }
-        }
-        Err(self.ended_error("start it", Phase::Lost { with_guardian: true }))
+        let run = self.place().with_guardian(|guardian| self.launch_with(guardian, &spec, deadline, who))?;
+        self.remove_old_logs();
+        self.started(&run)
+    }
+
+    fn launch_with(
+        self: &Arc<Core>,
+        guardian: &Arc<Guardian>,
+        spec: &Spec,
+        deadline: Instant,
+        who: Who,
+    ) -> Result<Arc<Run>> {
+        // Everything that can be wrong with the probes is said before anything runs.
+        let served = served(&self.probes(None)?);
+        let obstructed = self.obstructed(spec);
+        self.life(|life| (life.served, life.obstructed) = (served, obstructed));
+        let parcel = self.packed(spec)?;
+        let round = Arc::new(Mutex::new(self.armed(parcel.clone())?));
+        let run = self.order(spec, guardian, who, Armed { round, parcel })?;
+        let run = run.filter(|run| !self.is_declined(run, deadline));
+        run.ok_or_else(|| self.ended_error("start it", Phase::Lost { with_guardian: true }))
     }
 
     fn order(

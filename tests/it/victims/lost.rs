@@ -12,6 +12,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{self, ForkResult, Pid, fork};
+use pkit_test::fixtures::dir;
 use pkit_test::{Executor, Ground, Need, Process, Result, Spec, orchestra, output, processes, tcp};
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::process::{children, parent, pids, stat};
@@ -182,6 +183,50 @@ fn guardians_are_asked_to_end_all_the_time() {
         assert!(processes().iter().filter(|process| process.name() == new.name()).all(|new| new.restarts() == 0));
         drop(slow);
     }
+}
+
+#[test]
+fn a_directory_is_made_in_every_moment_of_an_end() {
+    if !is_chosen() {
+        return;
+    }
+    let end = race::end();
+    while Instant::now() < end {
+        let process = output(command("sleeper", ""), "sleeper").start().unwrap();
+        // So that there is something to remove, which takes its time.
+        (0..100).for_each(|name| fs::write(process.dir().join(name.to_string()), "").unwrap());
+        let guardian = living_guardian();
+        kill(guardian, Signal::SIGTERM).unwrap();
+        while stat(guardian.as_raw().unsigned_abs()).is_some_and(|stat| stat.state != 'Z') {
+            drop(dir());
+        }
+    }
+}
+
+#[test]
+fn what_it_needs_is_made_while_a_guardian_ends() {
+    if !is_chosen() {
+        return;
+    }
+    let lingers = std::env::temp_dir().join(format!("lingers-{}", process::id()));
+    let old = output(command("polite", &format!("0 --until '{}'", lingers.display())), "ready").start().unwrap();
+    kill(guardian(), Signal::SIGTERM).unwrap();
+    // A guardian that ends tells nobody of output.
+    wait_until(|| fs::read_to_string(old.log_path()).is_ok_and(|log| log.contains("bye")));
+    let home = lingers.with_extension("d");
+    thread::scope(|scope| {
+        let last_steps = scope.spawn(|| {
+            // Where the start below takes longer to begin it fails at nothing.
+            wait_ms(300);
+            fs::create_dir(&home).unwrap();
+            fs::write(&lingers, "").unwrap();
+        });
+        let new = output(command("sleeper", ""), "sleeper").cwd(home.to_str().unwrap()).start();
+        last_steps.join().unwrap();
+        fs::remove_dir(&home).unwrap();
+        fs::remove_file(&lingers).unwrap();
+        assert!(new.unwrap().is_alive());
+    });
 }
 
 /// The one before it may still be on its last steps, when it has nothing to say any more.

@@ -75,6 +75,7 @@ fn every_order_comes_back() {
         Order::Network,
         Order::Slate,
         Order::Binary,
+        Order::Attend { token: 1 },
     ];
     for order in orders {
         assert_eq!(Order::from_frame(&order.to_frame(7)), Some(order));

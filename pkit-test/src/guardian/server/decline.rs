@@ -4,12 +4,12 @@
 use std::net::Shutdown;
 
 use super::Guardian;
-use crate::guardian::protocol::{Event, SPAWN};
+use crate::guardian::protocol::{ATTEND, Event, SPAWN};
 use crate::guardian::wire::{Frame, Got};
 
 impl Guardian {
     pub(super) fn decline(&mut self, frame: &Frame) {
-        if frame.kind == SPAWN {
+        if matches!(frame.kind, SPAWN | ATTEND) {
             self.outbox.push(&Event::Declined.to_frame(frame.id));
         }
     }
