@@ -18,9 +18,10 @@ fn server(slow: &Child, port: u16) -> Spec {
     tcp(slow.with("0 {port}"), port).start_timeout(HANG)
 }
 
-/// Under nextest all threads of a process are one test, so that none can wait for another test.
+/// Under nextest, and where one test is asked for by its name, all threads of a process are one test, so that none can wait for
+/// another test.
 fn has_one_test() -> bool {
-    let is_alone = std::env::var_os("NEXTEST_EXECUTION_MODE").is_some_and(|mode| mode == "process-per-test");
+    let is_alone = std::env::args().any(|argument| argument == "--exact");
     if is_alone {
         left_out::because("the threads of this process are one test; libtest has it");
     }
