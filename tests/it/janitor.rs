@@ -300,7 +300,8 @@ fn what_guardians_before_it_have_left_a_guardian_ends() {
 #[test]
 fn what_is_kept_ends_when_its_time_is_over() {
     let base = Base::new();
-    let victim = base.victim("janitor::stays_up").with("sleeper").env("PKIT_KEEP", "always").env("PKIT_KEEP_FOR", "1s");
+    // Long enough to be seen, also by who stands still for a while.
+    let victim = base.victim("janitor::stays_up").with("sleeper").env("PKIT_KEEP", "always").env("PKIT_KEEP_FOR", "4s");
     let ended = victim.run_uncaptured();
     assert!(ended.stderr.contains("--- kept until 2"), "{}", ended.stderr);
     assert_eq!(victim.count("sleeper"), 1, "{}", ended.text());

@@ -11,7 +11,7 @@ use expect_test::{Expect, expect};
 use pkit_test::ready::{self, Output, Poll, Tcp, View};
 use pkit_test::{Restart, Spec, orchestra, sh, simple, tcp};
 
-use crate::child::{ENOUGH, HANG, child, wait_until};
+use crate::child::{ENOUGH, HANG, child, too_late, wait_until, writes};
 use crate::text::normalised;
 
 /// A counter for a closure and for the test.
@@ -158,15 +158,15 @@ fn one_that_blocks_hides_no_exit() {
 fn one_that_blocks_hides_no_deadline() {
     let sleeper = child("sleeper");
     let (probe, entered, _release) = blocks();
-    fails(
-        simple(sleeper.with("")).ready(Output::any("sleeper")).ready(probe).start_timeout(ENOUGH),
-        expect![[r#"
-            `sleeper` was not ready after 1.5 s
-              spec:   simple("'CHILDREN/sleeper'")   tests/it/poll.rs
-              ran:    CHILDREN/sleeper   pid N, in N ms
-              probe:  a wall: the closure has not returned
-              stdout: sleeper"#]],
-    );
+    let spec = simple(sleeper.with("")).ready(Output::any("sleeper")).ready(probe);
+    let error = too_late(spec, writes("sleeper"));
+    expect![[r#"
+        `sleeper` was not ready after 1.5 s
+          spec:   simple("'CHILDREN/sleeper'")   tests/it/poll.rs
+          ran:    CHILDREN/sleeper   pid N, in N ms
+          probe:  a wall: the closure has not returned
+          stdout: sleeper"#]]
+    .assert_eq(&normalised(&error.to_string()));
     assert_eq!((entered.try_iter().count(), sleeper.count()), (1, 0));
 }
 
