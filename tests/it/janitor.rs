@@ -221,6 +221,14 @@ fn what_still_has_somebody_is_left_alone() {
 }
 
 #[test]
+fn one_that_was_killed_before_it_had_written_anything_is_cleared() {
+    let base = Base::new();
+    let unborn = base.run("pkit-6-00000a", "");
+    base.clears(&unborn);
+    assert_eq!(base.names(), Vec::<String>::new());
+}
+
+#[test]
 fn what_is_not_ours_is_not_touched() {
     let base = Base::new();
     let outside = base.directory("outside");
@@ -238,6 +246,7 @@ fn what_is_not_ours_is_not_touched() {
     symlink(outside.join("run"), base.directory("pkit-1-000012").join("run")).unwrap();
     // Not a registry yet, but not empty.
     fs::write(base.directory("pkit-1-000013").join("file"), "").unwrap();
+    fs::write(base.run("pkit-1-000015", "").join("file"), "").unwrap();
     for name in ["pkit-", "pkit-1", "pkit-1-00000", "pkit-x-000000", "pkit-1-00000g"] {
         base.run(name, &header(&boot()));
     }

@@ -136,13 +136,17 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When there is none, or it is no file, or larger than any of ours.
+    /// When there is none, or nothing in it, or it is no file, or larger than any of ours.
     pub(super) fn read(directory: &OwnedFd) -> io::Result<Option<Registry>> {
         let file = directory::open_file(directory.as_fd(), FILE, How::Read)?;
         let mut bytes = Vec::new();
         file.take(REGISTRY_BYTES + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > REGISTRY_BYTES {
             return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if bytes.is_empty() {
+            // Whoever has made it was killed before it could write: it has started nothing.
+            return Err(io::ErrorKind::NotFound.into());
         }
         Ok(Registry::from_bytes(&bytes))
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! lock of a run directory    registry                       what is done
 //! held, or not known         (not read)                     nothing: somebody lives, or may live
-//! free                       none                           removed if it is empty
+//! free                       none, or nothing in it         removed if nothing else is in the directory
 //! free                       not understood                 nothing: a later version knows more
 //! free                       kept until later               nothing: people want to look at it
 //! free                       a shim or the guardian lives   nothing: it is stopping its service
@@ -78,6 +78,9 @@ impl Duty {
         let registry = match Registry::read(&directory) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 // One that is being made is made again.
+                if directory::names(&directory, 2).ok()? == [registry::FILE] {
+                    directory::remove_file(&directory, registry::FILE).ok()?;
+                }
                 directory::remove_empty(base, name).ok()?;
                 return Some(format!("cleared {}, which was empty", self.base.join(shown(name)).display()));
             }
