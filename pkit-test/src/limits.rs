@@ -21,6 +21,10 @@ pub(crate) const KILL_LIMIT: Duration = Duration::from_secs(10);
 /// How much longer than its plan a shim may take before the guardian stops to believe in it.
 pub(crate) const SHIM_MARGIN: Duration = Duration::from_secs(2);
 
+/// How long a guardian is waited for that is asked whether it still serves. One that says nothing is not on its way to its end, but
+/// stands still.
+pub(crate) const ATTEND_LIMIT: Duration = Duration::from_secs(5);
+
 /// How long a request to a shim may stay unanswered before it is an error instead of a hang.
 pub(crate) const REPLY_LIMIT: Duration = Duration::from_secs(10);
 

@@ -32,6 +32,9 @@ const OWNERS: u32 = 0o700;
 /// How much of a name is part of a path: the path of a unix socket has 107 bytes in all.
 const NAME_BYTES: usize = 20;
 
+/// How many guardians something is tried with. More than one in a row ends only where somebody has them end all the time.
+const GUARDIANS: u32 = 5;
+
 /// What a spec asks for.
 #[derive(Debug, Default)]
 pub(crate) struct Wish<'a> {
@@ -209,24 +212,25 @@ impl Place {
         Site { host: self.host, ports: self.ports.clone(), any_owner, served: Vec::new(), parcel: None }
     }
 
-    /// Does something that needs the guardian. One that ends starts nothing any more, and removes what was made a moment ago: what
+    /// Does something that needs a guardian. One that ends starts nothing any more, and removes what was made a moment ago: what
     /// fails while it does is done once more for the next one.
-    pub(crate) fn with_guardian<R>(&self, act: impl Fn(&Arc<Guardian>) -> Result<R>) -> Result<R> {
-        let guardian = self.guardian()?;
-        act(&guardian).or_else(|error| {
-            if !guardian.is_ending() {
-                return Err(error);
+    pub(crate) fn by_guardian<R>(&self, act: impl Fn(&Arc<Guardian>) -> Result<R>) -> Result<R> {
+        for _ in 1..GUARDIANS {
+            let guardian = self.guardian()?;
+            match act(&guardian) {
+                Err(error) if is_own_mistake(&error) || !guardian.is_ending() => return Err(error),
+                Err(_) => guardian.wait_dead(),
+                done => return done,
             }
-            guardian.wait_dead();
-            act(&self.guardian()?)
-        })
+        }
+        act(&self.guardian()?)
     }
 
     /// The private directory, made when somebody asks for it first.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
         match &self.given {
             Some(given) => Ok(given.clone()),
-            None => self.with_guardian(|guardian| self.directory_of(guardian)),
+            None => self.by_guardian(|guardian| self.directory_of(guardian)),
         }
     }
 
@@ -355,6 +359,11 @@ fn port_error(trouble: &PortTrouble) -> Error {
         _ => Kind::NoPort,
     };
     Error::new(kind, trouble.to_string())
+}
+
+/// Whether it would be one with any guardian.
+fn is_own_mistake(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Spec | Kind::State | Kind::User)
 }
 
 fn make_directory(guardian: &Guardian, path: &Path, user: Option<&User>) -> io::Result<()> {

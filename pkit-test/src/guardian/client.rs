@@ -27,7 +27,7 @@ use super::run::{NoAnswer, Run};
 use super::wire::{self, Frame, Got, Inbox};
 use crate::config::{self, Show, config, deadline_in, scaled};
 use crate::error::{Error, Kind, Result};
-use crate::limits::{CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, JANITOR_LIMIT, KILL_LIMIT, REPLY_LIMIT};
+use crate::limits::{ATTEND_LIMIT, CRASH_TIMEOUT, FRAME_BYTES, GOODBYE_LIMIT, JANITOR_LIMIT, KILL_LIMIT, REPLY_LIMIT};
 use crate::network::{self, Network};
 use crate::sync::{Monitor, lock};
 use crate::sys::bell::Rope;
@@ -238,8 +238,8 @@ impl Guardian {
         self.is_dead.wait_until(Some(deadline), |is_dead| is_dead.then_some(()));
     }
 
-    /// Whether it is dead or on its way there: then it removes what it has, also from under whoever is about to add to it. An answer
-    /// that comes after such a removal is not that of before.
+    /// Whether it is dead or on its way there. It is asked: what has vanished with it had vanished before the question, so that no
+    /// answer is older. And as a run that nobody begins: an answer, a refusal and its end are heard like those of any other.
     pub(crate) fn is_ending(self: &Arc<Guardian>) -> bool {
         if !self.is_ours() || !self.has_successor() {
             return false;
@@ -247,8 +247,9 @@ impl Guardian {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let run = Arc::new(Run::new(id, Arc::clone(self), PathBuf::new(), Box::new(|_| {})));
         lock(&self.runs).insert(id, Arc::downgrade(&run));
-        let is_ending =
-            self.is_dead() || matches!(run.request(|token| Order::Attend { token }), Err(NoAnswer::Over(_)));
+        let is_declined = || matches!(run.attend().answer(Instant::now() + ATTEND_LIMIT), Err(NoAnswer::Over(_)));
+        // Once more at the end: of one that is killed whoever waits hears late.
+        let is_ending = self.is_dead() || is_declined() || self.is_dead();
         lock(&self.runs).remove(&id);
         is_ending
     }
@@ -281,8 +282,9 @@ impl Guardian {
         }
         let _writing = lock(&self.writing);
         let sent = wire::send(&self.socket, frame, attached);
-        if sent.is_err() {
-            // Half a frame cannot be taken back. To both sides this is the end.
+        // Half a frame cannot be taken back: to both sides this is the end. One that does not read any more is there already, and
+        // still has to say what it has declined, and what has ended.
+        if sent.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
             let _ = self.socket.shutdown(Shutdown::Both);
         }
         sent

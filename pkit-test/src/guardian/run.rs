@@ -258,6 +258,11 @@ impl Run {
         self.ask(|token| Order::Sync { token })
     }
 
+    /// Asks the guardian, of a run that nobody has ordered, whether it would take an order.
+    pub(super) fn attend(&self) -> Asked<'_> {
+        self.ask(|token| Order::Attend { token })
+    }
+
     /// Asks to be told when more than `seen` bytes were written.
     pub(crate) fn watch(&self, seen: u64) {
         self.send(&Order::Watch { seen });

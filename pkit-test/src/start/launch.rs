@@ -77,7 +77,7 @@ impl Core {
             self.callbacks.prepare().map_err(|error| Error::system("no thread for callbacks was started", error))?;
         }
         check_log_base()?;
-        let run = self.place().with_guardian(|guardian| self.launch_with(guardian, &spec, deadline, who))?;
+        let run = self.place().by_guardian(|guardian| self.launch_with(guardian, &spec, deadline, who))?;
         self.remove_old_logs();
         self.started(&run)
     }
@@ -93,11 +93,12 @@ impl Core {
         let served = served(&self.probes(None)?);
         let obstructed = self.obstructed(spec);
         self.life(|life| (life.served, life.obstructed) = (served, obstructed));
+        // Anew with each guardian: one that ends takes along what lies in its directory.
         let parcel = self.packed(spec)?;
         let round = Arc::new(Mutex::new(self.armed(parcel.clone())?));
         let run = self.order(spec, guardian, who, Armed { round, parcel })?;
-        let run = run.filter(|run| !self.is_declined(run, deadline));
-        run.ok_or_else(|| self.ended_error("start it", Phase::Lost { with_guardian: true }))
+        let title = || format!("`{}` was not started: its guardian has ended, or is about to", self.place().name);
+        run.filter(|run| !self.is_declined(run, deadline)).ok_or_else(|| Error::new(Kind::GuardianLost, title()))
     }
 
     fn order(

@@ -3,7 +3,9 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::panic;
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{self, ForkResult, Pid, fork};
 use pkit_test::fixtures::dir;
-use pkit_test::{Executor, Ground, Need, Process, Result, Spec, orchestra, output, processes, tcp};
+use pkit_test::{Executor, Ground, Need, Process, Result, Spec, orchestra, output, processes, simple, tcp};
 use pkit_test_tests::child::wait_ms;
 use pkit_test_tests::process::{children, parent, pids, stat};
 
@@ -204,36 +206,70 @@ fn a_directory_is_made_in_every_moment_of_an_end() {
 }
 
 #[test]
+fn guardians_of_many_are_asked_to_end_all_the_time() {
+    if !is_chosen() {
+        return;
+    }
+    const THREADS: usize = 6;
+    let is_over = AtomicBool::new(false);
+    let spawned = || simple(command("sleeper", "")).cwd("{dir}").spawn().unwrap();
+    thread::scope(|scope| {
+        let starters = [(); THREADS].map(|()| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    drop(spawned());
+                }
+            })
+        });
+        let end = race::end();
+        // Those who start end also where this fails.
+        let asked = panic::catch_unwind(|| {
+            while Instant::now() < end {
+                // The one that has served it: one that has just begun would be killed by the signal.
+                let process = spawned();
+                let shim = process.pid().and_then(parent);
+                let guardian = shim.and_then(parent).filter(|guardian| children(process::id()).contains(guardian));
+                // It may have ended meanwhile.
+                let _ = guardian.map(|guardian| kill(Pid::from_raw(guardian.try_into().unwrap()), Signal::SIGTERM));
+                wait_ms(race::random_part(Duration::from_millis(20)).as_millis().try_into().unwrap());
+            }
+        });
+        is_over.store(true, Ordering::Relaxed);
+        starters.into_iter().for_each(|starter| starter.join().unwrap());
+        asked.unwrap();
+    });
+}
+
+#[test]
 fn what_it_needs_is_made_while_a_guardian_ends() {
     if !is_chosen() {
         return;
     }
-    let lingers = std::env::temp_dir().join(format!("lingers-{}", process::id()));
-    let old = output(command("polite", &format!("0 --until '{}'", lingers.display())), "ready").start().unwrap();
+    let [until, home] = ["UNTIL", "HOME_TO_BE"].map(|name| std::env::var(name).unwrap());
+    let old = output(command("polite", &format!("0 --until '{until}'")), "ready").start().unwrap();
     kill(guardian(), Signal::SIGTERM).unwrap();
     // A guardian that ends tells nobody of output.
     wait_until(|| fs::read_to_string(old.log_path()).is_ok_and(|log| log.contains("bye")));
-    let home = lingers.with_extension("d");
     thread::scope(|scope| {
-        let last_steps = scope.spawn(|| {
+        scope.spawn(|| {
             // Where the start below takes longer to begin it fails at nothing.
             wait_ms(300);
             fs::create_dir(&home).unwrap();
-            fs::write(&lingers, "").unwrap();
+            fs::write(until, "").unwrap();
         });
-        let new = output(command("sleeper", ""), "sleeper").cwd(home.to_str().unwrap()).start();
-        last_steps.join().unwrap();
-        fs::remove_dir(&home).unwrap();
-        fs::remove_file(&lingers).unwrap();
+        let new = output(command("sleeper", ""), "sleeper").cwd(&home).start();
         assert!(new.unwrap().is_alive());
     });
 }
 
 /// The one before it may still be on its last steps, when it has nothing to say any more.
 fn living_guardian() -> Pid {
-    let living = || children(process::id());
-    wait_until(|| living().len() == 1);
-    Pid::from_raw(living()[0].try_into().unwrap())
+    let mut living = Vec::new();
+    wait_until(|| {
+        living = children(process::id());
+        living.len() == 1
+    });
+    Pid::from_raw(living[0].try_into().unwrap())
 }
 
 #[test]

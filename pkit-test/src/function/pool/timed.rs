@@ -88,8 +88,9 @@ mod tests {
     fn until_error(timed: &mut Timed<'_>) -> io::Error {
         loop {
             match timed.read(&mut [0; 1]) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return error,
-                _ => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return error,
+                Ok(count) => assert_ne!(count, 0, "the other end is gone"),
             }
         }
     }
