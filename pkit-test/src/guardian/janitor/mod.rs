@@ -78,7 +78,7 @@ impl Duty {
         let registry = match Registry::read(&directory) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 // One that is being made is made again.
-                if directory::names(&directory, 2).ok()? == [registry::FILE] {
+                if directory::names(&directory, 2).ok()? == [registry::FILE.to_owned()] {
                     directory::remove_file(&directory, registry::FILE).ok()?;
                 }
                 directory::remove_empty(base, name).ok()?;
