@@ -104,15 +104,16 @@ impl Private {
 
 impl Drop for Private {
     /// After a test that failed: the machine is not to suffer for it. A hopper sees that its file is gone and ends, so that is the
-    /// first thing: to look for one takes a second, in which it goes on.
+    /// first thing: to look for one takes a second, in which it goes on. The rest goes when nobody is left who could write there.
     fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path); // A test may have done so itself.
+        self.survivors().into_iter().filter(|&pid| pid != HOPPING).for_each(end);
         if let Some(directory) = self.path.parent() {
             let _ = fs::remove_dir_all(directory); // It lies in the target directory, where it does no harm.
             if let Some(place) = directory.parent().filter(|place| !place.starts_with(profile_directory())) {
                 let _ = fs::remove_dir(place); // Unless somebody else has something in it.
             }
         }
-        self.survivors().into_iter().filter(|&pid| pid != HOPPING).for_each(end);
     }
 }
 
